@@ -1,0 +1,45 @@
+"""Free ports on the loopback address."""
+
+import random
+import socket
+import sys
+from itertools import islice
+from collections.abc import Iterator
+
+LOOPBACK = "127.0.0.1"
+# Below the range that Linux and macOS give to outgoing connections, so that a server finds its port free again on a restart.
+RANGE = range(18_000, 32_000)
+
+_given: set[int] = set()
+_order = random.Random()  # noqa: S311
+
+
+def free_port() -> int:
+    """A port that nothing listens on and that this process has not been given before."""
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """`count` different free ports; OSError when the range is used up."""
+    found = list(islice(_free(), count))
+    if len(found) < count:
+        raise OSError(f"no {count} free ports between {RANGE.start} and {RANGE.stop - 1} on {LOOPBACK}")
+    return found
+
+
+def _free() -> Iterator[int]:
+    for port in _order.sample(RANGE, len(RANGE)):
+        if port not in _given and _can_listen(port):
+            _given.add(port)
+            yield port
+
+
+def _can_listen(port: int) -> bool:
+    with socket.socket() as probe:
+        if sys.platform != "win32":  # a port whose old connections are still closing is free for a server
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
