@@ -56,7 +56,7 @@ def find(program: Program) -> Path:
 
 
 def _in_wheel(wheel: str, executable: str) -> Path | None:
-    """The executable by the wheel's own list of files, which is right for virtual environments and user installs alike."""
+    """The executable by the wheel's own list of files: right for virtual environments and user installs alike."""
     try:
         files = metadata.files(wheel) or []
     except metadata.PackageNotFoundError:

@@ -1,7 +1,6 @@
-"""Becomes the program named on its command line, after asking Linux to end that program when the process that started it dies.
+"""A script, `leash.py PARENT_PID PROGRAM ARGUMENT...`: becomes that program, which Linux will end when its parent dies.
 
-Run as a script: `leash.py PARENT_PID PROGRAM ARGUMENT...`. It stands between the supervisor and the program because the request
-must be made by the child itself, and running Python code between fork and exec is unsafe once the supervisor has threads.
+Only the child itself can ask for this, and Python code between fork and exec is unsafe when the supervisor has threads.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""A stand-in for a mail relay: speaks SMTP, keeps every mail as one .eml file, refuses recipients it was told to refuse.
+"""A stand-in for a mail relay: keeps every mail as one .eml file and refuses the recipients it was told to refuse.
 
 `behaviour.json` in the folder, read at each recipient: {"temporary": ["a@x"], "permanent": ["*@y"]} answers 451 or 550.
 """
@@ -6,7 +6,6 @@
 import argparse
 import asyncio
 import json
-import os
 import signal
 import time
 import uuid
@@ -38,7 +37,7 @@ def _write(folder: Path, name: str, content: bytes) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f".{uuid.uuid4().hex}.part"
     unfinished.write_bytes(content)
-    os.replace(unfinished, folder / name)
+    unfinished.replace(folder / name)
 
 
 class Mailbox:
@@ -47,7 +46,7 @@ class Mailbox:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """250, or the refusal that `behaviour.json` asks for."""
@@ -60,7 +59,7 @@ class Mailbox:
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 recipient accepted"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Keep the mail, then answer 250; the names of the files sort by time."""
         trace = [f"Return-Path: <{envelope.mail_from}>"]
         trace += [f"Delivered-To: {recipient}" for recipient in envelope.rcpt_tos]
@@ -90,7 +89,9 @@ async def serve(folder: Path, host: str, port: int) -> None:
         loop.add_signal_handler(ending, ended.set)
     handler = Mailbox(folder)
     server = await loop.create_server(
-        lambda: SMTP(handler, hostname="localhost", data_size_limit=MAX_BYTES, enable_SMTPUTF8=True, loop=loop), host, port
+        lambda: SMTP(handler, hostname="localhost", data_size_limit=MAX_BYTES, enable_SMTPUTF8=True, loop=loop),
+        host,
+        port,
     )
     async with server:
         bound_host, bound_port = server.sockets[0].getsockname()[:2]

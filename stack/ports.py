@@ -2,16 +2,15 @@
 
 import random
 import socket
-import sys
-from itertools import islice
 from collections.abc import Iterator
+from itertools import islice
 
 LOOPBACK = "127.0.0.1"
-# Below the range that Linux and macOS give to outgoing connections, so that a server finds its port free again on a restart.
+# Below the ports that Linux and macOS give to outgoing connections: a restarted server finds its port free again.
 RANGE = range(18_000, 32_000)
 
 _given: set[int] = set()
-_order = random.Random()  # noqa: S311
+_order = random.Random()  # of its own: a seeded global generator would give two processes the same ports
 
 
 def free_port() -> int:
@@ -36,8 +35,6 @@ def _free() -> Iterator[int]:
 
 def _can_listen(port: int) -> bool:
     with socket.socket() as probe:
-        if sys.platform != "win32":  # a port whose old connections are still closing is free for a server
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
         except OSError:

@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 POLL_SECONDS = 0.02
 STOP_SECONDS = 10.0
 LEASH = Path(__file__).with_name("leash.py")
+
+T = TypeVar("T")
 
 
 class ProcessFailed(Exception):
@@ -45,7 +47,7 @@ def _leashed(argv: Sequence[str]) -> list[str]:
 class Process:
     """A child process in a process group of its own, so that Ctrl-C in the terminal reaches only the supervisor.
 
-    Built on polling instead of asyncio's child watchers, so that one object can be used from several event loops in turn.
+    Polls instead of using asyncio's child watchers, so that one object serves several event loops in turn.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class Process:
 
     @property
     def returncode(self) -> int | None:
-        """Exit code of the last run (negative: the signal that ended it); None while running or before the first start."""
+        """Exit code of the last run (negative: the signal that ended it); None while running or never started."""
         return None if self._child is None else self._child.poll()
 
     @property
@@ -108,7 +110,7 @@ class Process:
             await asyncio.sleep(POLL_SECONDS)
         return code
 
-    async def wait_ready[T](self, ready: Coroutine[Any, Any, T], *, timeout: float) -> T:  # noqa: ASYNC109
+    async def wait_ready(self, ready: Coroutine[Any, Any, T], *, timeout: float) -> T:
         """The result of `ready`, awaited while the process lives; ProcessFailed when it ends first or time runs out."""
         condition = asyncio.ensure_future(ready)
         ended = asyncio.ensure_future(self.wait())
@@ -124,7 +126,7 @@ class Process:
             ended.cancel()
             await asyncio.gather(condition, ended, return_exceptions=True)
 
-    async def wait_for_line(self, pattern: str, *, timeout: float) -> re.Match[str]:  # noqa: ASYNC109
+    async def wait_for_line(self, pattern: str, *, timeout: float) -> re.Match[str]:
         """The first match of the regular expression in what this run has logged."""
         return await self.wait_ready(self.logged(pattern), timeout=timeout)
 
@@ -138,7 +140,7 @@ class Process:
             await asyncio.sleep(POLL_SECONDS)
 
     async def stop(self, *, grace: float = STOP_SECONDS) -> int | None:
-        """Ask the process to end (SIGTERM); after `grace` seconds end it (SIGKILL). Its exit code; None if never started."""
+        """Ask it to end (SIGTERM), and end it (SIGKILL) after `grace` seconds. Its exit code; None if never started."""
         if self._child is None or not self.running:
             return self.returncode
         self._child.terminate()

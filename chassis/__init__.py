@@ -1,0 +1,1 @@
+"""What every process shares; no word of the domain in it."""

@@ -1,0 +1,57 @@
+"""Every variable that a process reads, with its default. All of them start with LIVINGLAB_."""
+
+from functools import cache
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One frozen object, read once from the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="LIVINGLAB_", frozen=True, extra="ignore")
+
+    # Where the servers are. A prefix keeps several systems on one server apart.
+    mongo_uri: str = "mongodb://mongod:27017/?replicaSet=rs0"
+    database_prefix: str = ""
+    nats_url: str = "nats://nats:4222"
+    nats_replicas: int = 1
+    temporal_address: str = "temporal:7233"
+    temporal_namespace: str = "default"
+    smtp_address: str = "smtp:25"
+    mail_from: str = "livinglab@livinglab.example"
+
+    # Where this process listens.
+    listen: str = "0.0.0.0:50051"
+    metrics_listen: str = "0.0.0.0:9464"
+
+    # Where the other processes are, as JSON by name; otherwise their name and the usual port.
+    peers: dict[str, str] = {}
+
+    # Who signs tokens, for whom, and what this process shows to others.
+    jwks_url: str = ""
+    token_issuer: str = "livinglab"
+    token_audience: str = "livinglab"
+    token_file: Path | None = None
+
+    # Telling what happens.
+    log_level: str = "INFO"
+    otlp_endpoint: str = ""
+    trace_file: Path | None = None
+    # Share of traces kept that no caller has decided on.
+    trace_ratio: float = 0.01
+
+    # Longest wait of a call whose caller set no deadline.
+    deadline_seconds: float = 30.0
+    # After SIGTERM: how long calls under way may take.
+    grace_seconds: float = 10.0
+
+    def peer(self, name: str) -> str:
+        """gRPC address of another process."""
+        return self.peers.get(name, f"{name}:50051")
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings()

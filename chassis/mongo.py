@@ -1,0 +1,220 @@
+"""MongoDB as every store uses it: transactions that retry as the server asks, idempotent commands, pages."""
+
+import asyncio
+import base64
+import hashlib
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import IndexModel, ReadPreference, WriteConcern
+from pymongo.errors import CollectionInvalid, DuplicateKeyError, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from chassis import auth, naming, telemetry
+from chassis.errors import Kind, Refused, invalid_field
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Message)
+
+_ACKNOWLEDGED = WriteConcern(w="majority", j=True)
+_TRANSACTION_SECONDS = 10.0
+_COMMIT_MS = 5_000
+_REQUESTS_KEPT_SECONDS = 7 * 86_400
+_INBOX_KEPT_SECONDS = 30 * 86_400
+# A published row stays this long, so that a person can see what went out.
+_OUTBOX_KEPT_SECONDS = 3_600
+
+_CHASSIS_INDEXES: Mapping[str, Sequence[IndexModel]] = {
+    "outbox": [
+        IndexModel([("pending", 1), ("_id", 1)], partialFilterExpression={"pending": True}),
+        IndexModel([("published_time", 1)], expireAfterSeconds=_OUTBOX_KEPT_SECONDS),
+    ],
+    "inbox": [IndexModel([("time", 1)], expireAfterSeconds=_INBOX_KEPT_SECONDS)],
+    "requests": [IndexModel([("time", 1)], expireAfterSeconds=_REQUESTS_KEPT_SECONDS)],
+    "dead_letters": [],
+    "leases": [],
+}
+
+
+class Tx:
+    """One try of a transaction. Whatever it writes and the events that it adds commit together or not at all."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+        self.rows: list[dict[str, Any]] = []
+
+    def add(self, event: Message) -> None:
+        """Publishes a fact when, and only when, the transaction commits. The decision has filled in the
+        aggregate, its version, cohort and rehearsal; identity, time and actor are made here."""
+        meta = event.meta  # type: ignore[attr-defined]
+        if not meta.aggregate_id or meta.version < 1:
+            raise ValueError(f"{event.DESCRIPTOR.full_name} says no aggregate or version")
+        meta.event_id = naming.new_id()
+        now = datetime.now(UTC)
+        meta.occurred_time.FromDatetime(now)
+        meta.actor = meta.actor or auth.actor(naming.owner(type(event)))
+        self.rows.append(
+            {
+                "_id": meta.event_id,
+                "pending": True,
+                "aggregate": meta.aggregate_id,
+                "version": meta.version,
+                "type": event.DESCRIPTOR.full_name,
+                "subject": naming.subject(event),
+                "payload": event.SerializeToString(),
+                "traceparent": telemetry.traceparent(),
+                "time": now,
+            }
+        )
+
+
+class Database:
+    """One service's own database."""
+
+    def __init__(self, client: AsyncIOMotorClient, name: str) -> None:
+        self.client = client
+        self.name = name
+        self._db = client.get_database(name, write_concern=_ACKNOWLEDGED, read_concern=ReadConcern("majority"))
+
+    def __getitem__(self, collection: str) -> Any:
+        return self._db[collection]
+
+    async def prepare(self, indexes: Mapping[str, Sequence[IndexModel]]) -> None:
+        """Creates collections and indexes; a collection made inside concurrent transactions raises WriteConflict."""
+        existing = set(await self._db.list_collection_names())
+        for name, models in {**_CHASSIS_INDEXES, **indexes}.items():
+            if name not in existing:
+                with suppress(CollectionInvalid):
+                    await self._db.create_collection(name)
+            if models:
+                await self._db[name].create_indexes(list(models))
+
+    async def transaction(self, callback: Callable[[Tx], Awaitable[T]]) -> T:
+        """Runs the callback in a transaction, again when the server says that another try may pass. The
+        callback only reads and writes through its Tx: it may run many times."""
+
+        async def body(session: Any) -> T:
+            tx = Tx(session)
+            result = await callback(tx)
+            if tx.rows:
+                await self["outbox"].insert_many(tx.rows, session=session)
+            return result
+
+        return await run_transaction(self.client, body)
+
+    async def once(self, request: Message, decide: Callable[[Tx], Awaitable[M]], response: type[M]) -> M:
+        """Serves a write once per request_id and caller: the repeat gets the first answer, stored in the same
+        transaction. The same request_id with another content is refused."""
+        request_id: str = request.request_id  # type: ignore[attr-defined]
+        key = f"{request.DESCRIPTOR.name}:{auth.actor('')}:{request_id}"
+        content = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+
+        async def body(tx: Tx) -> M:
+            answer = await decide(tx)
+            row = {"_id": key, "content": content, "answer": answer.SerializeToString(), "time": datetime.now(UTC)}
+            await self["requests"].insert_one(row, session=tx.session)
+            return answer
+
+        try:
+            return await self.transaction(body)
+        except (Refused, DuplicateKeyError) as error:
+            # Looked up only now: a first request, by far the most, is not slowed by it. A repeat is refused by
+            # the state that the first one left, or by the key.
+            first = await self["requests"].find_one({"_id": key})
+            if first is None:
+                raise
+            if first["content"] != content:
+                raise Refused(
+                    Kind.ALREADY_EXISTS, "REQUEST_ID_REUSED", f"request_id {request_id} stands for another request"
+                ) from error
+            return response.FromString(first["answer"])
+
+
+async def run_transaction(
+    client: AsyncIOMotorClient, body: Callable[[Any], Awaitable[T]], seconds: float = _TRANSACTION_SECONDS
+) -> T:
+    """The whole body again on TransientTransactionError, the commit again on UnknownTransactionCommitResult,
+    until the deadline. motor's own with_transaction does not retry a commit that failed."""
+    deadline = time.monotonic() + seconds
+    async with await client.start_session() as session:
+        for attempt in range(1_000_000):
+            session.start_transaction(
+                read_concern=ReadConcern("snapshot"),
+                write_concern=_ACKNOWLEDGED,
+                read_preference=ReadPreference.PRIMARY,
+                max_commit_time_ms=_COMMIT_MS,
+            )
+            try:
+                result = await body(session)
+                await _commit(session, deadline)
+                return result
+            except PyMongoError as error:
+                await _abort(session)
+                if not error.has_error_label("TransientTransactionError") or time.monotonic() > deadline:
+                    raise
+            except BaseException:
+                await _abort(session)
+                raise
+            # Contenders wait for a random while that grows, so that one of them gets through.
+            await asyncio.sleep(random.uniform(0, min(0.5, 0.002 * 2**attempt)))
+    raise AssertionError("unreachable")
+
+
+async def _commit(session: Any, deadline: float) -> None:
+    while True:
+        try:
+            await session.commit_transaction()
+            return
+        except PyMongoError as error:
+            if not error.has_error_label("UnknownTransactionCommitResult") or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.01)
+
+
+async def _abort(session: Any) -> None:
+    if session.in_transaction:
+        with suppress(PyMongoError):
+            await session.abort_transaction()
+
+
+def connect(uri: str) -> AsyncIOMotorClient:
+    """A client; nothing is sent yet. Waits for a server are short, so that a refusal comes in time."""
+    return AsyncIOMotorClient(
+        uri, serverSelectionTimeoutMS=5_000, connectTimeoutMS=5_000, socketTimeoutMS=30_000, tz_aware=True, tzinfo=UTC
+    )
+
+
+def page_size(asked: int) -> int:
+    """What a list request means by its page_size."""
+    return asked or 100
+
+
+def page_token(last_id: str) -> str:
+    """Where the next page starts: after this id."""
+    return base64.urlsafe_b64encode(last_id.encode()).decode()
+
+
+def after(token: str) -> dict[str, Any]:
+    """The filter for a page_token; INVALID_ARGUMENT for one that is not ours."""
+    if not token:
+        return {}
+    try:
+        return {"_id": {"$gt": base64.b64decode(token, altchars=b"-_", validate=True).decode()}}
+    except ValueError as error:
+        raise invalid_field("page_token", "is not one that this service gave") from error
+
+
+def timestamp(moment: datetime | None) -> Timestamp | None:
+    """An aware datetime as protobuf has it."""
+    if moment is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp

@@ -1,0 +1,275 @@
+"""gRPC in and out: one server interceptor for identity, policy, rules, deadline, errors, logs, metrics and trace."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+from opentelemetry.trace import SpanKind
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError
+
+from chassis import auth, status, telemetry, validation
+from chassis.config import Settings
+from chassis.errors import Kind, Refused, denied, invalid, unavailable
+
+_LARGEST_MESSAGE = 8 * 2**20
+_CALL_SECONDS = 10.0
+_SERVER_OPTIONS = [
+    ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
+    ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    # So that a client's balancer finds new replicas.
+    ("grpc.max_connection_age_ms", 600_000),
+    ("grpc.max_connection_age_grace_ms", 60_000),
+]
+# Every write is idempotent by its request_id, so the library may repeat a call that found nobody.
+_RETRY = """{"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.1s",
+"maxBackoff": "2s", "backoffMultiplier": 3, "retryableStatusCodes": ["UNAVAILABLE"]}}],
+"loadBalancingConfig": [{"round_robin": {}}]}"""
+_CHANNEL_OPTIONS = [
+    ("grpc.service_config", _RETRY),
+    ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
+    ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+]
+
+
+@dataclass(frozen=True)
+class Served:
+    """One service to serve: its descriptor, its implementation and the generated function that adds it."""
+
+    descriptor: ServiceDescriptor
+    servicer: Any
+    add: Callable[[Any, grpc.aio.Server], None]
+
+
+class Server:
+    """A gRPC server with health for each service and reflection. Not serving until `ready`."""
+
+    def __init__(self, settings: Settings, served: Sequence[Served]) -> None:
+        verifier = auth.Verifier(settings.jwks_url, settings.token_issuer, settings.token_audience)
+        self._names = ["", *(s.descriptor.full_name for s in served)]
+        self._health = HealthServicer()
+        methods = {f"/{s.descriptor.full_name}/{m.name}": m for s in served for m in s.descriptor.methods}
+        gate = Gate(verifier, methods, settings.deadline_seconds)
+        self._server = grpc.aio.server(interceptors=[gate], options=_SERVER_OPTIONS)
+        for s in served:
+            s.add(s.servicer, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection(
+            [*self._names[1:], reflection.SERVICE_NAME, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name],
+            self._server,
+        )
+        if self._server.add_insecure_port(settings.listen) == 0:
+            raise OSError(f"cannot listen on {settings.listen}")
+
+    async def start(self) -> None:
+        """Answers health checks, with NOT_SERVING."""
+        await self._tell(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._server.start()
+
+    async def ready(self) -> None:
+        """Everything that the services need is there."""
+        await self._tell(health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self, grace: float) -> None:
+        """Takes no new calls and lets those under way end."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace)
+
+    async def _tell(self, state: health_pb2.HealthCheckResponse.ServingStatus.ValueType) -> None:
+        for name in self._names:
+            await self._health.set(name, state)
+
+
+class Gate(grpc.aio.ServerInterceptor):
+    """The one interceptor. What it does not know (health, reflection) passes as it is."""
+
+    def __init__(self, verifier: auth.Verifier, methods: dict[str, MethodDescriptor], deadline: float) -> None:
+        self._verifier = verifier
+        self._deadline = deadline
+        self._methods = {path: _Method(method) for path, method in methods.items()}
+        self._handlers: dict[str, Any] = {}
+
+    async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any) -> Any:
+        """Wraps each method once."""
+        path = handler_call_details.method
+        handler = self._handlers.get(path)
+        if handler is None:
+            handler = await continuation(handler_call_details)
+            method = self._methods.get(path)
+            if handler is None or method is None:
+                return handler
+            handler = self._handlers[path] = self._wrapped(handler, method)
+        return handler
+
+    def _wrapped(self, handler: Any, method: "_Method") -> Any:
+        if handler.unary_unary:
+            return grpc.unary_unary_rpc_method_handler(
+                self._unary(handler.unary_unary, method), handler.request_deserializer, handler.response_serializer
+            )
+        if handler.unary_stream:
+            return grpc.unary_stream_rpc_method_handler(
+                self._streaming(handler.unary_stream, method), handler.request_deserializer, handler.response_serializer
+            )
+        raise TypeError(f"{method.path} streams requests: the gate has no rule for that yet")
+
+    def _unary(self, behaviour: Callable[..., Awaitable[Message]], method: "_Method") -> Callable[..., Any]:
+        async def call(request: Message, context: Any) -> Message:
+            with _Observed(method, context) as observed:
+                try:
+                    caller = await self._admitted(request, context, method)
+                    async with asyncio.timeout(self._seconds(context)):
+                        response = await behaviour(request, context)
+                    method.confirm(caller)
+                    return response
+                except Exception as error:
+                    refused = _as_refused(error, method)
+                    observed.refused(refused)
+                await context.abort_with_status(status.to_status(refused))
+                raise AssertionError("unreachable")
+
+        return call
+
+    def _streaming(self, behaviour: Callable[..., AsyncIterator[Message]], method: "_Method") -> Callable[..., Any]:
+        async def call(request: Message, context: Any) -> AsyncIterator[Message]:
+            with _Observed(method, context) as observed:
+                try:
+                    caller = await self._admitted(request, context, method)
+                    async for response in behaviour(request, context):
+                        method.confirm(caller)
+                        yield response
+                    return
+                except Exception as error:
+                    refused = _as_refused(error, method)
+                    observed.refused(refused)
+                await context.abort_with_status(status.to_status(refused))
+
+        return call
+
+    async def _admitted(self, request: Message, context: Any, method: "_Method") -> auth.Caller:
+        identity = await self._verifier.identify(_metadata(context, "authorization"))
+        caller = auth.set_caller(identity)
+        auth.require_role(identity, method.roles, method.name)
+        faults = validation.violations(request)
+        if faults:
+            raise invalid(faults)
+        return caller
+
+    def _seconds(self, context: Any) -> float:
+        remaining = context.time_remaining()
+        return self._deadline if remaining is None else min(remaining, self._deadline)
+
+
+class _Method:
+    """What is known of a method before any call: TypeError without a policy, so nothing serves by accident."""
+
+    def __init__(self, descriptor: MethodDescriptor) -> None:
+        policy = auth.policy_of(descriptor)
+        self.name = descriptor.name
+        self.service = descriptor.containing_service.full_name
+        self.path = f"/{self.service}/{self.name}"
+        self.roles = frozenset(policy.roles)
+        self._own_institution = policy.own_institution
+        self.seconds = telemetry.RPC_SECONDS.labels(self.service, self.name)
+
+    def confirm(self, caller: auth.Caller) -> None:
+        """A method that promised to check the institution and did not must not answer."""
+        if self._own_institution and caller.bound_to is not None and not caller.institution_checked:
+            raise denied("UNCHECKED_INSTITUTION", f"{self.name} did not check whose data this is")
+
+
+class _Observed:
+    """Metrics, trace and log line of one call."""
+
+    def __init__(self, method: _Method, context: Any) -> None:
+        self._method = method
+        self._span = telemetry.span(method.path[1:], SpanKind.SERVER, _metadata(context, "traceparent"))
+        self._code = "OK"
+        self._started = 0.0
+
+    def __enter__(self) -> "_Observed":
+        self._started = time.perf_counter()
+        self._span.__enter__()
+        return self
+
+    def refused(self, refused: Refused) -> None:
+        self._code = refused.kind.value
+        telemetry.log.info(
+            "refused", method=self._method.path, code=self._code, reason=refused.reason, faults=len(refused.violations)
+        )
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+            self._code = "CANCELLED"
+        self._span.__exit__(None, None, None)
+        self._method.seconds.observe(time.perf_counter() - self._started)
+        telemetry.RPC_TOTAL.labels(self._method.service, self._method.name, self._code).inc()
+
+
+def _metadata(context: Any, key: str) -> str:
+    for name, value in context.invocation_metadata():
+        if name == key:
+            return value if isinstance(value, str) else ""
+    return ""
+
+
+def _as_refused(error: Exception, method: _Method) -> Refused:
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, TimeoutError):
+        return Refused(Kind.DEADLINE_EXCEEDED, "DEADLINE", f"{method.name} did not end in time")
+    if isinstance(error, ConnectionFailure | ExecutionTimeout) or (
+        isinstance(error, PyMongoError) and error.has_error_label("RetryableWriteError")
+    ):
+        return unavailable("the database")
+    if isinstance(error, grpc.aio.AioRpcError) and error.code() == grpc.StatusCode.UNAVAILABLE:
+        return unavailable("another service")
+    telemetry.log.exception("a method failed", method=method.path)
+    return Refused(Kind.INTERNAL, "INTERNAL", f"{method.name} failed; the trace id leads to its log line")
+
+
+def _completed(details: Any, authorization: Callable[[], str], seconds: float | None) -> Any:
+    """Adds identity, trace and a deadline to a call that has none."""
+    metadata = grpc.aio.Metadata(*(details.metadata or ()))
+    if metadata.get("authorization") is None and (header := authorization()):
+        metadata.add("authorization", header)
+    if traceparent := telemetry.traceparent():
+        metadata.add("traceparent", traceparent)
+    timeout = details.timeout if details.timeout is not None else seconds
+    return grpc.aio.ClientCallDetails(details.method, timeout, metadata, details.credentials, details.wait_for_ready)
+
+
+class _UnaryOutgoing(grpc.aio.UnaryUnaryClientInterceptor):
+    def __init__(self, authorization: Callable[[], str]) -> None:
+        self._authorization = authorization
+
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return await continuation(_completed(client_call_details, self._authorization, _CALL_SECONDS), request)
+
+
+class _StreamOutgoing(grpc.aio.UnaryStreamClientInterceptor):
+    def __init__(self, authorization: Callable[[], str]) -> None:
+        self._authorization = authorization
+
+    async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return await continuation(_completed(client_call_details, self._authorization, None), request)
+
+
+def channel(address: str, authorization: Callable[[], str]) -> grpc.aio.Channel:
+    """A channel to another process that carries identity, trace and a deadline."""
+    return grpc.aio.insecure_channel(
+        address, options=_CHANNEL_OPTIONS, interceptors=[_UnaryOutgoing(authorization), _StreamOutgoing(authorization)]
+    )

@@ -1,0 +1,148 @@
+"""One process: waits for what it needs and says so, serves, relays, consumes, and ends in order."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, TypeVar
+
+import uvloop
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from pymongo.errors import PyMongoError
+
+from chassis import auth, mongo, rpc, stream, telemetry
+from chassis.config import Settings, settings
+from chassis.outbox import Relay
+
+T = TypeVar("T")
+
+_WAIT_SECONDS = 0.1
+_LONGEST_WAIT_SECONDS = 2.0
+
+
+class Process:
+    """What a `__main__` puts together. Everything opened here is closed in reverse order at the end."""
+
+    def __init__(self, name: str, config: Settings, stack: AsyncExitStack) -> None:
+        self.name = name
+        self.settings = config
+        self.stopping = asyncio.Event()
+        self._stack = stack
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failed: BaseException | None = None
+        self._token = auth.TokenFile(config.token_file)
+        self._nats: Client | None = None
+        self._server: rpc.Server | None = None
+
+    async def wait_for(self, what: str, attempt: Callable[[], Awaitable[T]], *errors: type[Exception]) -> T:
+        """Tries until it works, and says what is waited for."""
+        pause = _WAIT_SECONDS
+        while True:
+            try:
+                return await attempt()
+            except errors as error:
+                telemetry.log.info("waiting", for_=what, because=f"{type(error).__name__}: {error}"[:200])
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, _LONGEST_WAIT_SECONDS)
+
+    async def database(self) -> mongo.Database:
+        """This service's own database, once the server answers."""
+        client = mongo.connect(self.settings.mongo_uri)
+        self._stack.callback(client.close)
+        ping = client.admin.command
+        await self.wait_for("MongoDB", lambda: ping("ping"), PyMongoError)
+        return mongo.Database(client, self.settings.database_prefix + self.name)
+
+    async def nats(self) -> Client:
+        """The broker, with JetStream ready."""
+        if self._nats is None:
+            url = self.settings.nats_url
+            self._nats = await self.wait_for("NATS", lambda: stream.connect(url, self.name), NatsError, OSError)
+            self._stack.push_async_callback(self._nats.close)
+            js = self._nats.jetstream()
+            await self.wait_for("JetStream", js.account_info, NatsError, TimeoutError)
+        return self._nats
+
+    def channel(self, peer: str) -> Any:
+        """A channel to another process. It connects when first used and again when that restarts."""
+        channel = rpc.channel(self.settings.peer(peer), self._token.authorization)
+        self._stack.push_async_callback(channel.close)
+        return channel
+
+    async def relay(self, db: mongo.Database) -> None:
+        """Publishes this service's facts."""
+        js = (await self.nats()).jetstream()
+        await stream.ensure_stream(js, self.name, self.settings.nats_replicas)
+        self.background("relay", Relay(db, js, self.name).run())
+
+    async def consume(self, db: mongo.Database, reactions: Sequence[stream.Reaction]) -> None:
+        """Reacts to the facts of others."""
+        consumer = stream.Consumer(db, await self.nats(), self.name, reactions, self.settings.nats_replicas)
+        self.background("consumer", consumer.run())
+
+    async def serve(self, *served: rpc.Served) -> rpc.Server:
+        """Starts to answer; health says SERVING from here on."""
+        server = rpc.Server(self.settings, served)
+        await server.start()
+        self._server = server
+        await server.ready()
+        telemetry.log.info("serving", address=self.settings.listen)
+        return server
+
+    def background(self, what: str, work: Coroutine[Any, Any, None]) -> None:
+        """Work for the life of the process. Should it fail, the process ends and is started anew."""
+
+        async def watched() -> None:
+            try:
+                await work
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:
+                telemetry.log.exception("background work failed", what=what)
+                self._failed = error
+                self.stopping.set()
+
+        self._tasks.add(asyncio.create_task(watched(), name=what))
+
+    async def finish(self) -> int:
+        """Waits for the signal to stop; returns the exit code."""
+        await self.stopping.wait()
+        telemetry.log.info("stopping")
+        if self._server:
+            await self._server.stop(self.settings.grace_seconds)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        return 1 if self._failed else 0
+
+
+def run(name: str, main: Callable[[Process], Awaitable[None]]) -> None:
+    """Runs a process to its end and exits with an honest code."""
+    config = settings()
+    stop_telemetry = telemetry.start(config, name)
+    try:
+        code = uvloop.run(_run(name, config, main))
+    finally:
+        stop_telemetry()
+    sys.exit(code)
+
+
+async def _run(name: str, config: Settings, main: Callable[[Process], Awaitable[None]]) -> int:
+    async with AsyncExitStack() as stack:
+        process = Process(name, config, stack)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, process.stopping.set)
+        starting = asyncio.ensure_future(main(process))
+        stopping = asyncio.create_task(process.stopping.wait())
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            # Told to stop while it still waited for something.
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+        else:
+            starting.result()
+        stopping.cancel()
+        return await process.finish() if starting.done() and not starting.cancelled() else 0

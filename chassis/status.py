@@ -1,0 +1,71 @@
+"""chassis.errors to google.rpc.Status with details, and back, in one table."""
+
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf import any_pb2
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from chassis.errors import Kind, Refused, Violation
+
+_CODES = {kind: grpc.StatusCode[kind.value] for kind in Kind}
+_KINDS = {code: kind for kind, code in _CODES.items()}
+_DOMAIN = "livinglab"
+M = TypeVar("M", bound=Message)
+
+
+def code(refused: Refused) -> grpc.StatusCode:
+    """The gRPC code of a refusal."""
+    return _CODES[refused.kind]
+
+
+def to_status(refused: Refused) -> Any:
+    """What goes over the wire: ErrorInfo always, BadRequest, ResourceInfo and RetryInfo where they apply."""
+    details: list[Message] = [error_details_pb2.ErrorInfo(reason=refused.reason, domain=_DOMAIN)]
+    if refused.violations:
+        violations = [
+            error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
+            for v in refused.violations
+        ]
+        details.append(error_details_pb2.BadRequest(field_violations=violations))
+    if refused.resource:
+        resource_type, name = refused.resource
+        details.append(error_details_pb2.ResourceInfo(resource_type=resource_type, resource_name=name))
+    if refused.retry_seconds is not None:
+        delay = Duration(nanos=int(refused.retry_seconds * 1e9) % 10**9, seconds=int(refused.retry_seconds))
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+    packed = [any_pb2.Any() for _ in details]
+    for slot, detail in zip(packed, details, strict=True):
+        slot.Pack(detail)
+    status = status_pb2.Status(code=_CODES[refused.kind].value[0], message=refused.message, details=packed)
+    return rpc_status.to_status(status)
+
+
+def from_rpc_error(error: grpc.RpcError) -> Refused:
+    """What a failed call says, as the caller of another service sees it."""
+    kind = _KINDS.get(error.code(), Kind.INTERNAL)
+    reason, violations, resource, retry = kind.value, [], None, None
+    status = rpc_status.from_call(error)
+    for detail in status.details if status else ():
+        if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
+            reason = _unpacked(detail, error_details_pb2.ErrorInfo()).reason
+        elif detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
+            bad = _unpacked(detail, error_details_pb2.BadRequest())
+            violations = [Violation(v.field, v.description) for v in bad.field_violations]
+        elif detail.Is(error_details_pb2.ResourceInfo.DESCRIPTOR):
+            info = _unpacked(detail, error_details_pb2.ResourceInfo())
+            resource = (info.resource_type, info.resource_name)
+        elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
+            delay = _unpacked(detail, error_details_pb2.RetryInfo()).retry_delay
+            retry = delay.seconds + delay.nanos / 1e9
+    return Refused(
+        kind, reason, error.details() or kind.value, violations=violations, resource=resource, retry_seconds=retry
+    )
+
+
+def _unpacked(packed: any_pb2.Any, into: M) -> M:
+    packed.Unpack(into)
+    return into

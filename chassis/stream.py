@@ -1,0 +1,224 @@
+"""JetStream in: streams that every process agrees on, durable consumers with inbox, retries and dead letters."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import nats
+from google.protobuf.message import DecodeError, Message
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import APIError
+from opentelemetry.trace import SpanKind
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from chassis import naming, telemetry
+from chassis.errors import Kind, Refused
+from chassis.mongo import Database, Tx
+
+# Longer than any relay's outage that is not looked at; repeats beyond it meet the inbox.
+_DUPLICATE_SECONDS = 600
+_ACK_WAIT_SECONDS = 15
+_UNDER_WAY = 64
+_TRIES = 8
+_TRANSIENT = frozenset({Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED, Kind.ABORTED})
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """What happens on one kind of fact. `handle` reads and writes in the transaction that also notes the
+    event as seen, so its effect happens once. `after` is an idempotent effect elsewhere: it runs after the
+    commit, again on each redelivery until it succeeds."""
+
+    event: type[Message]
+    handle: Callable[[Tx, Any], Awaitable[None]] | None = None
+    after: Callable[[Any], Awaitable[None]] | None = None
+
+
+async def connect(url: str, name: str) -> Client:
+    """A connection that never gives up; RuntimeError and OSError are for the caller to wait out."""
+
+    async def on_error(error: Exception) -> None:
+        telemetry.log.warning("nats", error=str(error) or type(error).__name__)
+
+    return await nats.connect(
+        url,
+        name=name,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.25,
+        allow_reconnect=True,
+        connect_timeout=2,
+        error_cb=on_error,
+    )
+
+
+async def ensure_stream(js: JetStreamContext, service: str, replicas: int) -> None:
+    """Creates the service's stream, or brings it to the settings of this version. Whoever comes first does it,
+    so that processes start in any order. Facts are kept for good: projections are rebuilt from them."""
+    config = StreamConfig(
+        name=naming.stream(service),
+        subjects=naming.stream_subjects(service),
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        duplicate_window=_DUPLICATE_SECONDS,
+        num_replicas=replicas,
+    )
+    try:
+        await js.add_stream(config)
+    except APIError:
+        await js.update_stream(config)
+
+
+class Consumer:
+    """One service's durable consumer on each stream that it listens to."""
+
+    def __init__(self, db: Database, nc: Client, name: str, reactions: Sequence[Reaction], replicas: int = 1) -> None:
+        self._db = db
+        self._nc = nc
+        self._js = nc.jetstream()
+        self._name = name
+        self._replicas = replicas
+        self._by_type = {r.event.DESCRIPTOR.full_name: r for r in reactions}
+        self._slots = asyncio.Semaphore(_UNDER_WAY)
+        self._last: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Consumes until cancelled; then waits for what is under way."""
+        subscriptions = [await self._subscribe(service) for service in self._services()]
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for subscription in subscriptions:
+                await subscription.unsubscribe()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _services(self) -> list[str]:
+        return sorted({naming.owner(r.event) for r in self._by_type.values()})
+
+    async def _subscribe(self, service: str) -> Any:
+        await ensure_stream(self._js, service, self._replicas)
+        stream = naming.stream(service)
+        deliver = naming.deliver_subject(stream, self._name)
+        # Subscribed before the consumer exists, so that its first message finds somebody.
+        subscription = await self._nc.subscribe(deliver, queue=self._name, cb=self._take)
+        events = [r.event for r in self._by_type.values() if naming.owner(r.event) == service]
+        config = ConsumerConfig(
+            durable_name=self._name,
+            deliver_policy=DeliverPolicy.ALL,
+            deliver_subject=deliver,
+            deliver_group=self._name,
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=_ACK_WAIT_SECONDS,
+            max_deliver=-1,
+            max_ack_pending=_UNDER_WAY * 4,
+            filter_subjects=[naming.subject_filter(event) for event in events],
+        )
+        await self._js.add_consumer(stream, config)
+        return subscription
+
+    async def _take(self, msg: Msg) -> None:
+        """Facts of one aggregate one after the other, aggregates side by side."""
+        await self._slots.acquire()
+        key = (msg.headers or {}).get(naming.CE_SUBJECT, msg.subject)
+        task = asyncio.create_task(self._handle_after(self._last.get(key), msg))
+        self._last[key] = task
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._forget(key, done))
+
+    def _forget(self, key: str, done: asyncio.Task[None]) -> None:
+        self._slots.release()
+        self._tasks.discard(done)
+        if self._last.get(key) is done:
+            del self._last[key]
+
+    async def _handle_after(self, before: asyncio.Task[None] | None, msg: Msg) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        headers = msg.headers or {}
+        event_type = headers.get("ce-type", "")
+        reaction = self._by_type.get(event_type)
+        label = event_type if reaction else "unknown"
+        try:
+            span = telemetry.span(f"react {label}", SpanKind.CONSUMER, headers.get(naming.TRACEPARENT))
+            with span, telemetry.REACTION_SECONDS.labels(label).time():
+                outcome = await self._settle(msg, reaction)
+        except (NatsError, PyMongoError) as error:
+            # Not acknowledged: it comes again.
+            telemetry.log.warning("an event stays unsettled", type=label, error=str(error))
+            outcome = "unsettled"
+        telemetry.EVENTS_HANDLED.labels(label, outcome).inc()
+
+    async def _settle(self, msg: Msg, reaction: Reaction | None) -> str:
+        try:
+            if reaction is None:
+                raise ValueError("nobody here reacts to this type of event")
+            event = reaction.event.FromString(msg.data)
+            fresh = await self._apply(reaction, event)
+            if reaction.after:
+                await reaction.after(event)
+            await msg.ack()
+            return "applied" if fresh else "repeated"
+        except Exception as error:
+            return await self._refuse(msg, error)
+
+    async def _apply(self, reaction: Reaction, event: Any) -> bool:
+        """False when the event was seen before."""
+        handle = reaction.handle
+        if handle is None:
+            return True
+
+        async def body(tx: Tx) -> None:
+            row = {"_id": event.meta.event_id, "time": datetime.now(UTC)}
+            await self._db["inbox"].insert_one(row, session=tx.session)
+            await handle(tx, event)
+
+        try:
+            await self._db.transaction(body)
+        except DuplicateKeyError as error:
+            if (error.details or {}).get("keyValue", {}) != {"_id": event.meta.event_id}:
+                raise
+            return False
+        return True
+
+    async def _refuse(self, msg: Msg, error: Exception) -> str:
+        """A part that is down is waited for without end; a fact that cannot be handled is set aside in time."""
+        tries = msg.metadata.num_delivered
+        if _transient(error):
+            await msg.nak(delay=min(5.0, 0.1 * 2 ** min(tries, 10)))
+            return "later"
+        if tries < _TRIES and not isinstance(error, DecodeError):
+            telemetry.log.warning("a reaction failed", subject=msg.subject, tries=tries, exc_info=error)
+            await msg.nak(delay=min(10.0, 0.1 * 2**tries))
+            return "again"
+        await self._set_aside(msg, error)
+        await msg.term()
+        return "dead"
+
+    async def _set_aside(self, msg: Msg, error: Exception) -> None:
+        metadata = msg.metadata
+        row = {
+            "subject": msg.subject,
+            "headers": dict(msg.headers or {}),
+            "payload": msg.data,
+            "reason": f"{type(error).__name__}: {error}",
+            "tries": metadata.num_delivered,
+            "time": datetime.now(UTC),
+        }
+        key = {"_id": f"{metadata.stream}:{metadata.sequence.stream}"}
+        await self._db["dead_letters"].replace_one(key, row, upsert=True)
+        telemetry.DEAD_LETTERS.labels((msg.headers or {}).get("ce-type", "unknown")).inc()
+        telemetry.log.error("an event was set aside", subject=msg.subject, exc_info=error)
+
+
+def _transient(error: Exception) -> bool:
+    if isinstance(error, Refused):
+        return error.kind in _TRANSIENT
+    return isinstance(error, PyMongoError | NatsError | TimeoutError | OSError) and not isinstance(
+        error, DuplicateKeyError
+    )

@@ -1,0 +1,1 @@
+"""The `livinglab` command: one module a noun, nothing heavy imported before a command needs it."""

@@ -1,0 +1,5 @@
+"""`python -m cli` is `livinglab`."""
+
+from cli.main import main
+
+main()

@@ -1,0 +1,125 @@
+"""`livinglab instrument`: the official instruments, and what is wrong with a new one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.files import read_file
+from cli.output import AsJson, fail, print_json, say, table
+
+if TYPE_CHECKING:
+    from livinglab.assessment.v1 import instrument_pb2 as pb
+
+app = typer.Typer(help="Evaluation instruments.", no_args_is_help=True)
+
+
+def find_instrument(name: str) -> "pb.Instrument":
+    """The instrument of that id, or in the file of that path; refuses one that is unknown or has faults."""
+    from instruments import instrument_files
+    from services.assessment.instrument_file import LARGEST_FILE, InstrumentFaults, load
+
+    official = instrument_files()
+    path = Path(name)
+    if name in official:
+        content = official[name].read_bytes()
+    elif len(path.parts) > 1 or path.suffix in (".yaml", ".yml") or path.is_file():
+        content = read_file(path, LARGEST_FILE)
+    else:
+        fail(f"there is no instrument '{name}', only {', '.join(official)}; or name a file")
+    try:
+        return load(content)
+    except InstrumentFaults as faults:
+        fail(*(f"{name}: {fault}" for fault in faults.faults))
+
+
+@app.command("list")
+def list_instruments(as_json: AsJson = False) -> None:
+    """List the official instruments."""
+    from instruments import instrument_files
+    from services.assessment.instrument import leaves
+
+    found = [find_instrument(name) for name in instrument_files()]
+    rows = [
+        {
+            "id": one.id,
+            "version": one.version,
+            "title": one.title,
+            "valid_from": one.valid_from,
+            "valid_to": one.valid_to,
+            "indicators": sum(1 for _ in leaves(list(one.nodes))),
+        }
+        for one in found
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    table(
+        ["id", "version", "title", "years", "scale", "indicators"],
+        [
+            [
+                one.id,
+                str(one.version),
+                one.title,
+                _years(one),
+                f"{one.scale.min}-{one.scale.max}",
+                str(row["indicators"]),
+            ]
+            for one, row in zip(found, rows, strict=True)
+        ],
+        right=["version", "indicators"],
+    )
+
+
+@app.command()
+def show(
+    instrument: Annotated[str, typer.Argument(metavar="ID", help="Id of an instrument, or path of its file.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show an instrument: its tree, weights and predicates."""
+    one = find_instrument(instrument)
+    if as_json:
+        from google.protobuf.json_format import MessageToDict
+
+        print_json(MessageToDict(one, preserving_proto_field_name=True))
+        return
+    say(f"{one.id} version {one.version}: {one.title}")
+    say(f"Source: {one.source}")
+    say(f"Years: {_years(one)}. Scale: {one.scale.min} to {one.scale.max}")
+    for names in one.level_names:
+        say(f"Levels ({names.capability}): {', '.join(names.names)}")
+    say("Predicates: " + ", ".join(f"{predicate.label} from {predicate.min}" for predicate in one.predicates))
+    table(["kind", "number", "name", "in English", "weight", "remarks"], _rows(list(one.nodes), 0), right=["weight"])
+    for caveat in one.caveats:
+        say(f"Caveat: {caveat}")
+
+
+@app.command("lint")
+def lint_file(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An instrument file.")], as_json: AsJson = False
+) -> None:
+    """Name every fault of an instrument file, with its line."""
+    from services.assessment.instrument_file import LARGEST_FILE, lint_content
+
+    faults = lint_content(read_file(file, LARGEST_FILE))
+    if as_json:
+        print_json({"faults": [{"line": one.line, "place": one.place, "reason": one.reason} for one in faults]})
+    if faults:
+        fail(*(f"{file}: {fault}" for fault in faults))
+    if not as_json:
+        say(f"{file}: no faults")
+
+
+def _years(one: "pb.Instrument") -> str:
+    return f"{one.valid_from or ''}-{one.valid_to or ''}"
+
+
+def _rows(nodes: "list[pb.Node]", depth: int) -> list[list[str]]:
+    rows = []
+    for node in nodes:
+        remarks = [node.capability, "repeatable" if node.repeatable else ""]
+        remarks.append(f"awaited from {node.awaited_from}" if node.awaited_from else "")
+        kind = "  " * depth + node.kind
+        rows.append([kind, node.number, node.name, node.name_en, node.weight, ", ".join(filter(None, remarks))])
+        rows += _rows(list(node.children), depth + 1)
+    return rows

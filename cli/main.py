@@ -1,0 +1,40 @@
+"""The root of `livinglab`: every noun is registered here."""
+
+from typing import Annotated
+
+import typer
+
+from cli import instrument
+from cli.score import score
+
+app = typer.Typer(
+    name="livinglab",
+    help="Run a living lab program for digital government.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(instrument.app, name="instrument")
+app.command("score")(score)
+
+
+def main() -> None:
+    """Run the command line; ends the process with the command's exit code."""
+    app(prog_name="livinglab")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("livinglab"))
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Run a living lab program for digital government."""

@@ -1,0 +1,52 @@
+"""How every command speaks: JSON for programs, tables for people, one clear line for what went wrong."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+# The width of a table that nobody looks at in a terminal: a file, a pipe.
+_UNSEEN_WIDTH = 160
+
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
+
+
+def print_json(value: Any) -> None:
+    """Write the value as JSON to standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", right: Iterable[str] = ()) -> None:
+    """Write a table to standard output; columns named in `right` are aligned to the right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _UNSEEN_WIDTH
+    grid = Table(title=title or None, title_justify="left")
+    to_the_right = set(right)
+    for column in columns:
+        grid.add_column(column, justify="right" if column in to_the_right else "left")
+    for row in rows:
+        grid.add_row(*row)
+    console.print(grid)
+
+
+def say(text: str) -> None:
+    """Write one line to standard output."""
+    sys.stdout.write(_one_line(text) + "\n")
+
+
+def fail(*messages: str) -> NoReturn:
+    """Refuse: each message is a line on standard error, and the command ends with exit code 1."""
+    for message in messages:
+        sys.stderr.write(_one_line(message) + "\n")
+    raise typer.Exit(1)
+
+
+def _one_line(text: str) -> str:
+    """What came from a file may hold line breaks, or codes that would steer the terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -1,0 +1,1 @@
+"""Program definitions, and under cohorts/ example cohorts with their rosters, as data."""

@@ -1,0 +1,1 @@
+"""The services, each with its own data; none imports another."""

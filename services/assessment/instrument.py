@@ -1,0 +1,260 @@
+"""Rules of a sound instrument: `lint` names every fault of one, whoever wrote it and in whatever format."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from livinglab.assessment.v1 import instrument_pb2 as pb
+
+# A decimal as every contract takes it: at most 12 digits before and 6 after the point.
+DECIMAL = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?")
+DECIMAL_PLACES = 6
+# An instance of a repeatable indicator after the first: 35-2, 35-3.
+INSTANCE = re.compile(r"(?P<indicator>.+)-(?P<instance>[1-9][0-9]{0,2})")
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,31}")
+_WHOLE_INDEX = Decimal(100)
+_DEEPEST = 16
+# Kinds that group others in every instrument; further ones show by having children.
+_GROUP_KINDS = frozenset({"domain", "aspect"})
+_SCORED_ONLY = ("repeatable", "awaited_from", "capability")
+
+# A place in the instrument, `nodes[0].children[1].weight`, and what is wrong there.
+_Found = Iterator[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """What is wrong, where: the line in the file (0 where there is none), the place in the instrument, the reason."""
+
+    line: int
+    place: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.place}: {self.reason}" if self.line else f"{self.place}: {self.reason}"
+
+
+def lint(instrument: pb.Instrument, lines: Mapping[str, int] | None = None) -> list[Fault]:
+    """Every fault of the instrument, by line; `lines` gives the line of each place that was written in a file."""
+    checks = (_head, _scale, _level_names, _predicates, _top_nodes, _kinds, _numbers)
+    lines = lines or {}
+    return sorted(
+        Fault(line_of(place, lines), place, reason) for check in checks for place, reason in check(instrument)
+    )
+
+
+def line_of(place: str, lines: Mapping[str, int]) -> int:
+    """The line of a place, or of the nearest thing around it that was written; the place of the whole is ''."""
+    while place and place not in lines:
+        place = place[: max(place.rfind("."), place.rfind("["), 0)]
+    return lines.get(place, 0)
+
+
+def decimal(text: str) -> Decimal | None:
+    """The decimal that the text writes, None where it does not write one."""
+    return Decimal(text) if DECIMAL.fullmatch(text) else None
+
+
+def leaves(nodes: Iterator[pb.Node] | list[pb.Node]) -> Iterator[pb.Node]:
+    """What is scored: the nodes without children, in the instrument's order."""
+    for node in nodes:
+        if node.children:
+            yield from leaves(list(node.children))
+        else:
+            yield node
+
+
+def _head(instrument: pb.Instrument) -> _Found:
+    for field in ("id", "title", "source"):
+        if not getattr(instrument, field):
+            yield field, "is missing"
+    if instrument.id and not _ID.fullmatch(instrument.id):
+        yield ("id", f"'{instrument.id}' is not an id: letters, digits, '.', '-', '_', ':', at most 32")
+    if not instrument.version:
+        yield "version", "is missing, or 0: versions count from 1"
+    if instrument.valid_to and instrument.valid_to < instrument.valid_from:
+        yield ("valid_to", f"{instrument.valid_to} is before valid_from, {instrument.valid_from}")
+
+
+def _scale(instrument: pb.Instrument) -> _Found:
+    if not instrument.HasField("scale"):
+        yield "scale", "is missing"
+        return
+    scale = instrument.scale
+    if not scale.kind:
+        yield "scale.kind", "is missing: ordinal, decimal or binary"
+    for field in ("min", "max"):
+        yield from _decimal_fault(f"scale.{field}", getattr(scale, field))
+    bounds = _bounds(instrument)
+    if bounds and bounds[0] >= bounds[1]:
+        yield "scale.max", f"{scale.max} is not above min, {scale.min}"
+    elif bounds and scale.kind == pb.SCALE_KIND_ORDINAL:
+        for field, bound in zip(("min", "max"), bounds, strict=True):
+            if bound != int(bound):
+                yield (f"scale.{field}", f"{bound} is not a whole level, the scale is ordinal")
+
+
+def _level_names(instrument: pb.Instrument) -> _Found:
+    seen: set[str] = set()
+    for n, names in enumerate(instrument.level_names):
+        place = f"level_names[{n}]"
+        if not names.capability:
+            yield f"{place}.capability", "is missing"
+        elif names.capability in seen:
+            yield f"{place}.capability", f"'{names.capability}' was named before"
+        seen.add(names.capability)
+        if not names.names:
+            yield f"{place}.names", "is missing"
+        else:
+            yield from _level_count(instrument, f"{place}.names", len(names.names))
+
+
+def _level_count(instrument: pb.Instrument, place: str, count: int) -> _Found:
+    bounds, kind = _bounds(instrument), instrument.scale.kind
+    if not bounds or bounds[0] >= bounds[1]:
+        return
+    expected = {pb.SCALE_KIND_ORDINAL: int(bounds[1]) - int(bounds[0]) + 1, pb.SCALE_KIND_BINARY: 2}.get(kind)
+    if expected and count != expected:
+        yield (place, f"{count} names for a scale of {expected} levels, {bounds[0]} to {bounds[1]}")
+
+
+def _predicates(instrument: pb.Instrument) -> _Found:
+    bounds = _bounds(instrument)
+    if bounds and bounds[0] >= bounds[1]:
+        bounds = None
+    labels: set[str] = set()
+    before: Decimal | None = None
+    for n, predicate in enumerate(instrument.predicates):
+        place = f"predicates[{n}]"
+        if not predicate.label:
+            yield f"{place}.label", "is missing"
+        elif predicate.label in labels:
+            yield f"{place}.label", f"'{predicate.label}' was used before"
+        labels.add(predicate.label)
+        yield from _decimal_fault(f"{place}.min", predicate.min)
+        minimum = decimal(predicate.min)
+        if minimum is None:
+            continue
+        if before is not None and minimum <= before:
+            yield (f"{place}.min", f"{minimum} is not above {before} of the one before: lowest first, no overlap")
+        elif bounds and not bounds[0] <= minimum <= bounds[1]:
+            yield (f"{place}.min", f"{minimum} is outside the scale, {bounds[0]} to {bounds[1]}")
+        elif bounds and n == 0 and minimum != bounds[0]:
+            yield (f"{place}.min", f"nothing covers the scale from {bounds[0]} up to {minimum}")
+        before = minimum
+
+
+def _top_nodes(instrument: pb.Instrument) -> _Found:
+    if not instrument.nodes:
+        yield "nodes", "is missing"
+    if not instrument.aggregation:
+        yield "aggregation", "is missing: weighted_mean or mean"
+    capabilities = {names.capability for names in instrument.level_names}
+    yield from _weights("nodes", list(instrument.nodes), instrument.aggregation, _WHOLE_INDEX, "the whole index")
+    for n, node in enumerate(instrument.nodes):
+        yield from _node(f"nodes[{n}]", node, capabilities, 1)
+
+
+def _node(place: str, node: pb.Node, capabilities: set[str], depth: int) -> _Found:
+    if depth > _DEEPEST:
+        yield place, f"is nested deeper than {_DEEPEST} levels"
+        return
+    for field in ("kind", "number", "name"):
+        if not getattr(node, field):
+            yield f"{place}.{field}", "is missing"
+    if node.number and not _ID.fullmatch(node.number):
+        yield (f"{place}.number", f"'{node.number}' is not a number: letters, digits, '.', '-', '_', ':', at most 32")
+    # A capability that misses its name is reported there; then nobody knows which ones exist.
+    if node.capability and node.capability not in capabilities and "" not in capabilities:
+        yield f"{place}.capability", f"'{node.capability}' has no level_names"
+    if not node.children:
+        return
+    if not node.aggregation:
+        yield f"{place}.aggregation", "is missing: weighted_mean or mean"
+    for field in _SCORED_ONLY:
+        if getattr(node, field):
+            yield f"{place}.{field}", "is for what is scored, and this has children"
+    # Without a weight of its own (its parent takes a plain mean) a group is the whole that its children share.
+    whole = decimal(node.weight) if node.weight else _WHOLE_INDEX
+    yield from _weights(f"{place}.children", list(node.children), node.aggregation, whole, f"{node.kind} {node.number}")
+    for n, child in enumerate(node.children):
+        yield from _node(f"{place}.children[{n}]", child, capabilities, depth + 1)
+
+
+def _weights(
+    place: str, nodes: list[pb.Node], aggregation: pb.Aggregation.ValueType, whole: Decimal | None, owner: str
+) -> _Found:
+    if aggregation == pb.AGGREGATION_MEAN:
+        for n, node in enumerate(nodes):
+            if node.weight:
+                yield (f"{place}[{n}].weight", f"{node.weight} has no meaning: {owner} takes a plain mean")
+    if aggregation != pb.AGGREGATION_WEIGHTED_MEAN:
+        return
+    sound = True
+    for n, node in enumerate(nodes):
+        fault = next(_decimal_fault(f"{place}[{n}].weight", node.weight), None)
+        if fault is None and Decimal(node.weight) <= 0:
+            fault = f"{place}[{n}].weight", f"{node.weight} is not above 0"
+        if fault:
+            sound = False
+            yield fault
+    total = sum((Decimal(node.weight) for node in nodes), Decimal(0)) if sound else None
+    if nodes and total is not None and whole is not None and total != whole:
+        yield place, f"the weights sum to {total}, not to {whole} ({owner})"
+
+
+def _kinds(instrument: pb.Instrument) -> _Found:
+    """A kind either groups or is scored: the odd ones out are empty groups, or scored things with children."""
+    placed = [(place, node) for place, node in _walk("nodes", list(instrument.nodes)) if node.kind]
+    groups = Counter(node.kind for _, node in placed if node.children)
+    scored = Counter(node.kind for _, node in placed if not node.children)
+    for place, node in placed:
+        kind = node.kind
+        grouping = kind in _GROUP_KINDS or (kind in groups and groups[kind] >= scored[kind])
+        if grouping and not node.children:
+            yield (f"{place}.children", f"{kind} {node.number} is an empty group: it needs something that is scored")
+        elif not grouping and node.children:
+            yield (f"{place}.children", f"{kind} {node.number} has children: a {kind} is scored itself")
+        elif not node.children and node.aggregation:
+            yield (f"{place}.aggregation", f"{kind} {node.number} has no children to aggregate")
+
+
+def _numbers(instrument: pb.Instrument) -> _Found:
+    """Numbers are unique within a kind, and among all that is scored, because they are the codes in answers."""
+    seen: dict[tuple[str, str], str] = {}
+    repeatable = {node.number for node in leaves(list(instrument.nodes)) if node.repeatable}
+    for place, node in _walk("nodes", list(instrument.nodes)):
+        if not node.number or not node.kind:
+            continue
+        key = (node.kind if node.children else "", node.number)
+        instance = INSTANCE.fullmatch(node.number)
+        if key in seen:
+            yield f"{place}.number", f"{node.kind} {node.number} is also {seen[key]}"
+        elif not node.children and instance and instance["indicator"] in repeatable:
+            yield (
+                f"{place}.number",
+                f"{node.number} reads as an instance of {instance['indicator']}, a repeatable one",
+            )
+        seen.setdefault(key, place)
+
+
+def _walk(place: str, nodes: list[pb.Node], depth: int = 1) -> Iterator[tuple[str, pb.Node]]:
+    for n, node in enumerate(nodes):
+        yield f"{place}[{n}]", node
+        if depth < _DEEPEST:
+            yield from _walk(f"{place}[{n}].children", list(node.children), depth + 1)
+
+
+def _decimal_fault(place: str, text: str) -> _Found:
+    if not text:
+        yield place, "is missing"
+    elif decimal(text) is None:
+        yield (place, f"'{text}' is not a decimal: at most 12 digits before and 6 after the point")
+
+
+def _bounds(instrument: pb.Instrument) -> tuple[Decimal, Decimal] | None:
+    low, high = decimal(instrument.scale.min), decimal(instrument.scale.max)
+    return None if low is None or high is None else (low, high)

@@ -1,0 +1,46 @@
+"""Fixtures only: the real servers, once a session; a broker of its own for each test; a mark by folder."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from stack.issuer import Issuer
+from stack.servers import nats
+from tests.harness.servers import Servers, start_servers
+
+_OWN_SOCKETS = ("integration", "workflow", "replay", "e2e", "chaos")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks each test by its folder; what needs no server must open no socket."""
+    root = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(root).parts[0]
+        item.add_marker(folder)
+        if folder not in _OWN_SOCKETS:
+            item.add_marker(pytest.mark.disable_socket)
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """mongod, nats-server, Temporal and the mailbox."""
+    started = asyncio.run(start_servers(tmp_path_factory.mktemp("servers")))
+    yield started
+    asyncio.run(started.stop())
+
+
+@pytest.fixture(scope="session")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Issuer:
+    """Signs the tokens of the tests."""
+    return Issuer(tmp_path_factory.mktemp("issuer"))
+
+
+@pytest.fixture
+async def nats_url(tmp_path: Path) -> AsyncIterator[str]:
+    """A broker with empty streams."""
+    server = nats(tmp_path / "nats")
+    await server.start()
+    yield server.uri
+    await server.stop()

@@ -1,0 +1,1 @@
+"""What tests of whole processes share: real servers, and waiting for a condition."""

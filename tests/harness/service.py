@@ -1,0 +1,116 @@
+"""One service in the test's own event loop: its real wiring, server, relay and consumer, on the real servers."""
+
+import importlib
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import grpc.aio
+import nats
+from google.protobuf.message import Message
+
+from chassis import mongo, naming, rpc
+from chassis.config import Settings
+from chassis.runtime import Process
+from stack.issuer import AUDIENCE, ISSUER, Issuer
+from stack.ports import free_ports
+
+S = TypeVar("S")
+E = TypeVar("E", bound=Message)
+
+
+@dataclass
+class Running:
+    """A service that answers; `db` is its database, for looking only."""
+
+    process: Process
+    address: str
+    issuer: Issuer
+    db: mongo.Database
+    nats_url: str
+    stack: AsyncExitStack
+
+    def as_role(self, stub: Callable[[grpc.aio.Channel], S], role: str, institution: str = "", subject: str = "") -> S:
+        """The service's stub for a person of that role."""
+        return self.with_token(stub, self.issuer.token(role, institution=institution, subject=subject))
+
+    def with_token(self, stub: Callable[[grpc.aio.Channel], S], token: str) -> S:
+        """The service's stub with any token."""
+        channel = rpc.channel(self.address, lambda: f"Bearer {token}")
+        self.stack.push_async_callback(channel.close)
+        return stub(channel)
+
+    async def published(self, event: type[E]) -> list[E]:
+        """Every event of that kind on the stream, oldest first."""
+        return await published(self.nats_url, event)
+
+    async def hear(self, event: Message, *, version: int = 1, **meta: str) -> None:
+        """A fact of another service reaches this one; `meta` fills aggregate_id, cohort_id, rehearsal, event_id."""
+        await publish(self.nats_url, event, version=version, **meta)
+
+
+@asynccontextmanager
+async def running_service(
+    name: str, servers: Any, issuer: Issuer, nats_url: str, **settings: Any
+) -> AsyncIterator[Running]:
+    """Runs services.<name> until the block ends; every run has a database of its own."""
+    port, metrics = free_ports(2)
+    config = Settings(
+        mongo_uri=servers.mongo_uri,
+        database_prefix=f"t{secrets.token_hex(4)}_",
+        nats_url=nats_url,
+        temporal_address=servers.temporal_address,
+        smtp_address=f"{servers.smtp_host}:{servers.smtp_port}",
+        jwks_url=issuer.jwks_url,
+        token_issuer=ISSUER,
+        token_audience=AUDIENCE,
+        listen=f"127.0.0.1:{port}",
+        metrics_listen=f"127.0.0.1:{metrics}",
+        grace_seconds=1,
+        **settings,
+    )
+    main = importlib.import_module(f"services.{name}.__main__").main
+    async with AsyncExitStack() as stack:
+        process = Process(name, config, stack)
+        await main(process)
+        client = mongo.connect(servers.mongo_uri)
+        stack.callback(client.close)
+        db = mongo.Database(client, config.database_prefix + name)
+        async with AsyncExitStack() as callers:
+            yield Running(process, config.listen, issuer, db, nats_url, callers)
+        process.stopping.set()
+        assert await process.finish() == 0
+        await client.drop_database(db.name)
+
+
+async def publish(nats_url: str, event: Message, *, version: int = 1, **meta: str) -> None:
+    """Puts an event on its stream as its owner's relay would."""
+    about = event.meta  # type: ignore[attr-defined]
+    about.version = version
+    for key, value in {"aggregate_id": "a", "event_id": naming.new_id(), **meta}.items():
+        setattr(about, key, value)
+    about.occurred_time.GetCurrentTime()
+    headers = {
+        naming.MESSAGE_ID: about.event_id,
+        naming.CE_ID: about.event_id,
+        "ce-type": event.DESCRIPTOR.full_name,
+        naming.CE_SUBJECT: about.aggregate_id,
+        naming.CE_SEQUENCE: str(version),
+    }
+    nc = await nats.connect(nats_url)
+    async with nc:
+        await nc.jetstream().publish(naming.subject(event), event.SerializeToString(), headers=headers)
+
+
+async def published(nats_url: str, event: type[E]) -> list[E]:
+    """Every event of one kind on its stream, oldest first."""
+    nc = await nats.connect(nats_url)
+    async with nc:
+        js = nc.jetstream()
+        stream = naming.stream(naming.owner(event))
+        prefix = naming.subject_filter(event).removesuffix(">")
+        last = (await js.stream_info(stream)).state.last_seq
+        found = [await js.get_msg(stream, seq) for seq in range(1, last + 1)]
+        return [event.FromString(m.data or b"") for m in found if (m.subject or "").startswith(prefix)]
