@@ -2,12 +2,12 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import yaml
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from chassis.errors import Violation
@@ -19,6 +19,7 @@ _INTEGERS = {
     FieldDescriptor.CPPTYPE_UINT32: (0, 2**32 - 1),
     FieldDescriptor.CPPTYPE_UINT64: (0, 2**64 - 1),
 }
+# Descriptors are Any below: the types that protobuf's stubs give to its two implementations do not agree.
 _NULL, _BOOL, _INT = ("tag:yaml.org,2002:" + name for name in ("null", "bool", "int"))
 
 
@@ -105,7 +106,7 @@ class _Reader:
         if not isinstance(node, yaml.MappingNode):
             self._fault(node, path, f"must be a mapping with the keys of {into.DESCRIPTOR.name}")
             return
-        known = into.DESCRIPTOR.fields_by_name
+        known: Mapping[str, Any] = into.DESCRIPTOR.fields_by_name
         for key, value in self._entries(node, path):
             place = f"{path}.{key}" if path else key
             self._parsed.lines[place] = value.start_mark.line + 1
@@ -132,7 +133,7 @@ class _Reader:
         if value is not None:
             self._parsed.extra[key] = value
 
-    def _field(self, node: yaml.Node, into: Message, described: FieldDescriptor, path: str) -> None:
+    def _field(self, node: yaml.Node, into: Message, described: Any, path: str) -> None:
         if described.message_type is not None and described.message_type.GetOptions().map_entry:
             self._map(node, into, described, path)
         elif described.is_repeated:
@@ -144,7 +145,7 @@ class _Reader:
         elif (value := self._scalar(node, described, path)) is not None:
             setattr(into, described.name, value)
 
-    def _list(self, node: yaml.Node, into: Message, described: FieldDescriptor, path: str) -> None:
+    def _list(self, node: yaml.Node, into: Message, described: Any, path: str) -> None:
         if not self._enter(node, path):
             return
         if not isinstance(node, yaml.SequenceNode):
@@ -159,7 +160,7 @@ class _Reader:
             elif (value := self._scalar(item, described, place)) is not None:
                 items.append(value)
 
-    def _map(self, node: yaml.Node, into: Message, described: FieldDescriptor, path: str) -> None:
+    def _map(self, node: yaml.Node, into: Message, described: Any, path: str) -> None:
         if not self._enter(node, path):
             return
         if not isinstance(node, yaml.MappingNode):
@@ -186,7 +187,7 @@ class _Reader:
             return None
         return str(node.value)
 
-    def _scalar(self, node: yaml.Node, described: FieldDescriptor, path: str) -> Any:
+    def _scalar(self, node: yaml.Node, described: Any, path: str) -> Any:
         text = self._text(node, path)
         if text is None or described.cpp_type == FieldDescriptor.CPPTYPE_STRING:
             return text
@@ -202,7 +203,7 @@ class _Reader:
             return text.lower() in {"true", "yes", "on"}
         return self._integer(node, described, text, path)
 
-    def _integer(self, node: yaml.Node, described: FieldDescriptor, text: str, path: str) -> int | None:
+    def _integer(self, node: yaml.Node, described: Any, text: str, path: str) -> int | None:
         low, high = _INTEGERS[described.cpp_type]
         if node.tag != _INT or not re.fullmatch(r"[-+]?\d{1,20}", text):
             self._fault(node, path, f"must be a whole number, not {text!r}")
@@ -213,22 +214,22 @@ class _Reader:
         return int(text)
 
 
-def _unknown(key: str, descriptor: Descriptor, extra: Iterable[str]) -> str:
+def _unknown(key: str, descriptor: Any, extra: Iterable[str]) -> str:
     known = [*descriptor.fields_by_name, *extra]
     near = difflib.get_close_matches(key, known, n=1)
     return f"is not known here; did you mean {near[0]}?" if near else f"is not known here; known are {', '.join(known)}"
 
 
-def _prefix(enum: EnumDescriptor) -> str:
+def _prefix(enum: Any) -> str:
     """DUTY_KIND_ of DutyKind."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", enum.name).upper() + "_"
 
 
-def _short_names(enum: EnumDescriptor) -> list[str]:
+def _short_names(enum: Any) -> list[str]:
     return [value.name.removeprefix(_prefix(enum)).lower() for value in enum.values if value.number]
 
 
-def _enum_number(enum: EnumDescriptor, text: str) -> int | None:
+def _enum_number(enum: Any, text: str) -> int | None:
     """The number of a value by its full or its short name; the zero value says nothing and is not taken."""
     for name in (text, _prefix(enum) + text.upper()):
         value = enum.values_by_name.get(name)

@@ -88,7 +88,8 @@ def show(
     say(f"Years: {_years(one)}. Scale: {one.scale.min} to {one.scale.max}")
     for names in one.level_names:
         say(f"Levels ({names.capability}): {', '.join(names.names)}")
-    say("Predicates: " + ", ".join(f"{predicate.label} from {predicate.min}" for predicate in one.predicates))
+    if one.predicates:
+        say("Predicates: " + ", ".join(f"{predicate.label} from {predicate.min}" for predicate in one.predicates))
     table(["kind", "number", "name", "in English", "weight", "remarks"], _rows(list(one.nodes), 0), right=["weight"])
     for caveat in one.caveats:
         say(f"Caveat: {caveat}")

@@ -20,6 +20,8 @@ class Levels:
     values: dict[str, str] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     faults: list[tuple[int, str]] = field(default_factory=list)
+    # Indicators whose value could not be read: they are not missing.
+    unread: set[str] = field(default_factory=set)
 
     def add(self, line: int, indicator: str, value: str) -> None:
         """Take a value; one without a level is not given, and a second one for an indicator is a fault."""
@@ -31,6 +33,11 @@ class Levels:
             self.lines[indicator] = line
             if value:
                 self.values[indicator] = value
+
+    def refuse(self, line: int, indicator: str, reason: str) -> None:
+        """Take note of a value that cannot be read."""
+        self.unread.add(indicator)
+        self.faults.append((line, reason))
 
 
 def read_levels(content: bytes) -> Levels:
@@ -61,9 +68,8 @@ def _read_csv(text: str, levels: Levels) -> None:
                     levels.faults.append((1, "the header must be `indicator,level`"))
                     return
             elif len(cells) > 2:
-                levels.faults.append(
-                    (line, f"has {len(cells)} columns, not 2 (write a decimal comma in quotes, or separate with ;)")
-                )
+                reason = f"has {len(cells)} columns, not 2 (write a decimal comma in quotes, or separate with ;)"
+                levels.refuse(line, cells[0], reason)
             elif cells:
                 levels.add(line, cells[0], _point(cells[1]) if len(cells) == 2 else "")
             line = reader.line_num + 1
@@ -88,7 +94,7 @@ def _point(value: str) -> str:
 def _read_json(text: str, levels: Levels) -> None:
     try:
         # Numbers stay as they were written: nothing passes through binary fractions.
-        found = json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=_Pairs)
+        found = json.loads(text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_Pairs)
     except json.JSONDecodeError as error:
         levels.faults.append((error.lineno, f"is not JSON: {error.msg}"))
         return
@@ -106,7 +112,7 @@ def _read_json(text: str, levels: Levels) -> None:
         if isinstance(value, str):
             levels.add(line, indicator, _plain(value.strip()))
         else:
-            levels.faults.append((line, f"indicator {indicator}: the level must be a number"))
+            levels.refuse(line, indicator, f"indicator {indicator}: the level must be a number")
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli import instrument
+from cli import instrument, platform
 from cli.score import score
 
 app = typer.Typer(
@@ -16,6 +16,10 @@ app = typer.Typer(
 )
 app.add_typer(instrument.app, name="instrument")
 app.command("score")(score)
+app.command("up")(platform.up)
+app.command("down")(platform.down)
+app.command("addresses")(platform.addresses)
+app.command("login")(platform.login)
 
 
 def main() -> None:

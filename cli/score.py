@@ -43,7 +43,7 @@ def _values(file: Path, scorer: "Scorer") -> dict[str, Decimal]:
     faults = list(levels.faults)
     faults += [(levels.lines[item], f"indicator {item}: {reason}") for item, reason in scorer.check(levels.values)]
     lines = [f"{file}: line {line}: {reason}" for line, reason in sorted(faults)]
-    missing = scorer.missing([*levels.values])
+    missing = scorer.missing({*levels.values, *levels.unread})
     # Where nothing could be read, every indicator is missing, and saying so helps nobody.
     if missing and (levels.values or not levels.faults):
         lines.append(f"{file}: no level for indicator {', '.join(missing)}")

@@ -28,12 +28,15 @@ def free_ports(count: int) -> list[int]:
 
 def _free() -> Iterator[int]:
     for port in _order.sample(RANGE, len(RANGE)):
-        if port not in _given and _can_listen(port):
+        if port not in _given and can_listen(port):
             _given.add(port)
             yield port
 
 
-def _can_listen(port: int) -> bool:
+def can_listen(port: int) -> bool:
+    """Whether the port is one that nothing listens on."""
+    if not port:
+        return False
     with socket.socket() as probe:
         try:
             probe.bind((LOOPBACK, port))

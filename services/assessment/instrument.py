@@ -72,11 +72,11 @@ def _head(instrument: pb.Instrument) -> _Found:
         if not getattr(instrument, field):
             yield field, "is missing"
     if instrument.id and not _ID.fullmatch(instrument.id):
-        yield ("id", f"'{instrument.id}' is not an id: letters, digits, '.', '-', '_', ':', at most 32")
+        yield "id", f"'{instrument.id}' is not an id: letters, digits, '.', '-', '_', ':', at most 32"
     if not instrument.version:
         yield "version", "is missing, or 0: versions count from 1"
     if instrument.valid_to and instrument.valid_to < instrument.valid_from:
-        yield ("valid_to", f"{instrument.valid_to} is before valid_from, {instrument.valid_from}")
+        yield "valid_to", f"{instrument.valid_to} is before valid_from, {instrument.valid_from}"
 
 
 def _scale(instrument: pb.Instrument) -> _Found:
@@ -94,7 +94,7 @@ def _scale(instrument: pb.Instrument) -> _Found:
     elif bounds and scale.kind == pb.SCALE_KIND_ORDINAL:
         for field, bound in zip(("min", "max"), bounds, strict=True):
             if bound != int(bound):
-                yield (f"scale.{field}", f"{bound} is not a whole level, the scale is ordinal")
+                yield f"scale.{field}", f"{bound} is not a whole level, the scale is ordinal"
 
 
 def _level_names(instrument: pb.Instrument) -> _Found:
@@ -139,11 +139,11 @@ def _predicates(instrument: pb.Instrument) -> _Found:
         if minimum is None:
             continue
         if before is not None and minimum <= before:
-            yield (f"{place}.min", f"{minimum} is not above {before} of the one before: lowest first, no overlap")
+            yield f"{place}.min", f"{minimum} is not above {before} of the one before: lowest first, no overlap"
         elif bounds and not bounds[0] <= minimum <= bounds[1]:
-            yield (f"{place}.min", f"{minimum} is outside the scale, {bounds[0]} to {bounds[1]}")
+            yield f"{place}.min", f"{minimum} is outside the scale, {bounds[0]} to {bounds[1]}"
         elif bounds and n == 0 and minimum != bounds[0]:
-            yield (f"{place}.min", f"nothing covers the scale from {bounds[0]} up to {minimum}")
+            yield f"{place}.min", f"nothing covers the scale from {bounds[0]} up to {minimum}"
         before = minimum
 
 
@@ -166,7 +166,7 @@ def _node(place: str, node: pb.Node, capabilities: set[str], depth: int) -> _Fou
         if not getattr(node, field):
             yield f"{place}.{field}", "is missing"
     if node.number and not _ID.fullmatch(node.number):
-        yield (f"{place}.number", f"'{node.number}' is not a number: letters, digits, '.', '-', '_', ':', at most 32")
+        yield f"{place}.number", f"'{node.number}' is not a number: letters, digits, '.', '-', '_', ':', at most 32"
     # A capability that misses its name is reported there; then nobody knows which ones exist.
     if node.capability and node.capability not in capabilities and "" not in capabilities:
         yield f"{place}.capability", f"'{node.capability}' has no level_names"
@@ -190,7 +190,7 @@ def _weights(
     if aggregation == pb.AGGREGATION_MEAN:
         for n, node in enumerate(nodes):
             if node.weight:
-                yield (f"{place}[{n}].weight", f"{node.weight} has no meaning: {owner} takes a plain mean")
+                yield f"{place}[{n}].weight", f"{node.weight} has no meaning: {owner} takes a plain mean"
     if aggregation != pb.AGGREGATION_WEIGHTED_MEAN:
         return
     sound = True
@@ -215,11 +215,11 @@ def _kinds(instrument: pb.Instrument) -> _Found:
         kind = node.kind
         grouping = kind in _GROUP_KINDS or (kind in groups and groups[kind] >= scored[kind])
         if grouping and not node.children:
-            yield (f"{place}.children", f"{kind} {node.number} is an empty group: it needs something that is scored")
+            yield place, f"{kind} {node.number} is an empty group: it needs something that is scored"
         elif not grouping and node.children:
-            yield (f"{place}.children", f"{kind} {node.number} has children: a {kind} is scored itself")
+            yield f"{place}.children", f"{kind} {node.number} has children: a {kind} is scored itself"
         elif not node.children and node.aggregation:
-            yield (f"{place}.aggregation", f"{kind} {node.number} has no children to aggregate")
+            yield f"{place}.aggregation", f"{kind} {node.number} has no children to aggregate"
 
 
 def _numbers(instrument: pb.Instrument) -> _Found:

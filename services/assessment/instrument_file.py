@@ -87,14 +87,23 @@ class _NotReadable(Exception):
         self.line, self.reason = line, reason
 
 
+class _Loader(yaml.SafeLoader):
+    """Without aliases: a few lines of them can grow without end. (The loader in C dies of deep nesting.)"""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="aliases (*name) are not taken, write it out", problem_mark=mark)
+        return super().compose_node(parent, index)
+
+
 def _compose(content: bytes) -> yaml.Node:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _NotReadable(content.count(b"\n", 0, error.start) + 1, "is not UTF-8 text") from error
     try:
-        # The loader in C is faster, but deep nesting ends the process there.
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise _NotReadable(mark.line + 1 if mark else 0, f"is not YAML: {error.problem or error.context}") from error
@@ -112,11 +121,8 @@ class _Form:
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._seen: set[int] = set()
 
     def message(self, place: str, node: yaml.Node, message: Message) -> None:
-        if not self._new(place, node):
-            return
         if not isinstance(node, yaml.MappingNode):
             self._fault(place, "needs fields, not a single value or a list")
             return
@@ -145,8 +151,6 @@ class _Form:
             else:
                 for value in self._scalar(place, node, descriptor):
                     setattr(message, descriptor.name, value)
-            return
-        if not self._new(place, node):
             return
         if not isinstance(node, yaml.SequenceNode):
             self._fault(place, "needs a list")
@@ -193,14 +197,6 @@ class _Form:
                 self._fault(place, f"'{text}' is not a whole number")
         else:
             yield text
-
-    def _new(self, place: str, node: yaml.Node) -> bool:
-        """False, and a fault, for what an alias (*name) repeats: a few lines of them can grow without end."""
-        if id(node) in self._seen:
-            self._fault(place, "repeats another place with an alias (*name): write it out")
-            return False
-        self._seen.add(id(node))
-        return True
 
     def _fault(self, place: str, reason: str) -> None:
         self._reading.unread.add(place)

@@ -2,19 +2,34 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 POLL_SECONDS = 0.02
 
 
+@overload
 async def eventually(
-    condition: Callable[[], T | Awaitable[T]],
+    condition: Callable[[], Coroutine[Any, Any, T]],
+    *,
+    timeout: float = ...,
+    ignoring: tuple[type[Exception], ...] = ...,
+) -> T: ...
+
+
+@overload
+async def eventually(
+    condition: Callable[[], T], *, timeout: float = ..., ignoring: tuple[type[Exception], ...] = ...
+) -> T: ...
+
+
+async def eventually(
+    condition: Callable[[], Any],
     *,
     timeout: float = 10.0,
     ignoring: tuple[type[Exception], ...] = (AssertionError,),
-) -> T:
+) -> Any:
     """The first true value of `condition`, a function or coroutine function called again and again.
 
     AssertionError, with the last value or the last ignored exception, once `timeout` seconds have passed.
@@ -25,7 +40,7 @@ async def eventually(
             while True:
                 try:
                     answer = condition()
-                    value: T = await answer if inspect.isawaitable(answer) else answer
+                    value = await answer if inspect.isawaitable(answer) else answer
                     if value:
                         return value
                     last = f"its last value was {value!r}"

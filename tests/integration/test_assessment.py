@@ -1,7 +1,7 @@
 """Assessment alone, on a real database and broker, called as its users call it."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 import grpc
 import pytest
@@ -30,7 +30,7 @@ def request_id() -> str:
     return uuid.uuid4().hex
 
 
-async def refusal(call: grpc.aio.Call) -> Refused:
+async def refusal(call: Awaitable[object]) -> Refused:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call
     return from_rpc_error(raised.value)
@@ -146,7 +146,7 @@ async def test_an_incomplete_evaluation_is_refused_naming_each_missing_indicator
 async def test_a_region_neither_sees_nor_changes_another_one(assessment: Running) -> None:
     evaluation = await opened(assessment)
     stranger = assessment.as_role(AssessmentServiceStub, "operator", BANDUNG)
-    calls = [
+    calls: list[Awaitable[object]] = [
         stranger.GetEvaluation(pb.GetEvaluationRequest(evaluation_id=evaluation.id)),
         stranger.ListEvaluations(pb.ListEvaluationsRequest(institution=SUMEDANG)),
         stranger.ListEvaluations(pb.ListEvaluationsRequest()),

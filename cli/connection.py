@@ -1,0 +1,94 @@
+"""How a command reaches the services: their addresses, the kept token, one trace, refusals as lines for people."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn, TypeVar
+
+import grpc
+import grpc.aio
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import SpanKind, set_tracer_provider
+
+from chassis import naming, rpc, telemetry
+from chassis.errors import Refused
+from chassis.status import from_rpc_error
+from cli.output import fail
+from stack.home import Home, home_folder
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+def address(service: str) -> str:
+    """LIVINGLAB_ADDRESS_<SERVICE>, else what the running platform of this folder says."""
+    if configured := os.environ.get(f"LIVINGLAB_ADDRESS_{service.upper()}"):
+        return configured
+    try:
+        addresses = json.loads(Home(home_folder()).addresses.read_text())
+    except (OSError, ValueError):
+        fail(
+            "no platform runs here: start one with 'livinglab up', or name one in LIVINGLAB_ADDRESS_" + service.upper()
+        )
+    return str(addresses[service])
+
+
+def authorization() -> str:
+    """LIVINGLAB_TOKEN, else the token of the last login."""
+    token = os.environ.get("LIVINGLAB_TOKEN", "")
+    if not token:
+        try:
+            token = Home(home_folder()).token.read_text().strip()
+        except OSError:
+            fail("not logged in: 'livinglab login --as manager' does that")
+    return f"Bearer {token}"
+
+
+@asynccontextmanager
+async def connected(service: str, stub: Callable[[grpc.aio.Channel], S]) -> AsyncIterator[S]:
+    """The service's stub for the length of the block."""
+    async with rpc.channel(address(service), authorization) as channel:
+        yield stub(channel)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs a command's calls under one trace; a refusal becomes its lines on stderr and exit code 1."""
+    set_tracer_provider(TracerProvider(shutdown_on_exit=False))
+
+    async def traced() -> T:
+        with telemetry.span("livinglab", SpanKind.CLIENT):
+            return await work
+
+    try:
+        return asyncio.run(traced())
+    except grpc.aio.AioRpcError as error:
+        _refuse(from_rpc_error(error))
+    except Refused as refused:
+        _refuse(refused)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _refuse(refused: Refused) -> NoReturn:
+    if len(refused.violations) == 1:
+        fail(f"refused: {refused.violations[0]}")
+    fail(f"refused: {refused.message}", *(f"  {violation}" for violation in refused.violations))
+
+
+def new_request_id() -> str:
+    """A request_id for a command that is run once."""
+    return naming.new_id()
+
+
+async def every_page(call: Callable[[str], Awaitable[T]], items: Callable[[T], Any]) -> list[Any]:
+    """All items of a paged list; `call` takes a page token."""
+    found: list[Any] = []
+    token = ""
+    while True:
+        page = await call(token)
+        found += items(page)
+        token = page.next_page_token  # type: ignore[attr-defined]
+        if not token:
+            return found

@@ -1,0 +1,104 @@
+"""livinglab up, down, addresses, login: the embedded platform on this machine."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from cli.output import AsJson, fail, print_json, say, table
+from stack.home import Home, home_folder, is_running
+
+_POLL_SECONDS = 0.05
+_START_SECONDS = 120
+_STOP_SECONDS = 60
+
+
+def up(as_json: AsJson = False) -> None:
+    """Start the embedded platform and all processes, and leave them running."""
+    home = Home(home_folder())
+    if not is_running(home):
+        home.folder.mkdir(parents=True, exist_ok=True)
+        home.addresses.unlink(missing_ok=True)
+        log = home.folder / "supervisor.log"
+        with log.open("wb") as out:
+            supervisor = subprocess.Popen(
+                [sys.executable, "-m", "stack"],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        try:
+            _wait_until_ready(home, supervisor)
+        except KeyboardInterrupt:
+            supervisor.terminate()
+            supervisor.wait()
+            raise SystemExit(130) from None
+        if supervisor.poll() is not None:
+            fail(*log.read_text().splitlines()[-20:])
+    addresses(as_json=as_json)
+
+
+def _wait_until_ready(home: Home, supervisor: subprocess.Popen[bytes]) -> None:
+    from rich.console import Console
+
+    end = time.monotonic() + _START_SECONDS
+    with Console(stderr=True).status("starting the servers and processes ..."):
+        while not home.addresses.exists() and supervisor.poll() is None and time.monotonic() < end:
+            time.sleep(_POLL_SECONDS)
+
+
+def down() -> None:
+    """Stop what `up` has started."""
+    home = Home(home_folder())
+    if not is_running(home):
+        say("nothing runs here")
+        return
+    os.kill(int(home.lock.read_text()), signal.SIGTERM)
+    end = time.monotonic() + _STOP_SECONDS
+    while is_running(home):
+        if time.monotonic() > end:
+            fail(f"the platform has not stopped within {_STOP_SECONDS} s; its log is {home.folder / 'supervisor.log'}")
+        time.sleep(_POLL_SECONDS)
+    say("stopped")
+
+
+def addresses(as_json: AsJson = False) -> None:
+    """Where everything is."""
+    home = Home(home_folder())
+    try:
+        found = json.loads(home.addresses.read_text())
+    except (OSError, ValueError):
+        fail("no platform runs here: 'livinglab up' starts one")
+    if as_json:
+        print_json(found)
+    else:
+        table(["what", "address"], [(name, address) for name, address in found.items()])
+
+
+def login(
+    role: Annotated[str, typer.Option("--as", help="manager, operator, head, coach, ...: who you want to be.")],
+    institution: Annotated[str, typer.Option(help="Code of the institution that a region's user acts for.")] = "",
+    subject: Annotated[str, typer.Option(help="Who you are; a coach's id, for a coach.")] = "",
+    write: Annotated[bool, typer.Option("--print", help="Write the token and keep nothing.")] = False,
+) -> None:
+    """Take a token from the embedded issuer, for the commands that follow."""
+    from stack.issuer import ROLES, Issuer
+
+    home = Home(home_folder())
+    if role not in ROLES:
+        raise typer.BadParameter(f"{role} is not one of {', '.join(ROLES)}", param_hint="--as")
+    if role in ("operator", "head", "secretary", "regent") and not institution:
+        raise typer.BadParameter(f"a {role} acts for an institution: name it", param_hint="--institution")
+    token = Issuer(home.folder / "issuer").token(role, institution=institution, subject=subject)
+    if write:
+        say(token)
+        return
+    home.token.touch(mode=0o600)
+    home.token.write_text(token)
+    say(f"logged in as {role}" + (f" of {institution}" if institution else ""))

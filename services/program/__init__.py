@@ -1,0 +1,1 @@
+"""Cohorts: their definitions, their course as workflows, and what each participant has done."""

@@ -1,0 +1,68 @@
+"""Names, states and counts of a cohort. Pure: it also runs inside the workflows."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from livinglab.program.v1 import cohort_pb2, definition_pb2, workflow_pb2
+
+TASK_QUEUE = "program"
+
+ACTIVE = cohort_pb2.PARTICIPANT_STATE_ACTIVE
+GRADUATED = cohort_pb2.PARTICIPANT_STATE_GRADUATED
+WITHDRAWN = cohort_pb2.PARTICIPANT_STATE_WITHDRAWN
+FAILED = cohort_pb2.PARTICIPANT_STATE_FAILED
+
+
+def workflow_id(cohort: str, institution: str | None = None) -> str:
+    """program/<cohort>, or program/<cohort>/<institution> for a participant; made nowhere else."""
+    return f"program/{cohort}/{institution}" if institution else f"program/{cohort}"
+
+
+def find_phase(definition: definition_pb2.Definition, phase: str) -> definition_pb2.Phase:
+    """The phase of that id; KeyError if there is none."""
+    for candidate in definition.phases:
+        if candidate.id == phase:
+            return candidate
+    raise KeyError(phase)
+
+
+def required(phase: definition_pb2.Phase) -> list[str]:
+    """The duties without which a participant has failed when the phase closes."""
+    return [duty.id for duty in phase.duties if duty.required]
+
+
+def missing(phase: definition_pb2.Phase, done: Iterable[str]) -> list[str]:
+    """Required duties of the phase that are not among those done."""
+    met = set(done)
+    return [duty for duty in required(phase) if duty not in met]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Participants of a cohort by state; their sum is how many there are."""
+
+    active: int = 0
+    graduated: int = 0
+    withdrawn: int = 0
+    failed: int = 0
+
+    @property
+    def participants(self) -> int:
+        """All of them."""
+        return self.active + self.graduated + self.withdrawn + self.failed
+
+
+def counts(states: Iterable[int]) -> Counts:
+    """Each participant counted once, by its state."""
+    tally = {ACTIVE: 0, GRADUATED: 0, WITHDRAWN: 0, FAILED: 0}
+    for state in states:
+        tally[cohort_pb2.ParticipantState.ValueType(state)] += 1
+    return Counts(tally[ACTIVE], tally[GRADUATED], tally[WITHDRAWN], tally[FAILED])
+
+
+def result(outcome: cohort_pb2.CohortState.ValueType, ended: Mapping[str, int]) -> workflow_pb2.ProgramResult:
+    """What a cohort comes to, once every participant has ended."""
+    found = counts(ended.values())
+    return workflow_pb2.ProgramResult(
+        outcome=outcome, graduated=found.graduated, withdrawn=found.withdrawn, failed=found.failed
+    )

@@ -1,0 +1,123 @@
+"""Every fault of a cohort and its definition at once, each with its place. Pure."""
+
+import re
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from livinglab.common.v1 import options_pb2
+from livinglab.program.v1 import definition_pb2
+
+from chassis.errors import Violation
+from services.program import clock, definition_rules, shapes
+from services.program.shapes import Faults
+
+MOST_PARTICIPANTS = 2_000
+_MOST_PEOPLE = 20
+_LONGEST_COHORT_ID = 40
+_EMAIL = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_LANGUAGES = ("id", "en")
+
+
+def validate(
+    definition: definition_pb2.Definition,
+    cohort: definition_pb2.CohortSpec,
+    known_regions: Collection[str],
+    known_instruments: Collection[str] | None = None,
+    now: datetime | None = None,
+) -> list[Violation]:
+    """Every fault of both, with paths as in LaunchCohortRequest; empty when the cohort may start. Instruments are not
+    looked up where `known_instruments` is None, nor whether a real cohort is over where `now` is."""
+    found = [
+        Violation(f"definition.{v.field}", v.description)
+        for v in definition_rules.faults(definition, known_instruments)
+    ]
+    if definition.role_model and definition.role_model not in known_regions:
+        found.append(Violation("definition.role_model", f"{definition.role_model!r} is not a known region"))
+    faults = _cohort_faults(definition, cohort, known_regions, now)
+    return found + [Violation(f"cohort.{v.field}", v.description) for v in faults]
+
+
+def _cohort_faults(
+    definition: definition_pb2.Definition,
+    cohort: definition_pb2.CohortSpec,
+    known_regions: Collection[str],
+    now: datetime | None,
+) -> Faults:
+    yield from shapes.slug("id", cohort.id, _LONGEST_COHORT_ID)
+    yield from shapes.text("title", cohort.title)
+    yield from shapes.long("note", cohort.note, shapes.LONGEST_NOTE)
+    if cohort.definition != definition.id:
+        yield Violation("definition", f"names {cohort.definition!r}; the definition given is {definition.id!r}")
+    yield from _pace(cohort)
+    if now is not None and not cohort.rehearsal and (end := _end(definition)) is not None and end <= now:
+        yield Violation("definition", f"is over: its last phase closed on {definition.phases[-1].closes}")
+    if not cohort.roster:
+        yield Violation("roster", "has no participant")
+    elif len(cohort.roster) > MOST_PARTICIPANTS:
+        yield Violation("roster", f"has {len(cohort.roster)} participants; at most {MOST_PARTICIPANTS} are taken")
+        return
+    yield from shapes.unique(
+        "institution", ((f"roster[{i}].institution", p.institution) for i, p in enumerate(cohort.roster))
+    )
+    invited = {role: phase.id for phase in reversed(definition.phases) for role in phase.invites}
+    for i, participant in enumerate(cohort.roster):
+        yield from _participant(f"roster[{i}]", participant, known_regions, invited)
+
+
+def _pace(cohort: definition_pb2.CohortSpec) -> Faults:
+    path = "seconds_per_day"
+    if not cohort.rehearsal:
+        if cohort.seconds_per_day:
+            yield Violation(path, "is for rehearsals: a real cohort follows the calendar")
+        return
+    if not re.fullmatch(r"\d{1,5}(\.\d{1,6})?", cohort.seconds_per_day):
+        given = f", not {cohort.seconds_per_day!r}" if cohort.seconds_per_day else ""
+        yield Violation(path, f"must be a decimal such as 1.5 in a rehearsal{given}")
+    elif not Decimal("0.001") <= Decimal(cohort.seconds_per_day) <= Decimal(clock.REAL_DAY):
+        yield Violation(path, f"must be between 0.001 and {clock.REAL_DAY}")
+
+
+def _participant(
+    path: str,
+    participant: definition_pb2.Participant,
+    known_regions: Collection[str],
+    invited: Mapping[options_pb2.Role.ValueType, str],
+) -> Faults:
+    if participant.institution not in known_regions:
+        yield Violation(f"{path}.institution", f"{participant.institution!r} is not a known region")
+    if len(participant.people) > _MOST_PEOPLE:
+        yield Violation(f"{path}.people", f"has {len(participant.people)} people; at most {_MOST_PEOPLE} are taken")
+    seen: set[tuple[int, str]] = set()
+    for i, person in enumerate(participant.people[:_MOST_PEOPLE]):
+        place = f"{path}.people[{i}]"
+        yield from _person(place, person)
+        if (person.role, person.email) in seen:
+            yield Violation(
+                place, f"lists {person.email} as {shapes.role_name(person.role)} of {participant.institution} twice"
+            )
+        seen.add((person.role, person.email))
+    here = {person.role for person in participant.people}
+    for role, phase in invited.items():
+        if role in shapes.OF_INSTITUTION and role not in here:
+            yield Violation(
+                f"{path}.people", f"{participant.institution} has no {shapes.role_name(role)}, whom {phase} invites"
+            )
+
+
+def _person(path: str, person: definition_pb2.Person) -> Faults:
+    if person.role not in shapes.OF_INSTITUTION:
+        yield Violation(f"{path}.role", f"must be one of {', '.join(map(shapes.role_name, shapes.OF_INSTITUTION))}")
+    yield from shapes.text(f"{path}.name", person.name)
+    if len(person.email) > 254 or not _EMAIL.fullmatch(person.email):
+        yield Violation(f"{path}.email", f"{person.email[:100]!r} is not an e-mail address")
+    if person.language not in _LANGUAGES:
+        yield Violation(f"{path}.language", f"must be {' or '.join(_LANGUAGES)}, not {person.language!r}")
+
+
+def _end(definition: definition_pb2.Definition) -> datetime | None:
+    """When the last phase closes; None where the definition does not say."""
+    zone = shapes.time_zone(definition.time_zone)
+    if zone is None or not definition.phases or shapes.day(definition.phases[-1].closes) is None:
+        return None
+    return clock.closing(zone.key, definition.phases[-1])

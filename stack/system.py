@@ -1,0 +1,97 @@
+"""The whole platform of one clone: servers and processes, started, found by their addresses and stopped together."""
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+
+from stack.embedded import Addresses, Platform, Ports, start_embedded
+from stack.fleet import Fleet, port_names
+from stack.home import Home
+from stack.issuer import Issuer
+
+SERVER_PORTS = list(asdict(Ports()))
+
+
+def configured_addresses() -> Addresses:
+    """Servers that somebody else runs, by the variables that our processes read too."""
+    return Addresses(
+        mongodb=os.environ.get("LIVINGLAB_MONGO_URI", ""),
+        nats=os.environ.get("LIVINGLAB_NATS_URL", ""),
+        temporal=os.environ.get("LIVINGLAB_TEMPORAL_ADDRESS", ""),
+        smtp=os.environ.get("LIVINGLAB_SMTP_ADDRESS", ""),
+    )
+
+
+class System:
+    """Everything that runs for one folder."""
+
+    def __init__(self, home: Home, platform: Platform, fleet: Fleet) -> None:
+        self.home = home
+        self.platform = platform
+        self.fleet = fleet
+
+    def addresses(self) -> dict[str, str]:
+        """What can be reached, by name: gRPC of each process, the servers, the metrics pages."""
+        reached = {name: self.fleet.address(name) for name in self.fleet.members}
+        servers = self.platform.addresses
+        reached |= {
+            "mongodb": servers.mongodb,
+            "nats": servers.nats,
+            "temporal": servers.temporal,
+            "temporal_ui": servers.temporal_ui,
+            "smtp": servers.smtp,
+        }
+        for name in self.fleet.members:
+            reached[f"{name}_metrics"] = f"http://127.0.0.1:{self.fleet.ports[f'{name}_metrics']}/metrics"
+        return {name: address for name, address in reached.items() if address}
+
+    def tell(self) -> None:
+        """Writes the addresses where commands look for them."""
+        new = self.home.addresses.with_suffix(".new")
+        new.write_text(json.dumps(self.addresses(), indent=2))
+        new.replace(self.home.addresses)
+
+    async def stop(self) -> None:
+        """Our processes first, so that they end in order; then the servers."""
+        self.home.addresses.unlink(missing_ok=True)
+        await self.fleet.stop_all()
+        await self.platform.stop()
+
+
+async def start_system(home: Home, *, settings: Mapping[str, str] | None = None, test_commands: bool = False) -> System:
+    """Starts everything; all of it is ready, or none is left running."""
+    ports = home.ports([*SERVER_PORTS, *port_names()])
+    server_ports = Ports(**{name: ports[name] for name in SERVER_PORTS})
+    platform = await start_embedded(
+        home.data, addresses=configured_addresses(), ports=server_ports, test_commands=test_commands
+    )
+    fleet = Fleet(home, platform.addresses, ports, Issuer(home.folder / "issuer"), settings or {})
+    system = System(home, platform, fleet)
+    try:
+        await fleet.start_all()
+    except BaseException as failed:
+        await system.stop()
+        if isinstance(failed, BaseExceptionGroup):
+            raise failed.exceptions[0] from None
+        raise
+    system.tell()
+    return system
+
+
+@asynccontextmanager
+async def running_system(home: Home, *, settings: Mapping[str, str] | None = None) -> AsyncIterator[System]:
+    """The platform for as long as the block lasts."""
+    system = await start_system(home, settings=settings)
+    try:
+        yield system
+    finally:
+        await asyncio.shield(system.stop())
+
+
+def empty(home: Home) -> None:
+    """Forgets everything of earlier runs."""
+    shutil.rmtree(home.folder, ignore_errors=True)
