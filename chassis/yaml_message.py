@@ -1,4 +1,4 @@
-"""A YAML text as a protobuf message: the fields of the message are the keys of the file, and every fault has its line."""
+"""A YAML text as a protobuf message: the message's fields are the keys of the file, and every fault has its line."""
 
 import difflib
 import re
@@ -38,7 +38,7 @@ class Fault:
 
 @dataclass
 class Parsed(Generic[M]):
-    """A message, the line of each of its fields by path (`phases[0].opens`), what could not be taken, and extra keys."""
+    """A message, the line of each field by path (`phases[0].opens`), what could not be taken, and extra keys."""
 
     message: M
     lines: dict[str, int] = field(default_factory=dict)

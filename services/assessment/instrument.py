@@ -118,7 +118,7 @@ def _level_count(instrument: pb.Instrument, place: str, count: int) -> _Found:
         return
     expected = {pb.SCALE_KIND_ORDINAL: int(bounds[1]) - int(bounds[0]) + 1, pb.SCALE_KIND_BINARY: 2}.get(kind)
     if expected and count != expected:
-        yield (place, f"{count} names for a scale of {expected} levels, {bounds[0]} to {bounds[1]}")
+        yield place, f"{count} names for a scale of {expected} levels, {bounds[0]} to {bounds[1]}"
 
 
 def _predicates(instrument: pb.Instrument) -> _Found:
@@ -252,7 +252,7 @@ def _decimal_fault(place: str, text: str) -> _Found:
     if not text:
         yield place, "is missing"
     elif decimal(text) is None:
-        yield (place, f"'{text}' is not a decimal: at most 12 digits before and 6 after the point")
+        yield place, f"'{text}' is not a decimal: at most 12 digits before and 6 after the point"
 
 
 def _bounds(instrument: pb.Instrument) -> tuple[Decimal, Decimal] | None:

@@ -1,0 +1,76 @@
+"""What benchmark keeps of an instrument: its scale, and how much each indicator counts in the index."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A group where it has children, else an indicator. `weight` is in proportion to its siblings'; where `mean`,
+    everything scored below counts the same."""
+
+    number: str
+    weight: Fraction
+    mean: bool
+    children: tuple["Node", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One version of an instrument; the root is the index."""
+
+    minimum: Decimal
+    maximum: Decimal
+    root: Node
+
+    def counted(self, values: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        """The values in the instrument's order, with those still awaited from elsewhere at the scale's minimum."""
+        numbers = [leaf.number for leaf in _leaves(self.root)]
+        position = {number: place for place, number in enumerate(numbers)}
+        full = {number: self.minimum for number in numbers} | dict(values)
+
+        def order(item: str) -> tuple[int, int]:
+            number = _number(item, position)
+            return position[number], 1 if item == number else int(item.removeprefix(number + "-"))
+
+        return {item: full[item] for item in sorted(full, key=order)}
+
+    def shares(self, items: Iterable[str]) -> dict[str, Fraction]:
+        """The index points that one point of each scored item is worth, instances of a repeatable indicator (35-2)
+        counted each; the shares of a whole evaluation sum to 1."""
+        items = list(items)
+        numbers = {leaf.number for leaf in _leaves(self.root)}
+        counts = Counter(_number(item, numbers) for item in items)
+        shares = dict(_shares(self.root, Fraction(1), counts))
+        return {item: shares[_number(item, numbers)] for item in items}
+
+
+def _leaves(node: Node) -> Iterator[Node]:
+    if not node.children:
+        yield node
+    for child in node.children:
+        yield from _leaves(child)
+
+
+def _number(item: str, numbers: Iterable[str]) -> str:
+    """The indicator that an item scores: 35 of 35-2."""
+    return item if item in numbers else item.rpartition("-")[0]
+
+
+def _shares(node: Node, share: Fraction, counts: Mapping[str, int]) -> Iterator[tuple[str, Fraction]]:
+    """The share of each item below a node that has the given share itself."""
+    if not node.children:
+        yield node.number, share
+    elif node.mean:
+        leaves = list(_leaves(node))
+        total = sum(counts[leaf.number] for leaf in leaves)
+        for leaf in leaves:
+            yield leaf.number, share / total
+    else:
+        times = [1 if child.children else counts[child.number] for child in node.children]
+        whole = sum(child.weight * n for child, n in zip(node.children, times, strict=True))
+        for child in node.children:
+            yield from _shares(child, share * child.weight / whole, counts)

@@ -1,0 +1,172 @@
+"""The actors of one region: operators, head, secretary, regent and their coach, each doing a phase's duties in turn."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from livinglab.assessment.v1 import evaluation_pb2
+from livinglab.assessment.v1 import service_pb2 as assessment
+from livinglab.coaching.v1 import coaching_pb2
+from livinglab.coaching.v1 import service_pb2 as coaching
+from livinglab.common.v1 import options_pb2
+from livinglab.program.v1 import definition_pb2
+
+from chassis.auth import role_name
+from chassis.errors import Refused
+from stack.rehearsal.people import Character, later_levels
+from stack.rehearsal.stage import Stage
+
+_HANDS = 4
+
+
+class Region:
+    """One participant's people. `play` is called once a phase."""
+
+    def __init__(self, stage: Stage, character: Character) -> None:
+        self._stage = stage
+        self._character = character
+        self._code = character.institution
+        self._plan = coaching_pb2.Plan()
+        self.left = False
+
+    async def play(self, phase: definition_pb2.Phase, opened: datetime, deadline: datetime) -> None:
+        """Waits for this region's hour and does its duties one after the other; what is refused for good is left."""
+        act = opened + (deadline - opened) * self._character.pace
+        await asyncio.sleep(max(0.0, (act - datetime.now(UTC)).total_seconds()))
+        if self.left:
+            return
+        skipped = self._skipped(phase)
+        for duty in phase.duties:
+            if duty.id != skipped:
+                try:
+                    await self._do(phase, duty)
+                except Refused:
+                    # The stage counts it; a region that comes too late is part of the play.
+                    return
+
+    def _skipped(self, phase: definition_pb2.Phase) -> str:
+        """Who misses, misses one duty: the last required one of the phase in which it happens."""
+        if not self._character.misses or phase.id != self._character.dice("miss").choice(["governance", "summit"]):
+            return ""
+        return next((duty.id for duty in reversed(phase.duties) if duty.required), "")
+
+    async def _do(self, phase: definition_pb2.Phase, duty: definition_pb2.Duty) -> None:
+        if duty.kind == definition_pb2.DUTY_KIND_ATTEND:
+            await self._attend(phase, duty)
+        elif duty.kind == definition_pb2.DUTY_KIND_SELF_ASSESS:
+            await self._assess(duty, self._character.levels)
+        elif duty.kind == definition_pb2.DUTY_KIND_PLAN_APPROVED:
+            await self._agree_on_plan()
+        elif duty.kind == definition_pb2.DUTY_KIND_SIGN_COMMITMENT:
+            await self._sign(phase)
+        elif duty.kind == definition_pb2.DUTY_KIND_FOLLOW_UP:
+            await self._follow_up()
+        elif duty.kind == definition_pb2.DUTY_KIND_REASSESS:
+            raised = {action.indicator: int(float(action.to_value)) for action in self._done()}
+            await self._assess(duty, later_levels(self._character, raised))
+
+    async def _attend(self, phase: definition_pb2.Phase, duty: definition_pb2.Duty) -> None:
+        listed = await self._stage.coaching().ListSessions(
+            coaching.ListSessionsRequest(cohort_id=self._stage.cohort_id), metadata=self._who("operator")
+        )
+        for session in [s for s in listed.sessions if s.phase == phase.id]:
+            for role in duty.roles:
+                delegate = self._character.sends_delegate and role != options_pb2.ROLE_OPERATOR
+                name = f"{'Delegate of the ' if delegate else ''}{role_name(role)} of {self._code}"
+                request = coaching.RecordAttendanceRequest(
+                    session_id=session.id, institution=self._code, role=role, name=name, delegate=delegate
+                )
+                await self._stage.write(
+                    "attendance", self._stage.coaching().RecordAttendance, request, self._who(role_name(role))
+                )
+
+    async def _assess(self, duty: definition_pb2.Duty, levels: Mapping[str, int]) -> None:
+        stub = self._stage.assessment()
+        opening = assessment.OpenEvaluationRequest(
+            institution=self._code,
+            instrument=duty.instrument,
+            period=duty.period,
+            cohort_id=self._stage.cohort_id,
+            rehearsal=self._stage.cohort_id,
+        )
+        opened = await self._stage.write("opened", stub.OpenEvaluation, opening, self._who("operator"))
+        evaluation_id = opened.evaluation.id
+        if self._character.blunders:
+            await self._blunder(evaluation_id)
+        codes = list(levels)
+        await asyncio.gather(
+            *(self._answer(evaluation_id, levels, codes[hand::_HANDS], hand) for hand in range(_HANDS))
+        )
+        await self._stage.write(
+            "submitted",
+            stub.SubmitEvaluation,
+            assessment.SubmitEvaluationRequest(evaluation_id=evaluation_id),
+            self._who("head"),
+        )
+
+    async def _answer(self, evaluation_id: str, levels: Mapping[str, int], codes: list[str], hand: int) -> None:
+        """Several operators share the indicators."""
+        answers = [evaluation_pb2.Answer(indicator=code, value=str(levels[code])) for code in codes]
+        request = assessment.SaveAnswersRequest(evaluation_id=evaluation_id, answers=answers)
+        await self._stage.write("answered", self._stage.assessment().SaveAnswers, request, self._who("operator", hand))
+
+    async def _blunder(self, evaluation_id: str) -> None:
+        """A level that is not on the scale; the service says so, and the operator starts over."""
+        wrong = [evaluation_pb2.Answer(indicator="1", value="9")]
+        request = assessment.SaveAnswersRequest(evaluation_id=evaluation_id, answers=wrong)
+        try:
+            await self._stage.write("blunders", self._stage.assessment().SaveAnswers, request, self._who("operator"))
+        except Refused:
+            return
+        raise AssertionError("a level outside the scale was taken")
+
+    async def _agree_on_plan(self) -> None:
+        stub, cohort = self._stage.coaching(), self._stage.cohort_id
+        drafting = coaching.DraftPlanRequest(cohort_id=cohort, institution=self._code, rehearsal=cohort)
+        drafted = await self._stage.write("drafted", stub.DraftPlan, drafting, self._who("operator"))
+        plan_id = drafted.plan.id
+        rounds = [False, True] if self._character.plan_returned else [True]
+        for approved in rounds:
+            submitted = await self._stage.write(
+                "handed in", stub.SubmitPlan, coaching.SubmitPlanRequest(plan_id=plan_id), self._who("head")
+            )
+            review = coaching.ReviewPlanRequest(
+                plan_id=plan_id,
+                approved=approved,
+                reason="" if approved else "Sebutkan perangkat daerah yang bertanggung jawab untuk setiap aksi.",
+            )
+            coach = self._stage.as_role("coach", subject=submitted.plan.coach_id)
+            reviewed = await self._stage.write("reviewed", stub.ReviewPlan, review, coach)
+        self._plan = reviewed.plan
+
+    async def _sign(self, phase: definition_pb2.Phase) -> None:
+        cohort = self._stage.cohort_id
+        request = coaching.SignAgreementRequest(
+            cohort_id=cohort,
+            phase=phase.id,
+            institution=self._code,
+            signatory=f"Regent of {self._code}",
+            rehearsal=cohort,
+        )
+        await self._stage.write("signed", self._stage.coaching().SignAgreement, request, self._who("regent"))
+
+    async def _follow_up(self) -> None:
+        actions = list(self._plan.actions)
+        for action in actions[: max(1, round(self._character.diligence * len(actions)))]:
+            request = coaching.CompleteActionRequest(plan_id=self._plan.id, action_id=action.id)
+            done = await self._stage.write(
+                "actions", self._stage.coaching().CompleteAction, request, self._who("operator")
+            )
+            self._plan = done.plan
+
+    def _done(self) -> list[coaching_pb2.Action]:
+        return [action for action in self._plan.actions if action.state == coaching_pb2.ACTION_STATE_DONE]
+
+    def _who(self, role: str, hand: int = 0) -> tuple[tuple[str, str], ...]:
+        subject = f"{role}-{hand + 1}@{self._code}" if hand else ""
+        return self._stage.as_role(role, self._code, subject)
+
+
+def leaving_hour(opened: datetime, deadline: datetime) -> datetime:
+    """When a region that withdraws says so: early in the phase, before it has done anything."""
+    return opened + max(timedelta(), (deadline - opened) * 0.05)

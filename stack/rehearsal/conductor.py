@@ -1,0 +1,143 @@
+"""The conductor: launches the cohort as its manager, wakes the actors as phases open, follows it to its end."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import grpc.aio
+from livinglab.assessment.v1 import instrument_pb2
+from livinglab.assessment.v1 import service_pb2 as assessment
+from livinglab.coaching.v1 import service_pb2 as coaching
+from livinglab.program.v1 import cohort_pb2, definition_pb2
+from livinglab.program.v1 import service_pb2 as program
+
+from chassis.errors import Refused
+from stack.rehearsal.actors import Region, leaving_hour
+from stack.rehearsal.people import Character, cast
+from stack.rehearsal.stage import Stage
+
+_COACH_CAPACITY = 8
+_RECONNECT_SECONDS = 0.5
+_ENDED = {cohort_pb2.COHORT_STATE_COMPLETED, cohort_pb2.COHORT_STATE_STOPPED, cohort_pb2.COHORT_STATE_CANCELLED}
+
+
+class Conductor:
+    """One rehearsal from launch to end."""
+
+    def __init__(
+        self, stage: Stage, definition: definition_pb2.Definition, spec: definition_pb2.CohortSpec, seed: str
+    ) -> None:
+        self._stage = stage
+        self._definition = definition
+        self._spec = spec
+        self._seed = seed
+        self._manager = stage.as_role("manager")
+        self._playing: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._regions: dict[str, Region] = {}
+        self._characters: dict[str, Character] = {}
+
+    async def run(self, on_change: Callable[[cohort_pb2.Cohort], None]) -> cohort_pb2.Cohort:
+        """The cohort as it ended; `on_change` sees it each time that it changes."""
+        await self._prepare()
+        request = program.LaunchCohortRequest(definition=self._definition, cohort=self._spec)
+        await self._stage.write("launched", self._stage.program().LaunchCohort, request, self._manager)
+        try:
+            return await self._follow(on_change)
+        finally:
+            for task in self._playing.values():
+                task.cancel()
+            await asyncio.gather(*self._playing.values(), return_exceptions=True)
+
+    async def _prepare(self) -> None:
+        instrument = next(
+            duty.instrument for phase in self._definition.phases for duty in phase.duties if duty.instrument
+        )
+        answer = await self._stage.assessment().GetInstrument(
+            assessment.GetInstrumentRequest(id=instrument), metadata=self._manager
+        )
+        codes = [participant.institution for participant in self._spec.roster]
+        indicators = list(_indicators(answer.instrument))
+        self._characters = cast(codes, indicators, self._definition.role_model, self._seed)
+        self._regions = {code: Region(self._stage, self._characters[code]) for code in codes}
+        for number in range(1, -(-len(codes) // _COACH_CAPACITY) + 1):
+            coach = coaching.RegisterCoachRequest(
+                coach_id=f"{self._spec.id}-coach-{number}",
+                name=f"Pendamping {number}, Telkom University",
+                email=f"pendamping-{number}@coach.example",
+                capacity=_COACH_CAPACITY,
+                rehearsal=self._spec.id,
+            )
+            await self._stage.write("coaches", self._stage.coaching().RegisterCoach, coach, self._manager)
+
+    async def _follow(self, on_change: Callable[[cohort_pb2.Cohort], None]) -> cohort_pb2.Cohort:
+        """The stream ends with the cohort; where it breaks, it is opened again and starts with the cohort as it is."""
+        request = program.WatchCohortRequest(cohort_id=self._spec.id)
+        while True:
+            try:
+                async for change in self._stage.program().WatchCohort(request, metadata=self._manager):
+                    on_change(change.cohort)
+                    self._wake(change.cohort)
+                    if change.cohort.state in _ENDED:
+                        return change.cohort
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN):
+                    raise
+            await asyncio.sleep(_RECONNECT_SECONDS)
+
+    def _wake(self, cohort: cohort_pb2.Cohort) -> None:
+        phases = {phase.id: phase for phase in self._definition.phases}
+        for progress in cohort.phases:
+            if progress.state != cohort_pb2.PHASE_STATE_OPEN:
+                continue
+            opened, deadline = progress.open_time.ToDatetime(UTC), progress.deadline_time.ToDatetime(UTC)
+            for code, region in self._regions.items():
+                key = (progress.phase, code)
+                if key not in self._playing:
+                    scene = self._scene(region, self._characters[code], phases[progress.phase], opened, deadline)
+                    self._playing[key] = asyncio.create_task(scene)
+
+    async def _scene(
+        self,
+        region: Region,
+        character: Character,
+        phase: definition_pb2.Phase,
+        opened: datetime,
+        deadline: datetime,
+    ) -> None:
+        before = self._playing.get((self._phase_before(phase.id), character.institution))
+        if before is not None:
+            await asyncio.wait([before])
+        if character.withdraws and phase.id == self._definition.phases[1].id:
+            await asyncio.sleep(max(0.0, (leaving_hour(opened, deadline) - datetime.now(UTC)).total_seconds()))
+            await self._withdraw(region, character.institution)
+        await region.play(phase, opened, deadline)
+
+    async def _withdraw(self, region: Region, code: str) -> None:
+        request = program.WithdrawParticipantRequest(
+            cohort_id=self._spec.id, institution=code, reason="Anggaran perjalanan tidak tersedia."
+        )
+        try:
+            await self._stage.write("withdrawn", self._stage.program().WithdrawParticipant, request, self._manager)
+            region.left = True
+        except Refused:
+            # It had failed before it could leave.
+            return
+
+    def _phase_before(self, phase: str) -> str:
+        ids = [p.id for p in self._definition.phases]
+        place = ids.index(phase)
+        return ids[place - 1] if place else ""
+
+
+def _indicators(instrument: instrument_pb2.Instrument) -> list[str]:
+    found: list[str] = []
+
+    def walk(nodes: object) -> None:
+        for node in nodes:  # type: ignore[attr-defined]
+            if node.children:
+                walk(node.children)
+            else:
+                found.append(node.number)
+
+    walk(instrument.nodes)
+    return found
