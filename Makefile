@@ -4,27 +4,84 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := $(shell find protos -name '*.proto')
+SOURCES := chassis services cli stack directory instruments programs tests bench
+# Which tests: make test T=tests/unit
 T ?= tests
 
-.PHONY: help setup proto
-help:  ## this list
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup proto demo up down check test unit integration e2e bench histories k8s-check lock clean
 
-setup: $(VENV)/.installed gen/.built  ## venv with the locked dependencies, generated code, the livinglab command
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
+setup: $(VENV)/.installed ## venv with the locked dependencies, generated code, the livinglab command
+
+# Each step is marked as done only when it is: an interrupted one is done again.
 $(VENV)/.locked: requirements.lock
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "setting up $(VENV) (once, about a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
 gen/.built: $(PROTOS) $(VENV)/.locked
 	@rm -rf gen.new && mkdir gen.new
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iprotos --python_out=gen.new --mypy_out=quiet:gen.new \
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iprotos --python_out=gen.new --mypy_out=quiet:gen.new \
 		--grpc_python_out=gen.new --mypy_grpc_out=quiet:gen.new $(PROTOS)
-	@rm -rf gen && mv gen.new gen && touch gen/.built
+	@rm -rf gen && mv gen.new gen && touch $@
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.locked gen/.built
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
-proto: $(VENV)/.locked gen/.built  ## generated code from protos/
+proto: gen/.built ## generated code from protos/
+
+demo: setup ## rehearse the program of 2022 with 62 regions on real servers, from start to end
+	@$(BIN)/python -m stack.rehearsal
+
+up: setup ## start the platform and leave it running
+	@$(BIN)/livinglab up
+
+down: setup ## stop it
+	@$(BIN)/livinglab down
+
+check: setup k8s-check ## format, lint, types, import rules, protos, manifests
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code protos
+	@# Against what was released; a clone without history has nothing to compare with.
+	if git rev-parse --verify --quiet origin/main >/dev/null; then $(BIN)/buf breaking --against '.git#ref=origin/main'; fi
+
+test: setup ## every test; T=path picks some
+	$(BIN)/python -m pytest $(T)
+
+unit: setup ## what needs no server
+	$(BIN)/python -m pytest tests/unit tests/contract
+
+integration: setup ## one service at a time on real servers
+	$(BIN)/python -m pytest tests/integration
+
+e2e: setup ## every process and server, and what happens when one is killed
+	$(BIN)/python -m pytest tests/e2e tests/chaos
+
+bench: setup ## ours beside the bare limit, in one run; writes bench/latest.json
+	@$(BIN)/python -m bench
+
+histories: setup ## records the workflow histories that tests/replay replays
+	@$(BIN)/python -m tests.replay.record
+
+k8s-check: setup ## builds and validates every manifest, lints the Dockerfile
+	@bash deploy/k8s/check.sh
+
+lock: setup ## resolves the dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --all-extras pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header -c requirements.lock pyproject.toml -o requirements.runtime.lock
+
+clean: ## removes everything that was built or stored here
+	rm -rf $(VENV) gen gen.new .livinglab bench/latest.json

@@ -3,6 +3,7 @@
 from functools import cache
 from pathlib import Path
 
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -19,6 +20,8 @@ class Settings(BaseSettings):
     temporal_address: str = "temporal:7233"
     temporal_namespace: str = "default"
     smtp_address: str = "smtp:25"
+    smtp_username: str = ""
+    smtp_password: SecretStr = SecretStr("")
     mail_from: str = "livinglab@livinglab.example"
 
     # Where this process listens.

@@ -20,6 +20,8 @@ _RENEW_SECONDS = 1.0
 _ACK_SECONDS = 5.0
 _BATCH = 500
 _RETRY_SECONDS = 0.25
+# How long one look at the change stream waits when nothing comes: also what a start takes.
+_AWAIT_MS = 250
 _DATA_SCHEMA = "livinglab/protos#"
 
 Row = dict[str, Any]
@@ -83,7 +85,7 @@ class Relay:
         """The change stream is opened before the backlog is read: what commits in between is in both."""
         self._done.clear()
         pipeline = [{"$match": {"operationType": "insert"}}]
-        async with self._db["outbox"].watch(pipeline, max_await_time_ms=1_000) as changes:
+        async with self._db["outbox"].watch(pipeline, max_await_time_ms=_AWAIT_MS) as changes:
             await changes.try_next()
             await self._publish_backlog()
             queue: asyncio.Queue[Row] = asyncio.Queue(maxsize=10 * _BATCH)

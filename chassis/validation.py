@@ -131,16 +131,17 @@ def _longer_than(most: int) -> Fault:
 
 
 def _shape(pattern: str, description: str) -> Fault:
-    compiled = re.compile(pattern)
+    compiled = re.compile(pattern, re.ASCII)
     return lambda value: None if compiled.fullmatch(value) else description
 
 
 def _date(value: str) -> str | None:
     try:
-        date.fromisoformat(value)
+        # Python reads week dates too.
+        valid = date.fromisoformat(value).isoformat() == value
     except ValueError:
-        return "must be a date such as 2022-11-01"
-    return None if len(value) == 10 else "must be a date such as 2022-11-01"
+        valid = False
+    return None if valid else "must be a date such as 2022-11-01"
 
 
 def _time_zone(value: str) -> str | None:
@@ -149,7 +150,9 @@ def _time_zone(value: str) -> str | None:
 
 _FORMATS: dict[int, Fault] = {
     options_pb2.FORMAT_ID: _shape(
-        r"[A-Za-z0-9][A-Za-z0-9._:-]*", "must start with a letter or digit and hold only those, . - _ :"
+        r"[A-Za-z0-9][A-Za-z0-9_:-]*(\.[A-Za-z0-9_:-]+)*",
+        # Dots part the tokens of a subject, and no token is empty.
+        "must start with a letter or digit and hold only those, - _ : and single dots within",
     ),
     options_pb2.FORMAT_DECIMAL: _shape(r"-?\d{1,12}(\.\d{1,6})?", "must be a decimal such as 3 or 2.75"),
     options_pb2.FORMAT_DATE: _date,

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from pathlib import Path
 
 from stack.embedded import Addresses, Platform, Ports, start_embedded
 from stack.fleet import Fleet, port_names
@@ -92,6 +93,6 @@ async def running_system(home: Home, *, settings: Mapping[str, str] | None = Non
         await asyncio.shield(system.stop())
 
 
-def empty(home: Home) -> None:
-    """Forgets everything of earlier runs."""
-    shutil.rmtree(home.folder, ignore_errors=True)
+def empty(folder: Path) -> None:
+    """Forgets what earlier runs left in it."""
+    shutil.rmtree(folder, ignore_errors=True)

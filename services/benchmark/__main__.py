@@ -1,9 +1,10 @@
 """Wiring of the benchmark process."""
 
+from livinglab.benchmark.v1 import service_pb2, service_pb2_grpc
+
 from chassis import runtime
 from chassis.rpc import Served
 from directory import official_regions
-from livinglab.benchmark.v1 import service_pb2, service_pb2_grpc
 from services.benchmark import reactions
 from services.benchmark.service import BenchmarkService
 from services.benchmark.store import Store

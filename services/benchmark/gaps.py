@@ -5,6 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from livinglab.benchmark.v1 import service_pb2 as pb
+
 from services.benchmark.instrument import Instrument
 from services.benchmark.model import Result, written
 

@@ -1,7 +1,7 @@
 """What benchmark keeps of an instrument: its scale, and how much each indicator counts in the index."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -30,7 +30,7 @@ class Instrument:
         """The values in the instrument's order, with those still awaited from elsewhere at the scale's minimum."""
         numbers = [leaf.number for leaf in _leaves(self.root)]
         position = {number: place for place, number in enumerate(numbers)}
-        full = {number: self.minimum for number in numbers} | dict(values)
+        full = dict.fromkeys(numbers, self.minimum) | dict(values)
 
         def order(item: str) -> tuple[int, int]:
             number = _number(item, position)
@@ -55,7 +55,7 @@ def _leaves(node: Node) -> Iterator[Node]:
         yield from _leaves(child)
 
 
-def _number(item: str, numbers: Iterable[str]) -> str:
+def _number(item: str, numbers: Container[str]) -> str:
     """The indicator that an item scores: 35 of 35-2."""
     return item if item in numbers else item.rpartition("-")[0]
 

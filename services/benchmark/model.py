@@ -6,10 +6,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
 
-from chassis.errors import Violation
 from livinglab.benchmark.v1 import events_pb2
 from livinglab.benchmark.v1 import service_pb2 as pb
 from livinglab.common.v1.meta_pb2 import Meta
+
+from chassis.errors import Violation
 
 DIGITS = 2
 
@@ -27,7 +28,7 @@ class Region(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One institution's place to be: its index (two digits) in one race."""
+    """How one institution stands in a race: its index, of two digits."""
 
     institution: str
     index: Decimal

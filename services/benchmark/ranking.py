@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from livinglab.benchmark.v1 import service_pb2 as pb
+
 from services.benchmark.model import Region, Standing, written
 
 

@@ -3,9 +3,10 @@
 from decimal import Decimal
 from functools import partial
 
+from livinglab.assessment.v1 import events_pb2 as assessment_pb
+
 from chassis import mongo
 from chassis.stream import Reaction
-from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from services.benchmark import model
 from services.benchmark.store import STAGES, Store
 

@@ -1,13 +1,14 @@
 """RPCs in: each method reads the projections and lets the model say what they mean."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chassis import auth, mongo
-from chassis.errors import denied, invalid, invalid_field
 from livinglab.benchmark.v1 import service_pb2 as pb
 from livinglab.benchmark.v1 import service_pb2_grpc
 from livinglab.common.v1 import options_pb2
+
+from chassis import auth, mongo
+from chassis.errors import denied, invalid, invalid_field
 from services.benchmark import gaps, model, ranking
 from services.benchmark.store import STAGES, Store
 
@@ -50,7 +51,7 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
     async def _places(self, race: pb.Race, period: str) -> list[ranking.Place]:
         return ranking.places(self._groups.within(race.group, await self._store.standings(race, period)))
 
-    def _admitted(self, asked: pb.Race, targets: Any = ()) -> pb.Race:
+    def _admitted(self, asked: pb.Race, targets: Sequence[str] = ()) -> pb.Race:
         """The race with its stage filled in, if it is one and the caller may see it."""
         faults = model.race_faults(asked, self._groups, STAGES.values()) + model.target_faults(targets)
         if faults:

@@ -1,15 +1,16 @@
-"""What benchmark keeps: projections of instruments and results, built from facts alone. Only this file knows MongoDB."""
+"""What benchmark keeps: projections of instruments and results, from facts alone. Only this file knows MongoDB."""
 
 from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from chassis import mongo
-from chassis.errors import not_found, unavailable
 from livinglab.assessment.v1 import evaluation_pb2, instrument_pb2
 from livinglab.benchmark.v1 import service_pb2 as pb
 from pymongo import IndexModel
+
+from chassis import mongo
+from chassis.errors import not_found, unavailable
 from services.benchmark import model
 from services.benchmark.instrument import Instrument, Node
 
@@ -52,7 +53,7 @@ class Store:
         if key not in self._known:
             row = await self._instruments.find_one({"_id": key})
             if row is None:
-                raise unavailable(f"instrument {key}")
+                raise unavailable(f"the projection of instrument {key}")
             self._known[key] = _instrument(instrument_pb2.Instrument.FromString(row["body"]))
         return self._known[key]
 
@@ -90,6 +91,8 @@ def _row(result: model.Result) -> dict[str, Any]:
         "stage": result.stage,
         "rehearsal": result.rehearsal,
         "cohort_id": result.cohort_id,
+        "index": model.written(result.index),
+        # The same as a number to sort by.
         "hundredths": int(result.index.scaleb(model.DIGITS)),
         "predicate": result.predicate,
         # A list, since a key may hold a dot.

@@ -1,9 +1,10 @@
 """The course of a cohort: one workflow that opens and closes its phases."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -15,8 +16,6 @@ with workflow.unsafe.imports_passed_through():
 
     from services.program import clock, gate, model
     from services.program.activities import Activities
-
-R = TypeVar("R")
 
 # A refusal of these kinds comes again however often it is asked: it is noted for a manager to decide.
 PERMANENT = ["INVALID_ARGUMENT", "PERMISSION_DENIED", "FAILED_PRECONDITION", "NOT_FOUND", "ALREADY_EXISTS"]
@@ -87,6 +86,7 @@ class ProgramWorkflow:
         if not self._state.cancelling and not self._state.outcome:
             self._state.cancelling = True
             self._state.reason = cancellation.reason
+            self._state.actor = cancellation.actor
             if self._story:
                 self._story.cancel()
 
@@ -94,6 +94,19 @@ class ProgramWorkflow:
     def progress(self) -> pb.ProgramState:
         """The cohort as the workflow sees it."""
         return self._state
+
+    async def _end(self) -> pb.ProgramResult:
+        if not self._state.outcome:
+            await self._take_everyone_out()
+        step = pb.CompletionStep(
+            cohort_id=self._start.cohort_id,
+            outcome=self._state.outcome,
+            reason=self._state.reason,
+            actor=self._state.actor,
+        )
+        await self._step(Activities.complete_cohort, step, ONE_CALL)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return model.result(self._state.outcome, self._state.ended)
 
     async def _carry_out(self) -> None:
         await self._start_participants()
@@ -183,7 +196,7 @@ class ProgramWorkflow:
         """Invitations stand as they were sent; everybody who is still in the cohort is withdrawn."""
         self._state.reason = self._state.reason or "the cohort was cancelled"
         await self._start_participants()
-        farewell = pb.Announcement(withdrawal=pb.Withdrawal(reason=self._state.reason))
+        farewell = pb.Announcement(withdrawal=pb.Withdrawal(reason=self._state.reason, actor=self._state.actor))
         await self._announce(farewell)
         await self._everyone_ended(farewell)
         self._state.outcome = cohort_pb2.COHORT_STATE_CANCELLED

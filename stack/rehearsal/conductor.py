@@ -75,10 +75,11 @@ class Conductor:
         while True:
             try:
                 async for change in self._stage.program().WatchCohort(request, metadata=self._manager):
-                    on_change(change.cohort)
-                    self._wake(change.cohort)
-                    if change.cohort.state in _ENDED:
-                        return change.cohort
+                    cohort: cohort_pb2.Cohort = change.cohort
+                    on_change(cohort)
+                    self._wake(cohort)
+                    if cohort.state in _ENDED:
+                        return cohort
             except grpc.aio.AioRpcError as error:
                 if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN):
                     raise

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, pstdev
 
-# National mean of 2021, from which the program started; standard deviation chosen so that predicates Kurang to Baik occur.
+# National mean of 2021, from which the program started; the spread is chosen so that Kurang to Baik occur.
 MEAN_INDEX = 2.24
 _SPREAD = 0.45
 _ROLE_MODEL_INDEX = 3.7

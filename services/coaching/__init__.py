@@ -1,0 +1,1 @@
+"""Coaches, sessions, agreements and action plans: what is done with an evaluation."""

@@ -1,0 +1,26 @@
+"""Wiring of the coaching process."""
+
+from livinglab.coaching.v1 import service_pb2, service_pb2_grpc
+
+from chassis import runtime
+from chassis.rpc import Served
+from directory import official_regions
+from services.coaching import reactions
+from services.coaching.service import CoachingService
+from services.coaching.store import Store
+
+
+async def main(process: runtime.Process) -> None:
+    """Listens to evaluations, serves, and publishes what it decides."""
+    store = Store(await process.database())
+    await store.prepare()
+    service = CoachingService(store, official_regions())
+    await process.relay(store.db)
+    await process.consume(store.db, reactions.table(store))
+    descriptor = service_pb2.DESCRIPTOR.services_by_name["CoachingService"]
+    add = service_pb2_grpc.add_CoachingServiceServicer_to_server
+    await process.serve(Served(descriptor, service, add))
+
+
+if __name__ == "__main__":
+    runtime.run("coaching", main)

@@ -1,0 +1,37 @@
+"""Events in: one function a foreign fact; the table of them at the end."""
+
+from functools import partial
+
+from livinglab.assessment.v1 import events_pb2 as assessment_pb
+from livinglab.program.v1 import events_pb2 as program_pb
+
+from chassis import mongo
+from chassis.stream import Reaction
+from services.coaching.store import Store
+
+
+async def on_instrument_published(store: Store, tx: mongo.Tx, event: assessment_pb.InstrumentPublished) -> None:
+    """Weights, names and scale are what plans are drafted from."""
+    await store.keep_instrument(tx, event.instrument)
+
+
+async def on_evaluation_submitted(store: Store, tx: mongo.Tx, event: assessment_pb.EvaluationSubmitted) -> None:
+    """The newest evaluation is what a plan starts from."""
+    await store.keep_evaluation(tx, event)
+
+
+async def on_participant_left(
+    store: Store, tx: mongo.Tx, event: program_pb.ParticipantWithdrawn | program_pb.ParticipantFailed
+) -> None:
+    """The coach has a place for another one."""
+    await store.release(tx, event.meta.cohort_id, event.institution)
+
+
+def table(store: Store) -> tuple[Reaction, ...]:
+    """Everything that coaching listens to."""
+    return (
+        Reaction(assessment_pb.InstrumentPublished, partial(on_instrument_published, store)),
+        Reaction(assessment_pb.EvaluationSubmitted, partial(on_evaluation_submitted, store)),
+        Reaction(program_pb.ParticipantWithdrawn, partial(on_participant_left, store)),
+        Reaction(program_pb.ParticipantFailed, partial(on_participant_left, store)),
+    )

@@ -1,0 +1,135 @@
+"""The dispatcher: takes what is due, has it sent, records what became of it. Several replicas may run side by side."""
+
+import asyncio
+import random
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from livinglab.notify.v1 import service_pb2 as pb
+from prometheus_client import Counter
+
+from chassis import telemetry
+from services.notify import model
+from services.notify.model import Outcome, Taken, Turned, Unreachable
+from services.notify.postman import Postman
+from services.notify.store import Claimed, DatabaseFailure, Store
+
+_AT_ONCE = 4
+_SEND_SECONDS = 60.0
+# A lease outlasts the sending of a mail and some trouble in recording it.
+_LEASE = timedelta(seconds=120)
+# What another replica left is found no later than this; our own messages wake us.
+_LONGEST_REST = 5.0
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 30.0
+_FINISH_SECONDS = 8.0
+
+MAILS = Counter("livinglab_mails_total", "Mails offered to the mail server, by what it made of them", ["outcome"])
+
+
+class Delivery:
+    """A loop that claims one message after the other and sends a few at once."""
+
+    def __init__(self, store: Store, postman: Postman) -> None:
+        self._store = store
+        self._postman = postman
+        self._woken = asyncio.Event()
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._pause = 0.0
+        self._resume = 0.0
+        self._failed: BaseException | None = None
+
+    def wake(self) -> None:
+        """There is something new to send."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Delivers until cancelled; then what is under way may still end, so that it need not be sent again."""
+        try:
+            while self._failed is None:
+                await self._slots.acquire()
+                claimed = await self._take()
+                if claimed is None:
+                    self._slots.release()
+                    continue
+                task = asyncio.create_task(self._deliver(claimed))
+                self._under_way.add(task)
+                task.add_done_callback(self._ended)
+            raise self._failed
+        finally:
+            if self._under_way:
+                await asyncio.wait(self._under_way, timeout=_FINISH_SECONDS)
+            await self._postman.close()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._slots.release()
+        if not task.cancelled():
+            self._failed = task.exception()
+
+    async def _take(self) -> Claimed | None:
+        """The next message; None after a rest that was long enough to look again."""
+        await asyncio.sleep(max(0.0, self._resume - time.monotonic()))
+        self._woken.clear()
+        try:
+            claimed = await self._store.claim(_LEASE)
+            if claimed is None:
+                await self._rest(await self._store.next_due())
+        except DatabaseFailure as error:
+            telemetry.log.warning("waiting", for_="MongoDB", because=type(error).__name__)
+            await asyncio.sleep(1)
+            return None
+        return claimed
+
+    async def _rest(self, due: datetime | None) -> None:
+        """Until a message comes in or one becomes due."""
+        seconds = (due - datetime.now(UTC)).total_seconds() if due else _LONGEST_REST
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), min(max(seconds, 0.01), _LONGEST_REST))
+
+    async def _deliver(self, claimed: Claimed) -> None:
+        lease_ends = time.monotonic() + _LEASE.total_seconds()
+        outcome = await self._send(claimed.message)
+        self._note(claimed, outcome)
+        message = pb.Message()
+        message.CopyFrom(claimed.message)
+        fact = model.settle(message, outcome, claimed.version + 1, datetime.now(UTC), random.random())
+        while time.monotonic() < lease_ends:
+            try:
+                if not await self._store.settle(claimed, message, fact):
+                    telemetry.log.warning("a lease was lost", message=message.id)
+                self._woken.set()
+                return
+            except DatabaseFailure as error:
+                telemetry.log.warning("waiting", for_="MongoDB", because=type(error).__name__)
+                await asyncio.sleep(0.5)
+
+    async def _send(self, message: pb.Message) -> Outcome:
+        try:
+            async with asyncio.timeout(_SEND_SECONDS):
+                return await self._postman.send(message)
+        except TimeoutError:
+            return Turned(f"no answer within {_SEND_SECONDS:g} seconds", for_good=False)
+        except Exception as error:
+            # One message that nobody thought of must not hold up the others.
+            telemetry.log.exception("a message cannot be sent", message=message.id)
+            return Turned(type(error).__name__, for_good=False)
+
+    def _note(self, claimed: Claimed, outcome: Outcome) -> None:
+        """While the mail server is away fewer and fewer messages are offered to it."""
+        if isinstance(outcome, Unreachable):
+            MAILS.labels("unreachable").inc()
+            # Those that were under way together say it once.
+            if time.monotonic() >= self._resume:
+                self._pause = min(_LONGEST_PAUSE, max(_FIRST_PAUSE, self._pause * 2))
+                self._resume = time.monotonic() + self._pause * random.uniform(0.75, 1)
+                telemetry.log.warning("waiting", for_="the mail server", seconds=self._pause)
+            return
+        self._pause = self._resume = 0.0
+        if isinstance(outcome, Taken):
+            MAILS.labels("taken").inc()
+        else:
+            MAILS.labels("refused" if outcome.for_good else "postponed").inc()
+            telemetry.log.info("a mail was refused", message=claimed.message.id, for_good=outcome.for_good)

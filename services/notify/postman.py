@@ -1,0 +1,133 @@
+"""E-mail over SMTP: one message as a mail, and the mail server's answer in three kinds."""
+
+import time
+from datetime import UTC
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+
+import aiosmtplib
+from aiosmtplib.errors import (
+    SMTPDataError,
+    SMTPException,
+    SMTPRecipientRefused,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+)
+from livinglab.notify.v1 import service_pb2 as pb
+
+from chassis.config import Settings
+from services.notify.model import Outcome, Taken, Turned, Unreachable
+
+_CONNECT_SECONDS = 10.0
+_COMMAND_SECONDS = 30.0
+# Mail servers end what is silent for minutes.
+_IDLE_SECONDS = 30.0
+# "Service not available, closing": said to anybody, whatever the mail.
+_CLOSING = 421
+_IMPLICIT_TLS = 465
+
+
+class Postman:
+    """Speaks to the mail server over few connections that it uses again. One send at a time on each."""
+
+    def __init__(self, settings: Settings) -> None:
+        host, _, port = settings.smtp_address.rpartition(":")
+        self._host, self._port = host.strip("[]"), int(port)
+        self._from = settings.mail_from
+        self._sender = parseaddr(settings.mail_from)[1]
+        self._domain = self._sender.rpartition("@")[2]
+        self._username = settings.smtp_username
+        self._password = settings.smtp_password.get_secret_value()
+        self._idle: list[tuple[float, aiosmtplib.SMTP]] = []
+
+    async def send(self, message: pb.Message) -> Outcome:
+        """Offers the mail once. Never raises for what a mail server or the network does."""
+        content = self.mail(message).as_bytes()
+        try:
+            client = await self._connection()
+        except (SMTPException, OSError, TimeoutError) as error:
+            return Unreachable(_words(error))
+        try:
+            await client.sendmail(self._sender, [message.recipient.email], content)
+        except SMTPRecipientsRefused as error:
+            return self._answered(client, error.recipients[0])
+        except SMTPResponseException as error:
+            return self._answered(client, error)
+        except (SMTPException, OSError, TimeoutError) as error:
+            client.close()
+            return Turned(_words(error), for_good=False)
+        except BaseException:
+            client.close()
+            raise
+        self._idle.append((time.monotonic(), client))
+        return Taken()
+
+    async def close(self) -> None:
+        """Takes leave of the mail server."""
+        for _, client in self._idle:
+            try:
+                await client.quit(timeout=1)
+            except (SMTPException, OSError, TimeoutError):
+                client.close()
+        self._idle.clear()
+
+    def mail(self, message: pb.Message) -> EmailMessage:
+        """The mail. Its Message-ID comes from the record, so that a repeat after a crash can be recognised."""
+        mail = EmailMessage(policy=SMTP)
+        mail["Date"] = format_datetime(message.accept_time.ToDatetime(UTC))
+        mail["Message-ID"] = f"<{message.id}@{self._domain}>"
+        mail["From"] = self._from
+        mail["To"] = Address(message.recipient.name, addr_spec=message.recipient.email)
+        mail["Subject"] = message.subject
+        mail["Content-Language"] = message.recipient.language
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(message.body, cte="quoted-printable")
+        return mail
+
+    def _answered(self, client: aiosmtplib.SMTP, error: SMTPResponseException) -> Outcome:
+        """The recipient and the text are matters of the message; that we may not send at all is not."""
+        if client.is_connected and error.code != _CLOSING:
+            self._idle.append((time.monotonic(), client))
+        else:
+            client.close()
+        ours = isinstance(error, SMTPRecipientRefused | SMTPDataError)
+        if not ours or error.code == _CLOSING:
+            return Unreachable(_words(error))
+        return Turned(_words(error), for_good=error.code >= 500)
+
+    async def _connection(self) -> aiosmtplib.SMTP:
+        while self._idle:
+            since, client = self._idle.pop()
+            if time.monotonic() - since < _IDLE_SECONDS and await _alive(client):
+                return client
+            client.close()
+        client = aiosmtplib.SMTP(
+            hostname=self._host,
+            port=self._port,
+            local_hostname=self._domain,
+            timeout=_COMMAND_SECONDS,
+            use_tls=self._port == _IMPLICIT_TLS,
+            username=self._username or None,
+            password=self._password or None,
+        )
+        await client.connect(timeout=_CONNECT_SECONDS)
+        return client
+
+
+async def _alive(client: aiosmtplib.SMTP) -> bool:
+    if not client.is_connected:
+        return False
+    try:
+        await client.noop(timeout=_CONNECT_SECONDS)
+    except (SMTPException, OSError, TimeoutError):
+        return False
+    return True
+
+
+def _words(error: Exception) -> str:
+    """What the mail server said, or what the network did."""
+    if isinstance(error, SMTPResponseException):
+        return f"{error.code} {error.message}"
+    return str(error) or type(error).__name__

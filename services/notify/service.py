@@ -1,0 +1,81 @@
+"""RPCs in: one method is one use case: read, decide, one transaction, answer."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from livinglab.notify.v1 import service_pb2 as pb
+from livinglab.notify.v1 import service_pb2_grpc
+
+from chassis import mongo, naming
+from chassis.errors import Violation, invalid
+from services.notify import model
+from services.notify.store import Store
+from services.notify.texts import Texts
+
+
+class NotifyService(service_pb2_grpc.NotifyServiceServicer):
+    """The contract, on one store and the templates; `wake` tells the delivery that there is something to send."""
+
+    def __init__(self, store: Store, texts: Texts, wake: Callable[[], None]) -> None:
+        self._store = store
+        self._texts = texts
+        self._wake = wake
+
+    async def SendMessages(self, request: pb.SendMessagesRequest, context: Any) -> pb.SendMessagesResponse:
+        faults = list(self._faults(request))
+        if faults:
+            raise invalid(faults)
+        now = datetime.now(UTC)
+        messages = [self._message(request, draft, now) for draft in request.drafts]
+
+        async def decide(tx: mongo.Tx) -> pb.SendMessagesResponse:
+            await self._store.add(tx, messages)
+            return pb.SendMessagesResponse(message_ids=[message.id for message in messages])
+
+        response = await self._store.db.once(request, decide, pb.SendMessagesResponse)
+        self._wake()
+        return response
+
+    async def GetMessage(self, request: pb.GetMessageRequest, context: Any) -> pb.GetMessageResponse:
+        return pb.GetMessageResponse(message=await self._store.get(request.message_id))
+
+    async def ListMessages(self, request: pb.ListMessagesRequest, context: Any) -> pb.ListMessagesResponse:
+        keys: dict[str, Any] = {"cohort_id": request.cohort_id}
+        if request.state:
+            keys["state"] = request.state
+        messages, token = await self._store.page(keys, mongo.page_size(request.page_size), request.page_token)
+        return pb.ListMessagesResponse(messages=messages, next_page_token=token)
+
+    async def CountMessages(self, request: pb.CountMessagesRequest, context: Any) -> pb.CountMessagesResponse:
+        return pb.CountMessagesResponse(counts=await self._store.counts(request.cohort_id))
+
+    def _faults(self, request: pb.SendMessagesRequest) -> Iterator[Violation]:
+        if request.rehearsal and request.rehearsal != request.cohort_id:
+            yield Violation("rehearsal", "is the cohort's id, or empty")
+        for i, draft in enumerate(request.drafts):
+            place = f"drafts[{i}]"
+            yield from model.draft_violations(draft, place)
+            if draft.template not in self._texts.names:
+                yield Violation(f"{place}.template", f"{draft.template} is not one of {', '.join(self._texts.names)}")
+                continue
+            for value in sorted(self._texts.values(draft.template) - draft.values.keys()):
+                yield Violation(f"{place}.values.{value}", f"is needed by {draft.template}")
+
+    def _message(self, request: pb.SendMessagesRequest, draft: pb.Draft, now: datetime) -> pb.Message:
+        text = self._texts.write(
+            draft.template, draft.recipient.language, draft.values, rehearsal=bool(request.rehearsal)
+        )
+        return pb.Message(
+            id=naming.new_id(),
+            template=draft.template,
+            recipient=draft.recipient,
+            values=draft.values,
+            subject=text.subject,
+            body=text.body,
+            state=pb.MESSAGE_STATE_QUEUED,
+            accept_time=mongo.timestamp(now),
+            next_attempt_time=mongo.timestamp(now),
+            cohort_id=request.cohort_id,
+            rehearsal=request.rehearsal,
+        )

@@ -1,0 +1,155 @@
+"""What notify keeps: one record a message, with its text and what became of it. Only this file knows MongoDB."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from livinglab.notify.v1 import service_pb2 as pb
+from pymongo import IndexModel, ReturnDocument
+from pymongo.errors import PyMongoError
+
+from chassis import mongo, naming
+from chassis.errors import not_found
+from services.notify.model import Fact
+
+# For those who must go on without the database for a while.
+DatabaseFailure = PyMongoError
+
+_INDEXES = {
+    "messages": [
+        IndexModel([("cohort_id", 1), ("_id", 1)]),
+        IndexModel([("due_time", 1)], partialFilterExpression={"state": pb.MESSAGE_STATE_QUEUED}),
+    ]
+}
+_WITHOUT_TEXT = {"body": 0}
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A message that this process alone may send, until its lease ends. `version` is that of its record."""
+
+    message: pb.Message
+    version: int
+    holder: str
+
+
+class Store:
+    """Documents in, messages out."""
+
+    def __init__(self, db: mongo.Database) -> None:
+        self.db = db
+        self._messages = db["messages"]
+
+    async def prepare(self) -> None:
+        """Collections and indexes; once at start-up."""
+        await self.db.prepare(_INDEXES)
+
+    async def add(self, tx: mongo.Tx, messages: Sequence[pb.Message]) -> None:
+        """Stores new messages, to be sent at once."""
+        rows = [{**_row(message), "version": 1} for message in messages]
+        await self._messages.insert_many(rows, session=tx.session)
+
+    async def claim(self, lease: timedelta) -> Claimed | None:
+        """Takes the message that is due for longest. A lease is a due time in the future by the database's clock,
+        which the replicas share: whoever crashes lets it pass, and the message is due again."""
+        holder = naming.new_id()
+        until = {"$add": ["$$NOW", int(lease.total_seconds() * 1000)]}
+        row = await self._messages.find_one_and_update(
+            {"state": pb.MESSAGE_STATE_QUEUED, "$expr": {"$lte": ["$due_time", "$$NOW"]}},
+            [{"$set": {"due_time": until, "holder": holder}}],
+            sort=[("due_time", 1)],
+            return_document=ReturnDocument.AFTER,
+        )
+        return Claimed(_message(row), row["version"], holder) if row else None
+
+    async def next_due(self) -> datetime | None:
+        """When the next message becomes due; None when none waits."""
+        row = await self._messages.find_one({"state": pb.MESSAGE_STATE_QUEUED}, {"due_time": 1}, sort=[("due_time", 1)])
+        return row["due_time"] if row else None
+
+    async def settle(self, claimed: Claimed, message: pb.Message, fact: Fact | None) -> bool:
+        """Records what became of a claimed message together with the fact that follows; False when the lease was
+        lost and somebody else has the message now."""
+
+        async def decide(tx: mongo.Tx) -> bool:
+            held = {"_id": message.id, "holder": claimed.holder, "version": claimed.version}
+            row = {**_row(message), "version": claimed.version + 1}
+            result = await self._messages.replace_one(held, row, session=tx.session)
+            if result.matched_count and fact is not None:
+                tx.add(fact)
+            return bool(result.matched_count)
+
+        return await self.db.transaction(decide)
+
+    async def get(self, message_id: str) -> pb.Message:
+        """NOT_FOUND where there is none."""
+        row = await self._messages.find_one({"_id": message_id})
+        if row is None:
+            raise not_found("message", message_id)
+        return _message(row)
+
+    async def page(self, keys: dict[str, Any], size: int, token: str) -> tuple[Sequence[pb.Message], str]:
+        """Messages without their text, oldest first, and the token of the next page."""
+        found = await (
+            self._messages.find({**keys, **mongo.after(token)}, _WITHOUT_TEXT).sort("_id").limit(size + 1).to_list(None)
+        )
+        rows = found[:size]
+        return [_message(row) for row in rows], mongo.page_token(rows[-1]["_id"]) if len(found) > size else ""
+
+    async def counts(self, cohort_id: str) -> list[pb.MessageCount]:
+        """How many messages of a cohort are in each state, by template."""
+        stages = [
+            {"$match": {"cohort_id": cohort_id}},
+            {"$group": {"_id": {"template": "$template", "state": "$state"}, "count": {"$sum": 1}}},
+            {"$sort": {"_id.template": 1, "_id.state": 1}},
+        ]
+        rows = await self._messages.aggregate(stages).to_list(None)
+        return [
+            pb.MessageCount(template=row["_id"]["template"], state=row["_id"]["state"], count=row["count"])
+            for row in rows
+        ]
+
+
+def _row(message: pb.Message) -> dict[str, Any]:
+    waits = message.state == pb.MESSAGE_STATE_QUEUED
+    return {
+        "_id": message.id,
+        "template": message.template,
+        "name": message.recipient.name,
+        "email": message.recipient.email,
+        "language": message.recipient.language,
+        "institution": message.recipient.institution,
+        "values": dict(message.values),
+        "subject": message.subject,
+        "body": message.body,
+        "state": message.state,
+        "attempts": message.attempts,
+        "last_error": message.last_error,
+        "accept_time": message.accept_time.ToDatetime(UTC),
+        "delivery_time": message.delivery_time.ToDatetime(UTC) if message.HasField("delivery_time") else None,
+        "due_time": message.next_attempt_time.ToDatetime(UTC) if waits else None,
+        "cohort_id": message.cohort_id,
+        "rehearsal": message.rehearsal,
+    }
+
+
+def _message(row: dict[str, Any]) -> pb.Message:
+    return pb.Message(
+        id=row["_id"],
+        template=row["template"],
+        recipient=pb.Recipient(
+            name=row["name"], email=row["email"], language=row["language"], institution=row["institution"]
+        ),
+        values=row["values"],
+        subject=row["subject"],
+        body=row.get("body", ""),
+        state=row["state"],
+        attempts=row["attempts"],
+        last_error=row["last_error"],
+        accept_time=mongo.timestamp(row["accept_time"]),
+        delivery_time=mongo.timestamp(row["delivery_time"]),
+        next_attempt_time=mongo.timestamp(row["due_time"]),
+        cohort_id=row["cohort_id"],
+        rehearsal=row["rehearsal"],
+    )

@@ -1,0 +1,89 @@
+"""The templates as texts in two languages. A file is `<template>.<language>.txt`: the subject in the first line, an
+empty line, the body. `rehearsal` is laid around every text of a rehearsal and is no template to ask for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
+
+import jinja2
+from babel.dates import format_date, format_datetime
+from jinja2 import meta
+
+_FOLDER = Path(__file__).parent / "templates"
+_LANGUAGES = ("id", "en")
+_REHEARSAL = "rehearsal"
+_WESTERN = timezone(timedelta(hours=7), "WIB")
+_ZONES = {timedelta(hours=7): "WIB", timedelta(hours=8): "WITA", timedelta(hours=9): "WIT"}
+_TIME_FORMATS = {"id": "EEEE, d MMMM y 'pukul' HH.mm", "en": "EEEE, d MMMM y 'at' HH:mm"}
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a person reads."""
+
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True)
+class _Template:
+    subject: jinja2.Template
+    body: jinja2.Template
+    values: frozenset[str]
+
+
+class Texts:
+    """Every template, compiled once; a fault in a file shows at the start and not at the first letter."""
+
+    def __init__(self) -> None:
+        found = {tuple(path.stem.split(".")): path for path in _FOLDER.glob("*.txt")}
+        self._templates = {(name, language): _compiled(path, language) for (name, language), path in found.items()}
+        self.names = sorted({name for name, _ in self._templates} - {_REHEARSAL})
+        lacking = [(n, lang) for n in (*self.names, _REHEARSAL) for lang in _LANGUAGES if (n, lang) not in found]
+        if lacking:
+            raise FileNotFoundError(f"templates without a text: {lacking}")
+
+    def values(self, template: str) -> frozenset[str]:
+        """The values that a template needs, in any language."""
+        return frozenset[str]().union(*(self._templates[template, language].values for language in _LANGUAGES))
+
+    def write(self, template: str, language: str, values: Mapping[str, str], *, rehearsal: bool) -> Text:
+        """The text for one person. jinja2.UndefinedError where a value is missing."""
+        text = _written(self._templates[template, language], values)
+        if rehearsal:
+            return _written(self._templates[_REHEARSAL, language], {"subject": text.subject, "body": text.body})
+        return text
+
+
+def _compiled(path: Path, language: str) -> _Template:
+    # Plain text: nothing to escape for, and a value is never read as a template.
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["moment"] = lambda value: moment(value, language)
+    source = path.read_text(encoding="utf-8")
+    subject, _, body = source.partition("\n\n")
+    values = frozenset(meta.find_undeclared_variables(environment.parse(source)))
+    return _Template(environment.from_string(subject), environment.from_string(body), values)
+
+
+def _written(template: _Template, values: Mapping[str, str]) -> Text:
+    subject = " ".join(template.subject.render(values).split())
+    return Text(subject, template.body.render(values).strip() + "\n")
+
+
+def moment(value: str, language: str) -> str:
+    """A date or time in ISO 8601, as people of the language write it; any other text stays as it is. Indonesian
+    zones get their names, and a time in UTC is told in that of Jakarta."""
+    try:
+        if len(value) == 10:
+            return str(format_date(date.fromisoformat(value), "EEEE, d MMMM y", locale=language))
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    if time.tzinfo is None:
+        return str(format_datetime(time, _TIME_FORMATS[language], locale=language))
+    if time.utcoffset() == timedelta(0):
+        time = time.astimezone(_WESTERN)
+    zone = _ZONES.get(time.utcoffset() or timedelta(0)) or str(time.tzinfo)
+    # Babel would turn an aware time to UTC first.
+    return f"{format_datetime(time.replace(tzinfo=UTC), _TIME_FORMATS[language], locale=language)} {zone}"

@@ -1,0 +1,84 @@
+"""run_transaction on a real mongod whose commands are made to fail."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from pymongo.errors import OperationFailure
+
+from chassis import mongo
+from tests.harness.servers import Servers
+
+
+@pytest.fixture
+async def db(servers: Servers) -> AsyncIterator[mongo.Database]:
+    client = mongo.connect(servers.mongo_uri)
+    db = mongo.Database(client, "transactions")
+    await db.prepare({"counters": [], "log": []})
+    yield db
+    await client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+    await client.drop_database("transactions")
+    client.close()
+
+
+async def fail(db: mongo.Database, times: int, **data: Any) -> None:
+    await db.client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": times}, "data": data})
+
+
+async def increment(db: mongo.Database) -> int:
+    async def body(tx: mongo.Tx) -> int:
+        await db["counters"].update_one({"_id": "n"}, {"$inc": {"n": 1}}, upsert=True, session=tx.session)
+        found = await db["counters"].find_one({"_id": "n"}, session=tx.session)
+        return int(found["n"])
+
+    return await db.transaction(body)
+
+
+async def test_a_commit_whose_answer_was_lost_is_asked_for_again_and_counts_once(db: mongo.Database) -> None:
+    await fail(db, 3, failCommands=["commitTransaction"], closeConnection=True)
+    assert await increment(db) == 1
+    assert await increment(db) == 2
+
+
+async def test_a_commit_without_majority_yet_is_asked_for_again(db: mongo.Database) -> None:
+    timed_out = {"code": 64, "codeName": "WriteConcernFailed", "errmsg": "waiting for replication timed out"}
+    await fail(db, 2, failCommands=["commitTransaction"], writeConcernError=timed_out)
+    assert await increment(db) == 1
+
+
+async def test_a_transient_error_runs_the_whole_callback_again(db: mongo.Database) -> None:
+    await fail(db, 2, failCommands=["update"], errorCode=112, errorLabels=["TransientTransactionError"])
+    assert await increment(db) == 1
+
+
+async def test_an_error_that_another_try_cannot_mend_is_raised_and_nothing_is_stored(db: mongo.Database) -> None:
+    await fail(db, 1, failCommands=["update"], errorCode=2)
+    with pytest.raises(OperationFailure):
+        await increment(db)
+    assert await db["counters"].count_documents({}) == 0
+
+
+async def test_a_callback_that_fails_leaves_nothing(db: mongo.Database) -> None:
+    async def body(tx: mongo.Tx) -> None:
+        await db["log"].insert_one({"_id": 1}, session=tx.session)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await db.transaction(body)
+    assert await db["log"].count_documents({}) == 0
+
+
+async def test_contenders_all_get_through(db: mongo.Database) -> None:
+    await asyncio.gather(*(increment(db) for _ in range(20)))
+    assert await increment(db) == 21
+
+
+async def test_a_deadline_ends_the_tries(db: mongo.Database) -> None:
+    await fail(db, 1_000, failCommands=["insert"], errorCode=112, errorLabels=["TransientTransactionError"])
+
+    async def body(session: Any) -> None:
+        await db["log"].insert_one({"_id": 1}, session=session)
+
+    with pytest.raises(OperationFailure):
+        await mongo.run_transaction(db.client, body, seconds=0.3)

@@ -1,0 +1,107 @@
+"""What people read: every template in both languages, written from exactly the values that it declares."""
+
+import jinja2
+import pytest
+
+from services.notify.texts import Texts, moment
+
+TEXTS = Texts()
+DECLARED = {
+    "invitation": {"name", "institution_name", "cohort_title", "phase_title", "sessions", "deadline"},
+    "reminder": {"name", "institution_name", "cohort_title", "phase_title", "missing", "deadline"},
+    "plan_returned": {"name", "institution_name", "cohort_title", "missing", "deadline"},
+    "graduation": {"name", "institution_name", "cohort_title"},
+    "withdrawal": {"name", "institution_name", "cohort_title"},
+}
+VALUES = {
+    "name": "Siti Rahayu",
+    "institution_name": "Kabupaten Sumedang",
+    "cohort_title": "Living Lab 2022",
+    "phase_title": "Lokakarya",
+    "sessions": "7 November 2022, Jatinangor\n8 November 2022, Jatinangor",
+    "missing": "Penilaian mandiri\nRencana aksi",
+    "deadline": "2022-11-13T23:59:00+07:00",
+}
+DEADLINE = {"id": "Minggu, 13 November 2022 pukul 23.59 WIB", "en": "Sunday, 13 November 2022 at 23:59 WIB"}
+each_text = pytest.mark.parametrize(("template", "language"), [(t, lang) for t in DECLARED for lang in ("id", "en")])
+
+
+def values_of(template: str) -> dict[str, str]:
+    return {key: VALUES[key] for key in DECLARED[template]}
+
+
+def test_the_templates_are_those_of_the_contract() -> None:
+    assert {name: set(TEXTS.values(name)) for name in TEXTS.names} == DECLARED
+
+
+@each_text
+def test_a_text_shows_each_of_its_values(template: str, language: str) -> None:
+    text = TEXTS.write(template, language, values_of(template), rehearsal=False)
+    for key in DECLARED[template]:
+        assert (DEADLINE[language] if key == "deadline" else VALUES[key]) in text.body, key
+    assert VALUES["cohort_title"] in text.subject
+    assert "\n" not in text.subject
+    assert "{" not in text.subject + text.body
+    assert "\n\n\n" not in text.body
+
+
+@each_text
+def test_a_text_that_lacks_a_value_is_not_written(template: str, language: str) -> None:
+    values = values_of(template)
+    for key in values:
+        lacking = {other: value for other, value in values.items() if other != key}
+        with pytest.raises(jinja2.UndefinedError, match=key):
+            TEXTS.write(template, language, lacking, rehearsal=False)
+
+
+@each_text
+def test_a_letter_of_a_rehearsal_says_so_in_subject_and_body(template: str, language: str) -> None:
+    real = TEXTS.write(template, language, values_of(template), rehearsal=False)
+    rehearsed = TEXTS.write(template, language, values_of(template), rehearsal=True)
+    mark = {"id": "GLADI", "en": "REHEARSAL"}[language]
+    assert rehearsed.subject == f"[{mark}] {real.subject}"
+    assert rehearsed.body.startswith("*** ")
+    assert mark in rehearsed.body.splitlines()[0]
+    assert real.body in rehearsed.body
+    assert mark not in real.subject + real.body
+
+
+def test_what_has_nothing_to_say_leaves_no_empty_heading() -> None:
+    values = {**values_of("invitation"), "sessions": "", "deadline": ""}
+    body = TEXTS.write("invitation", "id", values, rehearsal=False).body
+    assert "Acara" not in body
+    assert "selesai pada" not in body
+    assert "\n\n\n" not in body
+
+
+def test_the_two_languages_are_two_texts() -> None:
+    for template in DECLARED:
+        indonesian, english = (
+            TEXTS.write(template, lang, values_of(template), rehearsal=False) for lang in ("id", "en")
+        )
+        assert indonesian.subject != english.subject
+        assert indonesian.body != english.body
+
+
+def test_a_value_is_never_read_as_a_template() -> None:
+    values = {**values_of("graduation"), "name": "{{ cohort_title }} {% raw %}"}
+    assert "Yth. {{ cohort_title }} {% raw %}," in TEXTS.write("graduation", "id", values, rehearsal=False).body
+
+
+@pytest.mark.parametrize(
+    ("given", "language", "told"),
+    [
+        ("2022-11-01", "id", "Selasa, 1 November 2022"),
+        ("2022-11-01", "en", "Tuesday, 1 November 2022"),
+        ("2022-11-21T10:00+08:00", "id", "Senin, 21 November 2022 pukul 10.00 WITA"),
+        ("2022-11-21T10:00+09:00", "en", "Monday, 21 November 2022 at 10:00 WIT"),
+        ("2022-11-13T16:59:00Z", "id", "Minggu, 13 November 2022 pukul 23.59 WIB"),
+        ("2022-11-13T20:00:00Z", "id", "Senin, 14 November 2022 pukul 03.00 WIB"),
+        ("2022-11-13T10:00+05:30", "en", "Sunday, 13 November 2022 at 10:00 UTC+05:30"),
+        ("2022-11-13T10:00", "en", "Sunday, 13 November 2022 at 10:00"),
+        ("13 November 2022", "id", "13 November 2022"),
+        ("2022-13-99", "id", "2022-13-99"),
+    ],
+)
+def test_a_deadline_is_told_in_the_readers_language_and_zone(given: str, language: str, told: str) -> None:
+    assert moment(given, language) == told
