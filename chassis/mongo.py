@@ -86,6 +86,10 @@ class Database:
     def __getitem__(self, collection: str) -> Any:
         return self._db[collection]
 
+    async def command(self, command: dict[str, Any], session: Any) -> Any:
+        """What the server answers to a raw command."""
+        return await self._db.command(command, session=session)
+
     async def prepare(self, indexes: Mapping[str, Sequence[IndexModel]]) -> None:
         """Creates collections and indexes; a collection made inside concurrent transactions raises WriteConflict."""
         existing = set(await self._db.list_collection_names())

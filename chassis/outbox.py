@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from bson.int64 import Int64
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from opentelemetry.trace import SpanKind
@@ -20,8 +21,8 @@ _RENEW_SECONDS = 1.0
 _ACK_SECONDS = 5.0
 _BATCH = 500
 _RETRY_SECONDS = 0.25
-# How long one look at the change stream waits when nothing comes: also what a start takes.
-_AWAIT_MS = 250
+# How long one look at the change stream waits when nothing comes.
+_AWAIT_MS = 1_000
 _DATA_SCHEMA = "livinglab/protos#"
 
 Row = dict[str, Any]
@@ -84,14 +85,11 @@ class Relay:
     async def _relay(self) -> None:
         """The change stream is opened before the backlog is read: what commits in between is in both."""
         self._done.clear()
-        pipeline = [{"$match": {"operationType": "insert"}}]
-        async with self._db["outbox"].watch(pipeline, max_await_time_ms=_AWAIT_MS) as changes:
-            await changes.try_next()
+        async with await self._db.client.start_session() as session:
+            changes = await Changes.open(self._db, session)
             await self._publish_backlog()
-            queue: asyncio.Queue[Row] = asyncio.Queue(maxsize=10 * _BATCH)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_read(changes, queue))
-                tasks.create_task(self._publish_from(queue))
+                tasks.create_task(self._publish_from(changes))
                 tasks.create_task(self._measure())
 
     async def _publish_backlog(self) -> None:
@@ -105,11 +103,9 @@ class Relay:
             await self._publish(sorted(rows, key=lambda row: (row["version"], row["_id"])))
             self._done.update(row["_id"] for row in rows)
 
-    async def _publish_from(self, queue: asyncio.Queue[Row]) -> None:
+    async def _publish_from(self, changes: "Changes") -> None:
         while True:
-            rows = [await queue.get()]
-            while len(rows) < _BATCH and not queue.empty():
-                rows.append(queue.get_nowait())
+            rows = await changes.next_rows()
             await self._publish([row for row in rows if row["_id"] not in self._done])
 
     async def _publish(self, rows: Sequence[Row]) -> None:
@@ -161,6 +157,32 @@ class LeaseLost(Exception):
     """Another replica holds the lease now."""
 
 
-async def _read(changes: Any, queue: asyncio.Queue[Row]) -> None:
-    async for change in changes:
-        await queue.put(change["fullDocument"])
+class Changes:
+    """What is inserted into the outbox, in commit order. Read by the batch: the driver's own iterator would cross
+    into its threads for each row. An error ends it, and the relay starts again from the table."""
+
+    def __init__(self, db: Database, session: Any, cursor: int) -> None:
+        self._db = db
+        self._session = session
+        self._cursor = cursor
+
+    @classmethod
+    async def open(cls, db: Database, session: Any) -> "Changes":
+        """From now on."""
+        pipeline = [{"$changeStream": {}}, {"$match": {"operationType": "insert"}}]
+        answer = await db.command(
+            {
+                "aggregate": "outbox",
+                "pipeline": pipeline,
+                "cursor": {"batchSize": 0},
+                "readConcern": {"level": "majority"},
+            },
+            session,
+        )
+        return cls(db, session, answer["cursor"]["id"])
+
+    async def next_rows(self) -> list[Row]:
+        """As soon as there are some; empty after a while without."""
+        ask = {"getMore": Int64(self._cursor), "collection": "outbox", "batchSize": _BATCH, "maxTimeMS": _AWAIT_MS}
+        answer = await self._db.command(ask, self._session)
+        return [change["fullDocument"] for change in answer["cursor"]["nextBatch"]]

@@ -54,7 +54,7 @@ class Store:
             row = await self._instruments.find_one({"_id": key})
             if row is None:
                 raise unavailable(f"the projection of instrument {key}")
-            self._known[key] = _instrument(instrument_pb2.Instrument.FromString(row["body"]))
+            self._known[key] = instrument_of(instrument_pb2.Instrument.FromString(row["body"]))
         return self._known[key]
 
     async def project(self, tx: mongo.Tx, result: model.Result) -> bool:
@@ -120,7 +120,8 @@ def _index(row: dict[str, Any]) -> Decimal:
     return Decimal(row["hundredths"]).scaleb(-model.DIGITS)
 
 
-def _instrument(instrument: instrument_pb2.Instrument) -> Instrument:
+def instrument_of(instrument: instrument_pb2.Instrument) -> Instrument:
+    """What benchmark reads of a published instrument."""
     scale = instrument.scale
     root = Node("", Fraction(1), _is_mean(instrument.aggregation), _nodes(instrument.nodes))
     return Instrument(Decimal(scale.min), Decimal(scale.max), root)

@@ -17,8 +17,9 @@ from services.notify.store import Claimed, DatabaseFailure, Store
 
 _AT_ONCE = 4
 _SEND_SECONDS = 60.0
-# A lease outlasts the sending of a mail and some trouble in recording it.
-_LEASE = timedelta(seconds=120)
+# Short, so that a crash holds a message up for seconds only; renewed for as long as the sending takes.
+_LEASE = timedelta(seconds=12)
+_RENEW_SECONDS = 4.0
 # What another replica left is found no later than this; our own messages wake us.
 _LONGEST_REST = 5.0
 _FIRST_PAUSE = 0.5
@@ -90,17 +91,31 @@ class Delivery:
             await asyncio.wait_for(self._woken.wait(), min(max(seconds, 0.01), _LONGEST_REST))
 
     async def _deliver(self, claimed: Claimed) -> None:
-        lease_ends = time.monotonic() + _LEASE.total_seconds()
-        outcome = await self._send(claimed.message)
-        self._note(claimed, outcome)
+        renewing = asyncio.create_task(self._keep(claimed))
+        try:
+            outcome = await self._send(claimed.message)
+            self._note(claimed, outcome)
+            await self._record(claimed, outcome)
+        finally:
+            renewing.cancel()
+
+    async def _keep(self, claimed: Claimed) -> None:
+        while True:
+            await asyncio.sleep(_RENEW_SECONDS)
+            with suppress(DatabaseFailure):
+                await self._store.renew(claimed, _LEASE)
+
+    async def _record(self, claimed: Claimed, outcome: Outcome) -> None:
+        """Until it is stored, or somebody else has the message since the lease could not be renewed."""
         message = pb.Message()
         message.CopyFrom(claimed.message)
         fact = model.settle(message, outcome, claimed.version + 1, datetime.now(UTC), random.random())
-        while time.monotonic() < lease_ends:
+        while True:
             try:
                 if not await self._store.settle(claimed, message, fact):
                     telemetry.log.warning("a lease was lost", message=message.id)
-                self._woken.set()
+                # It may be the next to become due.
+                self.wake()
                 return
             except DatabaseFailure as error:
                 telemetry.log.warning("waiting", for_="MongoDB", because=type(error).__name__)

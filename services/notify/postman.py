@@ -81,9 +81,10 @@ class Postman:
         mail["From"] = self._from
         mail["To"] = Address(message.recipient.name, addr_spec=message.recipient.email)
         mail["Subject"] = message.subject
-        mail["Content-Language"] = message.recipient.language
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(message.body, cte="quoted-printable")
+        # Last: new content does away with headers of its own kind.
+        mail["Content-Language"] = message.recipient.language
         return mail
 
     def _answered(self, client: aiosmtplib.SMTP, error: SMTPResponseException) -> Outcome:

@@ -27,7 +27,9 @@ class NotifyService(service_pb2_grpc.NotifyServiceServicer):
         if faults:
             raise invalid(faults)
         now = datetime.now(UTC)
-        messages = [self._message(request, draft, now) for draft in request.drafts]
+        # Ids of one millisecond are in no order of their own.
+        ids = sorted(naming.new_id() for _ in request.drafts)
+        messages = [self._message(request, *draft, now) for draft in zip(ids, request.drafts, strict=True)]
 
         async def decide(tx: mongo.Tx) -> pb.SendMessagesResponse:
             await self._store.add(tx, messages)
@@ -62,12 +64,12 @@ class NotifyService(service_pb2_grpc.NotifyServiceServicer):
             for value in sorted(self._texts.values(draft.template) - draft.values.keys()):
                 yield Violation(f"{place}.values.{value}", f"is needed by {draft.template}")
 
-    def _message(self, request: pb.SendMessagesRequest, draft: pb.Draft, now: datetime) -> pb.Message:
+    def _message(self, request: pb.SendMessagesRequest, message_id: str, draft: pb.Draft, now: datetime) -> pb.Message:
         text = self._texts.write(
             draft.template, draft.recipient.language, draft.values, rehearsal=bool(request.rehearsal)
         )
         return pb.Message(
-            id=naming.new_id(),
+            id=message_id,
             template=draft.template,
             recipient=draft.recipient,
             values=draft.values,

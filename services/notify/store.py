@@ -54,14 +54,18 @@ class Store:
         """Takes the message that is due for longest. A lease is a due time in the future by the database's clock,
         which the replicas share: whoever crashes lets it pass, and the message is due again."""
         holder = naming.new_id()
-        until = {"$add": ["$$NOW", int(lease.total_seconds() * 1000)]}
         row = await self._messages.find_one_and_update(
             {"state": pb.MESSAGE_STATE_QUEUED, "$expr": {"$lte": ["$due_time", "$$NOW"]}},
-            [{"$set": {"due_time": until, "holder": holder}}],
+            [{"$set": {"due_time": _until(lease), "holder": holder}}],
             sort=[("due_time", 1)],
             return_document=ReturnDocument.AFTER,
         )
         return Claimed(_message(row), row["version"], holder) if row else None
+
+    async def renew(self, claimed: Claimed, lease: timedelta) -> None:
+        """Lets the lease end later, if it still holds."""
+        held = {"_id": claimed.message.id, "holder": claimed.holder}
+        await self._messages.update_one(held, [{"$set": {"due_time": _until(lease)}}])
 
     async def next_due(self) -> datetime | None:
         """When the next message becomes due; None when none waits."""
@@ -109,6 +113,10 @@ class Store:
             pb.MessageCount(template=row["_id"]["template"], state=row["_id"]["state"], count=row["count"])
             for row in rows
         ]
+
+
+def _until(lease: timedelta) -> dict[str, Any]:
+    return {"$add": ["$$NOW", int(lease.total_seconds() * 1000)]}
 
 
 def _row(message: pb.Message) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from chassis.errors import unavailable
 from services.program import model
 from services.program.course import Course
 
+_NO_ANSWER = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED)
+
 
 async def connect(address: str, namespace: str) -> Client:
     """A client whose calls carry the trace; RuntimeError while the server is not there."""
@@ -82,6 +84,10 @@ async def _answered(call: Awaitable[Any]) -> None:
     try:
         await call
     except RPCError as error:
-        if error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED):
+        if error.status in (
+            RPCStatusCode.UNAVAILABLE,
+            RPCStatusCode.DEADLINE_EXCEEDED,
+            RPCStatusCode.RESOURCE_EXHAUSTED,
+        ):
             raise unavailable("Temporal") from error
         raise

@@ -16,11 +16,9 @@ class Decision(Enum):
     STOP = "stop"
 
 
-def active(
-    participants: int, ended: Collection[str], record: workflow_pb2.PhaseRecord, ended_count: int
-) -> tuple[int, int]:
+def standing(participants: int, ended: Collection[str], record: workflow_pb2.PhaseRecord) -> tuple[int, int]:
     """Participants still in the cohort, and how many of them have done the required duties of the phase."""
-    return participants - ended_count, sum(1 for institution in record.done if institution not in ended)
+    return participants - len(ended), sum(1 for institution in record.done if institution not in ended)
 
 
 def gate_open(phase: definition_pb2.Phase, active_count: int, done: int) -> bool:

@@ -1,7 +1,6 @@
 """The course of a cohort: one workflow that opens and closes its phases."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
@@ -22,6 +23,9 @@ from stack.mailbox import behave, mails
 from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
 from tests.harness.waiting import eventually
+
+if TYPE_CHECKING:
+    from livinglab.notify.v1.service_pb2_grpc import NotifyServiceAsyncStub
 
 VALUES = {
     "name": "Siti Rahayu",
@@ -56,7 +60,7 @@ def request(*drafts: pb.Draft, rehearsal: str = "") -> pb.SendMessagesRequest:
     return pb.SendMessagesRequest(request_id=uuid.uuid4().hex, drafts=drafts, cohort_id=COHORT, rehearsal=rehearsal)
 
 
-def manager(notify: Running) -> NotifyServiceStub:
+def manager(notify: Running) -> "NotifyServiceAsyncStub":
     return notify.as_role(NotifyServiceStub, "manager")
 
 
@@ -73,7 +77,9 @@ async def reached(notify: Running, message_id: str, state: int) -> pb.Message:
         found = await message(notify, message_id)
         return found if found.state == state else None
 
-    return await eventually(there, timeout=20)
+    found = await eventually(there, timeout=20)
+    assert found
+    return found
 
 
 async def refusal(call: Awaitable[object]) -> Refused:
@@ -128,6 +134,7 @@ async def test_a_refusal_for_now_is_tried_again_until_it_is_delivered(
         return found if found.attempts else None
 
     waiting = await eventually(refused)
+    assert waiting
     assert waiting.state == pb.MESSAGE_STATE_QUEUED
     assert waiting.last_error == "451 4.3.0 this recipient is refused for now, try again later"
     assert waiting.next_attempt_time.ToDatetime(UTC) > waiting.accept_time.ToDatetime(UTC)
@@ -223,6 +230,8 @@ async def test_a_crash_between_sending_and_recording_sends_again_under_the_same_
     # As it stands after a kill -9 of the process that had it in hand, once its lease is over.
     in_hand = {"state": pb.MESSAGE_STATE_QUEUED, "attempts": 0, "due_time": datetime.now(UTC), "holder": "gone"}
     await notify.db["messages"].update_one({"_id": message_id}, {"$set": {**in_hand, "delivery_time": None}})
+    # Something new makes the process look at what is due.
+    await sent(notify, draft(f"other.{email}"))
     await reached(notify, message_id, pb.MESSAGE_STATE_DELIVERED)
     first, second = mails_to(servers, email)
     assert first["Message-ID"] == second["Message-ID"]

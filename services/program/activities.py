@@ -1,0 +1,243 @@
+"""What the workflows have done for them: each activity is one idempotent call to a service, or one write of our own."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import grpc
+from livinglab.assessment.v1 import evaluation_pb2
+from livinglab.assessment.v1 import service_pb2 as assessment
+from livinglab.coaching.v1 import service_pb2 as coaching
+from livinglab.notify.v1 import service_pb2 as notify
+from livinglab.program.v1 import definition_pb2
+from livinglab.program.v1 import workflow_pb2 as pb
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from chassis import mongo, telemetry
+from chassis.errors import Kind
+from chassis.status import from_rpc_error
+from directory import official_regions
+from services.program import clock, letters, model
+from services.program.course import Course
+from services.program.engine import Engine
+from services.program.ledger import Ledger
+from services.program.store import Store
+
+if TYPE_CHECKING:
+    # Only the stubs' types know that these are asynchronous.
+    from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceAsyncStub
+    from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceAsyncStub
+    from livinglab.notify.v1.service_pb2_grpc import NotifyServiceAsyncStub
+
+A = TypeVar("A")
+
+# Refusals that come again however often the same is asked. The workflows' retry policy names them too.
+PERMANENT = frozenset(
+    {
+        Kind.INVALID_ARGUMENT,
+        Kind.PERMISSION_DENIED,
+        Kind.FAILED_PRECONDITION,
+        Kind.NOT_FOUND,
+        Kind.ALREADY_EXISTS,
+    }
+)
+_BATCH = 50
+_GONE = "its workflow was ended from outside of the program"
+
+
+class Activities:
+    """Stubs and store, shared by all of them."""
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        assessment: "AssessmentServiceAsyncStub",
+        coaching: "CoachingServiceAsyncStub",
+        notify: "NotifyServiceAsyncStub",
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._assessment = assessment
+        self._coaching = coaching
+        self._notify = notify
+
+    @activity.defn
+    async def start_participants(self, step: pb.RosterStep) -> pb.Reached:
+        """Starts the workflow of each participant, in batches; one that runs or has run stays as it is."""
+        course = await self._store.known_course(step.cohort_id)
+
+        async def start(institution: str) -> None:
+            await self._engine.start_participant(course, institution)
+
+        await self._each(await self._store.participants.active(step.cohort_id), start)
+        return pb.Reached(ended=await self._store.participants.ended(step.cohort_id))
+
+    @activity.defn
+    async def announce(self, announcement: pb.Announcement) -> pb.Reached:
+        """Tells every participant the same, in batches. One that should run and does not has failed."""
+        course = await self._store.known_course(announcement.cohort_id)
+        kind = announcement.WhichOneof("news")
+        signal = {"opening": "phase_opened", "closing": "phase_closed", "withdrawal": "withdrawn"}[kind or ""]
+        news = getattr(announcement, kind or "")
+
+        async def tell(institution: str) -> None:
+            if not await self._engine.signal(course.cohort_id, institution, signal, news):
+                step = pb.OutcomeStep(institution=institution, outcome=model.FAILED, reason=_GONE)
+                await self._store.participants.record_outcome(course, step)
+
+        await self._each(await self._store.participants.active(course.cohort_id), tell)
+        return pb.Reached(ended=await self._store.participants.ended(course.cohort_id))
+
+    @activity.defn
+    async def open_phase(self, step: pb.PhaseStep) -> None:
+        """Notes in the read model that a phase opened, and publishes it."""
+        await self._store.record_phase(step.cohort_id, step.record)
+
+    @activity.defn
+    async def extend_phase(self, step: pb.PhaseStep) -> None:
+        """Notes in the read model that a deadline moved."""
+        await self._store.record_phase(step.cohort_id, step.record)
+
+    @activity.defn
+    async def close_phase(self, step: pb.PhaseStep) -> None:
+        """Notes in the read model that a phase closed, and publishes it."""
+        await self._store.record_phase(step.cohort_id, step.record)
+
+    @activity.defn
+    async def schedule_session(self, step: pb.SessionStep) -> None:
+        """Puts a session on coaching's calendar, at the wall clock time that it has in this cohort."""
+        course = await self._store.known_course(step.cohort_id)
+        phase = model.find_phase(course.definition, step.phase)
+        session = next(session for session in phase.sessions if session.id == step.session)
+        start, end = (clock.local(text, session.time_zone) for text in (session.start, session.end))
+        request = coaching.ScheduleSessionRequest(
+            request_id=f"{course.cohort_id}:{session.id}:schedule",
+            session_id=f"{course.cohort_id}:{session.id}",
+            cohort_id=course.cohort_id,
+            phase=phase.id,
+            title=session.title,
+            place=session.place,
+            start_time=clock.stamp(clock.wall_time(course.clock, start)),
+            end_time=clock.stamp(clock.wall_time(course.clock, end)),
+            time_zone=session.time_zone,
+            rehearsal=course.mark,
+        )
+        await self._call(self._coaching.ScheduleSession(request), f"session {session.id}", course)
+
+    @activity.defn
+    async def open_evaluation(self, step: pb.DutyStep) -> pb.DutiesDone:
+        """Opens the evaluation that a duty asks for. Where it was handed in before, the duty is done already."""
+        course, duty = await self._duty(step)
+        request = assessment.OpenEvaluationRequest(
+            request_id=_request_id(step, "open"),
+            institution=step.institution,
+            instrument=duty.instrument,
+            period=duty.period,
+            cohort_id=course.cohort_id,
+            rehearsal=course.mark,
+        )
+        answer = await self._call(self._assessment.OpenEvaluation(request), duty.id, course, step.institution)
+        if answer.evaluation.state != evaluation_pb2.EVALUATION_STATE_SUBMITTED:
+            return pb.DutiesDone()
+
+        def submitted(ledger: Ledger) -> Ledger:
+            return ledger.submit(duty.instrument, duty.period)
+
+        async def body(tx: mongo.Tx) -> None:
+            await self._store.participants.learn(tx, course, step.institution, submitted)
+
+        await self._store.db.transaction(body)
+        return pb.DutiesDone(duties=[duty.id])
+
+    @activity.defn
+    async def assign_coach(self, step: pb.DutyStep) -> None:
+        """Has coaching give the participant a coach."""
+        course, duty = await self._duty(step)
+        request = coaching.AssignCoachRequest(
+            request_id=_request_id(step, "coach"),
+            cohort_id=course.cohort_id,
+            institution=step.institution,
+            rehearsal=course.mark,
+        )
+        await self._call(self._coaching.AssignCoach(request), duty.id, course, step.institution)
+
+    @activity.defn
+    async def read_ledger(self, step: pb.LedgerStep) -> pb.DutiesDone:
+        """The duties that facts have met so far."""
+        duties, _ = await self._store.participants.duties(step.cohort_id, step.institution)
+        return pb.DutiesDone(duties=duties)
+
+    @activity.defn
+    async def notify_people(self, step: pb.LetterStep) -> None:
+        """Writes to the people whom a phase invites, or at the end to all, each in their language, in one call."""
+        course = await self._store.known_course(step.cohort_id)
+        phase = model.find_phase(course.definition, step.phase) if step.phase else None
+        people = await self._store.participants.people(step.cohort_id, step.institution)
+        invited = [person for person in people if phase is None or person.role in phase.invites]
+        if not invited:
+            return
+        request = notify.SendMessagesRequest(
+            request_id=f"{step.cohort_id}:{step.institution}:{step.template}:{step.occasion}",
+            drafts=[_draft(course, step, phase, person) for person in invited],
+            cohort_id=course.cohort_id,
+            rehearsal=course.mark,
+        )
+        await self._call(self._notify.SendMessages(request), step.template, course, step.institution)
+
+    @activity.defn
+    async def record_outcome(self, step: pb.OutcomeStep) -> None:
+        """Notes how a participant ended, and publishes it."""
+        await self._store.participants.record_outcome(await self._store.known_course(step.cohort_id), step)
+
+    @activity.defn
+    async def complete_cohort(self, step: pb.CompletionStep) -> None:
+        """Notes how the cohort ended, and publishes it."""
+        await self._store.complete(step)
+
+    async def _duty(self, step: pb.DutyStep) -> tuple[Course, definition_pb2.Duty]:
+        course = await self._store.known_course(step.cohort_id)
+        phase = model.find_phase(course.definition, step.phase)
+        return course, next(duty for duty in phase.duties if duty.id == step.duty)
+
+    async def _each(self, institutions: Sequence[str], work: Callable[[str], Awaitable[None]]) -> None:
+        """Batch after batch, with a heartbeat after each; another try goes on after the last one that was finished."""
+        details = activity.info().heartbeat_details
+        done = str(details[0]) if details else ""
+        remaining = [institution for institution in institutions if institution > done]
+        for first in range(0, len(remaining), _BATCH):
+            batch = remaining[first : first + _BATCH]
+            await asyncio.gather(*(work(institution) for institution in batch))
+            activity.heartbeat(batch[-1])
+
+    async def _call(self, call: Awaitable[A], what: str, course: Course, institution: str = "") -> A:
+        """The answer. What is refused for good is noted where a manager sees it, and not tried again."""
+        try:
+            return await call
+        except grpc.RpcError as error:
+            refused = from_rpc_error(error)
+        if refused.kind in PERMANENT:
+            problem = f"{what}: {refused}"
+            telemetry.log.error("refused for good", cohort=course.cohort_id, what=what, reason=refused.reason)
+            if institution:
+                await self._store.participants.note_problem(course.cohort_id, institution, problem)
+            else:
+                await self._store.note_problem(course.cohort_id, problem)
+        raise ApplicationError(str(refused), type=refused.kind.value, non_retryable=refused.kind in PERMANENT)
+
+
+def _request_id(step: pb.DutyStep, what: str) -> str:
+    return f"{step.cohort_id}:{step.institution}:{step.duty}:{what}"
+
+
+def _draft(
+    course: Course, step: pb.LetterStep, phase: definition_pb2.Phase | None, person: definition_pb2.Person
+) -> notify.Draft:
+    region = official_regions().get(step.institution)
+    name = region.name if region else step.institution
+    occasion = letters.Occasion(course.title, course.definition, course.clock, name, phase, step)
+    recipient = notify.Recipient(
+        name=person.name, email=person.email, language=person.language, institution=step.institution
+    )
+    return notify.Draft(template=step.template, recipient=recipient, values=letters.values(occasion, person))

@@ -1,0 +1,235 @@
+"""A cohort on a Temporal server with everything else played: its services, its read model and its people."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from livinglab.program.v1 import cohort_pb2, definition_pb2
+from livinglab.program.v1 import workflow_pb2 as pb
+from temporalio import activity
+from temporalio.client import Client, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
+
+from services.program import clock, model
+from services.program.course import Course
+from services.program.definition_file import PROGRAMS, load_definition
+from services.program.engine import Engine
+from services.program.participant_workflow import ParticipantWorkflow
+from services.program.workflows import ProgramWorkflow
+
+ALL_DUTIES = {
+    "governance": ["governance-attended"],
+    "workshop": ["workshop-attended", "self-assessed", "plan-approved"],
+    "summit": ["commitment-signed", "summit-attended"],
+    "follow-up": ["followed-up", "reassessed"],
+}
+WORKFLOWS = [ProgramWorkflow, ParticipantWorkflow]
+
+
+def living_lab() -> definition_pb2.Definition:
+    """The definition of the real story."""
+    definition, faults = load_definition(PROGRAMS / "living-lab-2022.yaml")
+    assert not faults
+    return definition
+
+
+def codes(count: int) -> list[str]:
+    """Codes of so many institutions."""
+    return [f"{10 + i // 100}.{i % 100:02d}" for i in range(count)]
+
+
+Script = Callable[[str, str], Iterable[str]]
+
+
+def everything(_institution: str, phase: str) -> Iterable[str]:
+    """Everybody does every duty of a phase as soon as they are invited."""
+    return ALL_DUTIES[phase]
+
+
+@dataclass
+class Played:
+    """Stands for the services, the read model and the people: `does` tells which duties an invited institution does
+    at once. Activities have the names of the real ones."""
+
+    engine: Engine
+    course: Course
+    institutions: list[str]
+    does: Script = everything
+    # Activity, or activity and institution, that is refused for good.
+    refused: set[str] = field(default_factory=set)
+    ledger: dict[str, list[str]] = field(default_factory=dict)
+    letters: list[pb.LetterStep] = field(default_factory=list)
+    outcomes: dict[str, pb.OutcomeStep] = field(default_factory=dict)
+    phases: list[tuple[str, cohort_pb2.PhaseState.ValueType, bool]] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    completed: list[pb.CompletionStep] = field(default_factory=list)
+    # Awaited before an activity of that name answers.
+    hold: dict[str, asyncio.Event] = field(default_factory=dict)
+
+    def activities(self) -> list[Callable[..., Awaitable[object]]]:
+        """For the worker."""
+        return [
+            self.start_participants,
+            self.announce,
+            self.open_phase,
+            self.extend_phase,
+            self.close_phase,
+            self.schedule_session,
+            self.open_evaluation,
+            self.assign_coach,
+            self.read_ledger,
+            self.notify_people,
+            self.record_outcome,
+            self.complete_cohort,
+        ]
+
+    @activity.defn
+    async def start_participants(self, step: pb.RosterStep) -> pb.Reached:
+        await self._called("start_participants")
+        await asyncio.gather(*(self.engine.start_participant(self.course, code) for code in self.institutions))
+        return self._reached()
+
+    @activity.defn
+    async def announce(self, announcement: pb.Announcement) -> pb.Reached:
+        await self._called("announce")
+        kind = announcement.WhichOneof("news")
+        signal = {"opening": "phase_opened", "closing": "phase_closed", "withdrawal": "withdrawn"}[kind or ""]
+        news = getattr(announcement, kind or "")
+        standing = [code for code in self.institutions if code not in self.outcomes]
+        await asyncio.gather(*(self.engine.signal(self.course.cohort_id, code, signal, news) for code in standing))
+        return self._reached()
+
+    @activity.defn
+    async def open_phase(self, step: pb.PhaseStep) -> None:
+        await self._noted("open_phase", step)
+
+    @activity.defn
+    async def extend_phase(self, step: pb.PhaseStep) -> None:
+        await self._noted("extend_phase", step)
+
+    @activity.defn
+    async def close_phase(self, step: pb.PhaseStep) -> None:
+        await self._noted("close_phase", step)
+
+    @activity.defn
+    async def schedule_session(self, step: pb.SessionStep) -> None:
+        await self._called("schedule_session")
+
+    @activity.defn
+    async def open_evaluation(self, step: pb.DutyStep) -> pb.DutiesDone:
+        await self._called("open_evaluation", step.institution)
+        return pb.DutiesDone()
+
+    @activity.defn
+    async def assign_coach(self, step: pb.DutyStep) -> None:
+        await self._called("assign_coach", step.institution)
+
+    @activity.defn
+    async def read_ledger(self, step: pb.LedgerStep) -> pb.DutiesDone:
+        await self._called("read_ledger", step.institution)
+        return pb.DutiesDone(duties=self.ledger.get(step.institution, []))
+
+    @activity.defn
+    async def notify_people(self, step: pb.LetterStep) -> None:
+        await self._called("notify_people", step.institution)
+        self.letters.append(step)
+        if step.template == "invitation":
+            await self.fact(step.institution, *self.does(step.institution, step.phase))
+
+    @activity.defn
+    async def record_outcome(self, step: pb.OutcomeStep) -> None:
+        await self._called("record_outcome", step.institution)
+        self.outcomes.setdefault(step.institution, step)
+
+    @activity.defn
+    async def complete_cohort(self, step: pb.CompletionStep) -> None:
+        await self._called("complete_cohort")
+        self.completed.append(step)
+
+    async def fact(self, institution: str, *duties: str) -> None:
+        """Facts arrive: the ledger has them, and the workflow is told if it runs."""
+        known = self.ledger.setdefault(institution, [])
+        known.extend(duty for duty in duties if duty not in known)
+        if duties:
+            news = pb.DutiesDone(duties=known)
+            await self.engine.signal(self.course.cohort_id, institution, "duties_done", news)
+
+    def states(self) -> dict[str, int]:
+        """How each participant ended."""
+        return {code: step.outcome for code, step in self.outcomes.items()}
+
+    def _reached(self) -> pb.Reached:
+        return pb.Reached(ended={code: step.outcome for code, step in self.outcomes.items()})
+
+    async def _noted(self, name: str, step: pb.PhaseStep) -> None:
+        await self._called(name)
+        self.phases.append((step.record.phase, step.record.state, step.record.extended))
+
+    async def _called(self, name: str, institution: str = "") -> None:
+        self.calls.append(name)
+        if name in self.hold:
+            await self.hold[name].wait()
+        if {name, f"{name} {institution}"} & self.refused:
+            raise ApplicationError(f"{name} is refused", type="FAILED_PRECONDITION", non_retryable=True)
+
+
+@dataclass
+class RunningCohort:
+    """A cohort that was started."""
+
+    client: Client
+    played: Played
+    handle: WorkflowHandle[ProgramWorkflow, pb.ProgramResult]
+
+    def participant(self, institution: str) -> WorkflowHandle[ParticipantWorkflow, pb.ParticipantResult]:
+        """The workflow of a participant."""
+        name = model.workflow_id(self.played.course.cohort_id, institution)
+        return self.client.get_workflow_handle_for(ParticipantWorkflow.run, name)
+
+    async def progress(self) -> pb.ProgramState:
+        """What the cohort's workflow answers now."""
+        return await self.handle.query(ProgramWorkflow.progress)
+
+    async def result(self) -> pb.ProgramResult:
+        """How it ended."""
+        return await self.handle.result()
+
+
+@asynccontextmanager
+async def running_cohort(
+    client: Client,
+    now: datetime,
+    institutions: list[str],
+    *,
+    does: Script = everything,
+    definition: definition_pb2.Definition | None = None,
+    seconds_per_day: str = clock.REAL_DAY,
+    refused: Iterable[str] = (),
+    workflows: list[type] | None = None,
+    cohort_id: str = "cohort",
+) -> AsyncIterator[RunningCohort]:
+    """A cohort that starts now, with its worker, until the block ends."""
+    definition = definition or living_lab()
+    spec = definition_pb2.CohortSpec(id=cohort_id, rehearsal=True, seconds_per_day=seconds_per_day)
+    cohort_clock = clock.cohort_clock(definition, spec, now.astimezone(UTC))
+    course = Course(cohort_id, "Cohort", True, definition, cohort_clock, len(institutions))
+    engine = Engine(client, task_queue=cohort_id)
+    played = Played(engine, course, institutions, does=does, refused=set(refused))
+    worker = Worker(
+        client,
+        task_queue=cohort_id,
+        workflows=workflows or WORKFLOWS,
+        activities=played.activities(),
+        max_concurrent_activities=100,
+    )
+    async with worker:
+        await engine.start_program(course)
+        handle = client.get_workflow_handle_for(ProgramWorkflow.run, model.workflow_id(cohort_id))
+        yield RunningCohort(client, played, handle)
+
+
+HISTORIES = Path(__file__).parents[1] / "replay" / "histories"

@@ -1,0 +1,245 @@
+"""Benchmark alone, on a real database and broker: facts come in, the race is asked for as its users ask."""
+
+from collections.abc import AsyncIterator, Awaitable, Mapping
+
+import grpc
+import pytest
+from livinglab.assessment.v1 import evaluation_pb2
+from livinglab.assessment.v1 import events_pb2 as assessment_pb
+from livinglab.benchmark.v1 import events_pb2
+from livinglab.benchmark.v1 import service_pb2 as pb
+from livinglab.benchmark.v1.service_pb2_grpc import BenchmarkServiceStub
+
+from chassis.errors import Kind, Refused
+from chassis.status import from_rpc_error
+from instruments import instrument_files
+from services.assessment.instrument_file import load
+from stack.issuer import Issuer
+from tests.harness.servers import Servers
+from tests.harness.service import Running, running_service
+from tests.harness.waiting import eventually
+
+SPBE = "spbe-59-2020"
+SUMEDANG, BANDUNG, TASIKMALAYA, SEMARANG = "32.11", "32.04", "32.78", "33.22"
+RACE = pb.Race(instrument=SPBE, period="2022")
+
+
+@pytest.fixture
+async def benchmark(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIterator[Running]:
+    async with running_service("benchmark", servers, issuer, nats_url) as running:
+        yield running
+
+
+async def submitted(
+    benchmark: Running,
+    institution: str,
+    index: str,
+    period: str = "2022",
+    *,
+    version: int = 3,
+    rehearsal: str = "",
+    level: str = "2",
+    event_id: str = "",
+    stage: evaluation_pb2.Stage.ValueType = evaluation_pb2.STAGE_SELF_ASSESSMENT,
+) -> None:
+    event = assessment_pb.EvaluationSubmitted(
+        institution=institution,
+        instrument=SPBE,
+        instrument_version=1,
+        period=period,
+        stage=stage,
+        score=evaluation_pb2.Score(index=index, predicate="Cukup"),
+        values={str(n): level for n in range(1, 48)},
+    )
+    aggregate = f"{institution}:{SPBE}:{period}:{rehearsal}"
+    meta = {"event_id": event_id} if event_id else {}
+    await benchmark.hear(
+        event, version=version, aggregate_id=aggregate, cohort_id=rehearsal, rehearsal=rehearsal, **meta
+    )
+
+
+async def race_of(benchmark: Running, indices: Mapping[str, str]) -> None:
+    """Everybody's result has arrived."""
+    for institution, index in indices.items():
+        await submitted(benchmark, institution, index)
+    await eventually(lambda: arrived(benchmark, len(indices)))
+
+
+async def arrived(benchmark: Running, count: int) -> bool:
+    return bool(await benchmark.db["results"].count_documents({}) == count)
+
+
+async def published_instrument(benchmark: Running) -> None:
+    instrument = load(instrument_files()[SPBE].read_bytes())
+    event = assessment_pb.InstrumentPublished(instrument_id=SPBE, instrument=instrument)
+    await benchmark.hear(event, aggregate_id=f"instrument:{SPBE}")
+
+
+def manager(benchmark: Running) -> BenchmarkServiceStub:
+    return benchmark.as_role(BenchmarkServiceStub, "manager")
+
+
+async def ranks(benchmark: Running, race: pb.Race = RACE, **more: str) -> list[tuple[int, str, str]]:
+    answer = await manager(benchmark).GetRanking(pb.GetRankingRequest(race=race, **more))
+    return [(row.rank, row.institution, row.index) for row in answer.rows]
+
+
+async def refusal(call: Awaitable[object]) -> Refused:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call
+    return from_rpc_error(raised.value)
+
+
+async def test_results_are_ranked_within_their_group(benchmark: Running) -> None:
+    await race_of(benchmark, {SUMEDANG: "3.84", BANDUNG: "2.50", TASIKMALAYA: "2.50", SEMARANG: "2.61"})
+    assert await ranks(benchmark) == [
+        (1, SUMEDANG, "3.84"),
+        (2, SEMARANG, "2.61"),
+        (3, BANDUNG, "2.50"),
+        (3, TASIKMALAYA, "2.50"),
+    ]
+    west_java = pb.Race(instrument=SPBE, period="2022", group="province:32")
+    assert await ranks(benchmark, west_java) == [
+        (1, SUMEDANG, "3.84"),
+        (2, BANDUNG, "2.50"),
+        (2, TASIKMALAYA, "2.50"),
+    ]
+    assert await ranks(benchmark, pb.Race(instrument=SPBE, period="2022", group="kind:kota")) == [
+        (1, TASIKMALAYA, "2.50")
+    ]
+    assert await ranks(benchmark, pb.Race(instrument=SPBE, period="2022", stage="document")) == []
+
+
+async def test_a_ranking_reads_the_index_and_no_result(benchmark: Running) -> None:
+    await race_of(benchmark, {SUMEDANG: "3.84", BANDUNG: "2.50"})
+    keys = {"instrument": SPBE, "period": "2022", "stage": "self-assessment", "rehearsal": ""}
+    shown = {"_id": 0, "institution": 1, "hundredths": 1, "predicate": 1}
+    found = benchmark.db["results"].find(keys, shown).sort([("hundredths", -1), ("institution", 1)]).hint("race")
+    statistics = (await found.explain())["executionStats"]
+    assert (statistics["nReturned"], statistics["totalDocsExamined"]) == (2, 0)
+
+
+async def test_movement_is_counted_since_an_earlier_period(benchmark: Running) -> None:
+    for period, indices in {"2021": ("2.10", "2.20"), "2022": ("2.90", "2.00")}.items():
+        for institution, index in zip((SUMEDANG, BANDUNG), indices, strict=True):
+            await submitted(benchmark, institution, index, period)
+    await eventually(lambda: arrived(benchmark, 4))
+    answer = await manager(benchmark).GetRanking(pb.GetRankingRequest(race=RACE, since_period="2021"))
+    assert [(row.name, row.movement, row.gain) for row in answer.rows] == [
+        ("Kabupaten Sumedang", 1, "0.80"),
+        ("Kabupaten Bandung", -1, "-0.20"),
+    ]
+
+
+async def test_pages_follow_one_another(benchmark: Running) -> None:
+    await race_of(benchmark, {SUMEDANG: "3.84", BANDUNG: "2.50", SEMARANG: "2.61"})
+    seen, token = [], ""
+    for _ in range(2):
+        request = pb.GetRankingRequest(race=RACE, page_size=2, page_token=token)
+        answer = await manager(benchmark).GetRanking(request)
+        assert answer.total == 3
+        seen += [(row.rank, row.institution) for row in answer.rows]
+        token = answer.next_page_token
+    assert seen == [(1, SUMEDANG), (2, SEMARANG), (3, BANDUNG)]
+    assert token == ""
+
+
+async def test_an_older_fact_and_a_repeated_one_change_nothing(benchmark: Running) -> None:
+    await submitted(benchmark, SUMEDANG, "3.00", version=5)
+    await eventually(lambda: arrived(benchmark, 1))
+    await submitted(benchmark, SUMEDANG, "2.00", version=4)
+    await submitted(benchmark, SUMEDANG, "2.00", version=5)
+    await submitted(benchmark, BANDUNG, "2.40", event_id="one")
+    await eventually(lambda: arrived(benchmark, 2))
+    assert await ranks(benchmark) == [(1, SUMEDANG, "3.00"), (2, BANDUNG, "2.40")]
+    await submitted(benchmark, SUMEDANG, "3.10", version=6)
+
+    async def newest() -> bool:
+        return (await ranks(benchmark))[0] == (1, SUMEDANG, "3.10")
+
+    await eventually(newest)
+
+    async def told() -> list[events_pb2.ResultRanked]:
+        facts = await benchmark.published(events_pb2.ResultRanked)
+        return facts if len(facts) == 3 else []
+
+    facts = await eventually(told)
+    assert [(f.index, f.meta.version) for f in facts if f.institution == SUMEDANG] == [("3.00", 5), ("3.10", 6)]
+    assert len({f.meta.aggregate_id for f in facts}) == 2
+
+
+async def test_stages_are_races_of_their_own(benchmark: Running) -> None:
+    await submitted(benchmark, SUMEDANG, "3.84", version=3)
+    await submitted(benchmark, SUMEDANG, "3.20", version=4, stage=evaluation_pb2.STAGE_DOCUMENT)
+    await eventually(lambda: arrived(benchmark, 2))
+    assert await ranks(benchmark) == [(1, SUMEDANG, "3.84")]
+    assert await ranks(benchmark, pb.Race(instrument=SPBE, period="2022", stage="document")) == [(1, SUMEDANG, "3.20")]
+
+
+async def test_a_rehearsal_and_real_results_never_mix(benchmark: Running) -> None:
+    await submitted(benchmark, SUMEDANG, "3.84")
+    await submitted(benchmark, BANDUNG, "4.50", rehearsal="try-1")
+    await eventually(lambda: arrived(benchmark, 2))
+    rehearsed = pb.Race(instrument=SPBE, period="2022", rehearsal="try-1")
+    assert await ranks(benchmark) == [(1, SUMEDANG, "3.84")]
+    assert await ranks(benchmark, rehearsed) == [(1, BANDUNG, "4.50")]
+    public = benchmark.as_role(BenchmarkServiceStub, "public")
+    assert len((await public.GetRanking(pb.GetRankingRequest(race=RACE))).rows) == 1
+    for call in (
+        public.GetRanking(pb.GetRankingRequest(race=rehearsed)),
+        public.GetAggregate(pb.GetAggregateRequest(race=rehearsed)),
+    ):
+        assert (await refusal(call)).reason == "REHEARSAL"
+
+
+async def test_the_gap_of_a_region_is_its_own_to_see(benchmark: Running) -> None:
+    await submitted(benchmark, BANDUNG, "2.00", level="2")
+    await submitted(benchmark, SUMEDANG, "4.00", level="4")
+    await eventually(lambda: arrived(benchmark, 2))
+    request = pb.GetGapRequest(race=RACE, institution=BANDUNG, role_model=SUMEDANG, targets=["3.0"])
+    head = benchmark.as_role(BenchmarkServiceStub, "head", BANDUNG)
+    await published_instrument(benchmark)
+    answer = await eventually(lambda: head.GetGap(request), ignoring=(grpc.aio.AioRpcError,))
+    assert (answer.index, answer.role_model_gap, answer.targets[0].gap) == ("2.00", "2.00", "1.00")
+    assert len(answer.indicators) == 47
+    costs = [float(row.to_top) for row in answer.indicators]
+    assert costs == sorted(costs, reverse=True)
+    refused = await refusal(benchmark.as_role(BenchmarkServiceStub, "head", SUMEDANG).GetGap(request))
+    assert (refused.kind, refused.reason) == (Kind.PERMISSION_DENIED, "OTHER_INSTITUTION")
+    refused = await refusal(benchmark.as_role(BenchmarkServiceStub, "public").GetGap(request))
+    assert (refused.kind, refused.reason) == (Kind.PERMISSION_DENIED, "ROLE")
+
+
+async def test_without_a_result_there_is_no_gap(benchmark: Running) -> None:
+    refused = await refusal(manager(benchmark).GetGap(pb.GetGapRequest(race=RACE, institution=BANDUNG)))
+    assert refused.kind == Kind.NOT_FOUND
+    await race_of(benchmark, {BANDUNG: "2.00"})
+    request = pb.GetGapRequest(race=RACE, institution=BANDUNG, role_model=SUMEDANG)
+    refused = await refusal(manager(benchmark).GetGap(request))
+    assert (refused.kind, refused.resource) == (
+        Kind.NOT_FOUND,
+        ("result", f"of {SUMEDANG} in {SPBE}, 2022, self-assessment"),
+    )
+
+
+async def test_the_mean_is_that_of_the_two_digit_indices(benchmark: Running) -> None:
+    await race_of(benchmark, {SUMEDANG: "3.01", BANDUNG: "3.00", SEMARANG: "2.00"})
+    request = pb.GetAggregateRequest(race=RACE, targets=["3.0", "3.5"])
+    answer = await manager(benchmark).GetAggregate(request)
+    assert (answer.count, answer.mean) == (3, "2.67")
+    assert [(t.target, t.reached) for t in answer.targets] == [("3.0", 2), ("3.5", 0)]
+    request.race.period = "2019"
+    assert (await manager(benchmark).GetAggregate(request)).mean == ""
+
+
+async def test_every_fault_of_a_question_is_named(benchmark: Running) -> None:
+    race = pb.Race(instrument=SPBE, period="2022", group="kind:desa", stage="guess")
+    asked = manager(benchmark).GetAggregate(pb.GetAggregateRequest(race=race, targets=["3.005"]))
+    refused = await refusal(asked)
+    assert refused.kind == Kind.INVALID_ARGUMENT
+    assert [v.field for v in refused.violations] == ["race.stage", "race.group", "targets[0]"]
+    refused = await refusal(manager(benchmark).GetRanking(pb.GetRankingRequest(race=pb.Race(period="next"))))
+    assert [v.field for v in refused.violations] == ["race.instrument", "race.period"]
+    for token in ("???", "YQ=="):
+        refused = await refusal(manager(benchmark).GetRanking(pb.GetRankingRequest(race=RACE, page_token=token)))
+        assert [v.field for v in refused.violations] == ["page_token"]
