@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """One frozen object, read once from the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="LIVINGLAB_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="LIVINGLAB_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     # Where the servers are. A prefix keeps several systems on one server apart.
     mongo_uri: str = "mongodb://mongod:27017/?replicaSet=rs0"
@@ -36,6 +36,10 @@ class Settings(BaseSettings):
     token_issuer: str = "livinglab"
     token_audience: str = "livinglab"
     token_file: Path | None = None
+    # Who signs the tokens of pods, where a cluster does, and how the subjects of our own begin.
+    workload_issuer: str = ""
+    workload_jwks_url: str = ""
+    workload_subjects: str = ""
 
     # Telling what happens.
     log_level: str = "INFO"

@@ -82,9 +82,14 @@ class Database:
         self.client = client
         self.name = name
         self._db = client.get_database(name, write_concern=_ACKNOWLEDGED, read_concern=ReadConcern("majority"))
+        self._collections: dict[str, Any] = {}
 
     def __getitem__(self, collection: str) -> Any:
-        return self._db[collection]
+        found = self._collections.get(collection)
+        if found is None:
+            # Made once: the driver would build it anew for each use.
+            found = self._collections[collection] = self._db[collection]
+        return found
 
     async def command(self, command: dict[str, Any], session: Any) -> Any:
         """What the server answers to a raw command."""

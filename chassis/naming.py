@@ -1,6 +1,6 @@
 """The one place where ids, subjects, streams and header names are made."""
 
-import os
+import random
 import re
 import time
 import uuid
@@ -20,12 +20,14 @@ TRACEPARENT = "traceparent"
 MESSAGE_ID = "Nats-Msg-Id"
 
 _PACKAGE = "livinglab."
+# Seeded by the system once: ids must be unique, not secret, and a system call for each is dear.
+_random = random.Random()
 _TOKEN = re.compile(r"[^\s.*>]+")
 
 
 def new_id() -> str:
     """A UUID of version 7 (RFC 9562): unique, and sortable by the time it was made."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
+    value = (time.time_ns() // 1_000_000) << 80 | _random.getrandbits(80)
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return str(uuid.UUID(int=value))

@@ -119,11 +119,14 @@ class Relay:
 
     async def _publish_in_order(self, rows: Iterable[Row]) -> None:
         for row in rows:
-            with telemetry.span(f"publish {row['subject']}", SpanKind.PRODUCER, row["traceparent"]):
-                await self._publish_one(row)
+            if telemetry.is_sampled(row["traceparent"]):
+                with telemetry.span(f"publish {row['subject']}", SpanKind.PRODUCER, row["traceparent"]):
+                    await self._publish_one(row, telemetry.traceparent())
+            else:
+                await self._publish_one(row, row["traceparent"])
             telemetry.EVENTS_PUBLISHED.labels(row["type"]).inc()
 
-    async def _publish_one(self, row: Row) -> None:
+    async def _publish_one(self, row: Row, traceparent: str) -> None:
         headers = {
             naming.MESSAGE_ID: row["_id"],
             "ce-specversion": "1.0",
@@ -136,8 +139,8 @@ class Relay:
             "ce-datacontenttype": "application/protobuf",
             "ce-dataschema": _DATA_SCHEMA + row["type"],
         }
-        if parent := telemetry.traceparent():
-            headers[naming.TRACEPARENT] = parent
+        if traceparent:
+            headers[naming.TRACEPARENT] = traceparent
         await self._js.publish(row["subject"], row["payload"], timeout=_ACK_SECONDS, headers=headers)
 
     async def _mark(self, ids: Iterable[str]) -> None:

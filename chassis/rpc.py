@@ -59,7 +59,7 @@ class Server:
     """A gRPC server with health for each service and reflection. Not serving until `ready`."""
 
     def __init__(self, settings: Settings, served: Sequence[Served]) -> None:
-        verifier = auth.Verifier(settings.jwks_url, settings.token_issuer, settings.token_audience)
+        verifier = auth.verifier(settings)
         self._names = ["", *(s.descriptor.full_name for s in served)]
         self._health = HealthServicer()
         methods = {f"/{s.descriptor.full_name}/{m.name}": m for s in served for m in s.descriptor.methods}

@@ -22,6 +22,8 @@ from chassis.config import Settings
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _PROPAGATOR = TraceContextTextMapPropagator()
+# Hands out spans of whatever provider is set when the first one starts.
+_TRACER = trace.get_tracer("livinglab")
 _TRACEPARENT = "traceparent"
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -115,7 +117,7 @@ def _start_traces(settings: Settings, process: str) -> TracerProvider:
 def span(name: str, kind: SpanKind, traceparent: str | None = None) -> AbstractContextManager[Span]:
     """A span under the given parent, or under the current one."""
     parent = _PROPAGATOR.extract({_TRACEPARENT: traceparent}) if traceparent else otel_context.get_current()
-    return trace.get_tracer("livinglab").start_as_current_span(name, context=parent, kind=kind)
+    return _TRACER.start_as_current_span(name, context=parent, kind=kind)
 
 
 def traceparent() -> str:
@@ -123,3 +125,8 @@ def traceparent() -> str:
     carrier: dict[str, str] = {}
     _PROPAGATOR.inject(carrier)
     return carrier.get(_TRACEPARENT, "")
+
+
+def is_sampled(traceparent: str) -> bool:
+    """Whether somebody keeps the trace; where nobody does, handing it on is enough."""
+    return traceparent.endswith("-01")

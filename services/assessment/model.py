@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from livinglab.assessment.v1 import evaluation_pb2 as pb
 from livinglab.assessment.v1 import events_pb2, service_pb2
 from livinglab.common.v1.meta_pb2 import Meta
@@ -50,20 +51,24 @@ def save_answers(
     """Lays the answers over those that are there. INVALID_ARGUMENT names every bad one; then nothing has changed."""
     _require_open(evaluation, request.etag)
     _require_valid(request, scorer)
+    stamp = Timestamp()
+    stamp.FromDatetime(now)
     answers = {answer.indicator: answer for answer in evaluation.answers}
+    known = len(answers)
     for given in request.answers:
-        answer = pb.Answer(indicator=given.indicator, value=given.value, note=given.note, answered_by=actor)
-        answer.answer_time.FromDatetime(now)
+        answer = answers.get(given.indicator) or evaluation.answers.add(indicator=given.indicator)
+        answer.MergeFrom(pb.Answer(value=given.value, answered_by=actor, answer_time=stamp))
+        answer.note = given.note
         answers[given.indicator] = answer
-    ordered = [answers[code] for code in scorer.ordered(answers)]
-    del evaluation.answers[:]
-    evaluation.answers.extend(ordered)
+    if len(answers) > known:
+        place = {code: i for i, code in enumerate(scorer.ordered(answers))}
+        evaluation.answers.sort(key=lambda answer: place[answer.indicator])
     _advance(evaluation)
     return events_pb2.AnswersSaved(
         meta=_meta(evaluation),
         institution=evaluation.institution,
         evaluation_id=evaluation.id,
-        answered=len(ordered),
+        answered=len(answers),
         missing=len(scorer.missing(answers)),
     )
 

@@ -21,7 +21,6 @@ _INDEXES = {
         IndexModel([("institution", 1), ("_id", 1)]),
     ],
 }
-_WITHOUT_ANSWERS = {"answers": 0}
 
 
 class Store:
@@ -86,69 +85,29 @@ class Store:
 
     async def page(self, keys: dict[str, str], size: int, token: str) -> tuple[Sequence[pb.Evaluation], str]:
         """Evaluations without their answers, ordered by id, and the token of the next page."""
-        found = await (
-            self._evaluations.find({**keys, **mongo.after(token)}, _WITHOUT_ANSWERS)
-            .sort("_id")
-            .limit(size + 1)
-            .to_list(None)
-        )
+        found = await self._evaluations.find({**keys, **mongo.after(token)}).sort("_id").limit(size + 1).to_list(None)
         rows = found[:size]
-        return [_evaluation(row) for row in rows], mongo.page_token(rows[-1]["_id"]) if len(found) > size else ""
+        evaluations = [_evaluation(row) for row in rows]
+        for evaluation in evaluations:
+            del evaluation.answers[:]
+        return evaluations, mongo.page_token(rows[-1]["_id"]) if len(found) > size else ""
 
 
 def _row(evaluation: pb.Evaluation) -> dict[str, Any]:
+    """The message as it is, and beside it what is looked for."""
     return {
         "_id": evaluation.id,
         "version": int(evaluation.etag),
         "institution": evaluation.institution,
         "instrument": evaluation.instrument,
-        "instrument_version": evaluation.instrument_version,
         "period": evaluation.period,
         "stage": evaluation.stage,
         "state": evaluation.state,
         "cohort_id": evaluation.cohort_id,
         "rehearsal": evaluation.rehearsal,
-        "create_time": evaluation.create_time.ToDatetime(UTC),
-        "submit_time": evaluation.submit_time.ToDatetime(UTC) if evaluation.HasField("submit_time") else None,
-        "score": evaluation.score.SerializeToString() if evaluation.HasField("score") else None,
-        "answers": [
-            {
-                "indicator": answer.indicator,
-                "value": answer.value,
-                "note": answer.note,
-                "by": answer.answered_by,
-                "time": answer.answer_time.ToDatetime(UTC),
-            }
-            for answer in evaluation.answers
-        ],
+        "body": evaluation.SerializeToString(),
     }
 
 
 def _evaluation(row: dict[str, Any]) -> pb.Evaluation:
-    evaluation = pb.Evaluation(
-        id=row["_id"],
-        etag=str(row["version"]),
-        institution=row["institution"],
-        instrument=row["instrument"],
-        instrument_version=row["instrument_version"],
-        period=row["period"],
-        stage=row["stage"],
-        state=row["state"],
-        cohort_id=row["cohort_id"],
-        rehearsal=row["rehearsal"],
-        create_time=mongo.timestamp(row["create_time"]),
-        submit_time=mongo.timestamp(row["submit_time"]),
-        answers=[
-            pb.Answer(
-                indicator=answer["indicator"],
-                value=answer["value"],
-                note=answer["note"],
-                answered_by=answer["by"],
-                answer_time=mongo.timestamp(answer["time"]),
-            )
-            for answer in row.get("answers", [])
-        ],
-    )
-    if row["score"]:
-        evaluation.score.ParseFromString(row["score"])
-    return evaluation
+    return pb.Evaluation.FromString(row["body"])

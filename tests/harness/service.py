@@ -11,7 +11,7 @@ import grpc.aio
 import nats
 from google.protobuf.message import Message
 
-from chassis import mongo, naming, rpc
+from chassis import mongo, naming, rpc, stream
 from chassis.config import Settings
 from chassis.runtime import Process
 from stack.issuer import AUDIENCE, ISSUER, Issuer
@@ -55,11 +55,11 @@ class Running:
 async def running_service(
     name: str, servers: Any, issuer: Issuer, nats_url: str, **settings: Any
 ) -> AsyncIterator[Running]:
-    """Runs services.<name> until the block ends; every run has a database of its own."""
+    """Runs services.<name> until the block ends; every run has a database of its own unless it is given another's prefix."""
     port, metrics = free_ports(2)
     config = Settings(
         mongo_uri=servers.mongo_uri,
-        database_prefix=f"t{secrets.token_hex(4)}_",
+        database_prefix=settings.pop("database_prefix", f"t{secrets.token_hex(4)}_"),
         nats_url=nats_url,
         temporal_address=servers.temporal_address,
         smtp_address=f"{servers.smtp_host}:{servers.smtp_port}",
@@ -101,7 +101,10 @@ async def publish(nats_url: str, event: Message, *, version: int = 1, **meta: st
     }
     nc = await nats.connect(nats_url)
     async with nc:
-        await nc.jetstream().publish(naming.subject(event), event.SerializeToString(), headers=headers)
+        js = nc.jetstream()
+        # Whoever comes first makes the stream, as between processes.
+        await stream.ensure_stream(js, naming.owner(type(event)), 1)
+        await js.publish(naming.subject(event), event.SerializeToString(), headers=headers)
 
 
 async def published(nats_url: str, event: type[E]) -> list[E]:
