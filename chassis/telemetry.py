@@ -116,8 +116,23 @@ def _start_traces(settings: Settings, process: str) -> TracerProvider:
 
 def span(name: str, kind: SpanKind, traceparent: str | None = None) -> AbstractContextManager[Span]:
     """A span under the given parent, or under the current one."""
+    if traceparent and not is_sampled(traceparent):
+        # Nobody keeps it: to know the trace in logs and to hand it on is enough, and costs little.
+        return _Unsampled(traceparent)
     parent = _PROPAGATOR.extract({_TRACEPARENT: traceparent}) if traceparent else otel_context.get_current()
     return _TRACER.start_as_current_span(name, context=parent, kind=kind)
+
+
+class _Unsampled(AbstractContextManager[Span]):
+    def __init__(self, traceparent: str) -> None:
+        self._context = _PROPAGATOR.extract({_TRACEPARENT: traceparent})
+
+    def __enter__(self) -> Span:
+        self._token = otel_context.attach(self._context)
+        return trace.get_current_span(self._context)
+
+    def __exit__(self, *_: object) -> None:
+        otel_context.detach(self._token)
 
 
 def traceparent() -> str:

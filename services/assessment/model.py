@@ -57,8 +57,8 @@ def save_answers(
     known = len(answers)
     for given in request.answers:
         answer = answers.get(given.indicator) or evaluation.answers.add(indicator=given.indicator)
-        answer.MergeFrom(pb.Answer(value=given.value, answered_by=actor, answer_time=stamp))
-        answer.note = given.note
+        answer.value, answer.note, answer.answered_by = given.value, given.note, actor
+        answer.answer_time.CopyFrom(stamp)
         answers[given.indicator] = answer
     if len(answers) > known:
         place = {code: i for i, code in enumerate(scorer.ordered(answers))}

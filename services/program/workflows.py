@@ -182,11 +182,11 @@ class ProgramWorkflow:
 
     async def _close(self, phase: definition_pb2.Phase, record: pb.PhaseRecord) -> None:
         record.close_time.CopyFrom(clock.stamp(workflow.now()))
+        record.state = cohort_pb2.PHASE_STATE_CLOSED
         step = pb.PhaseStep(cohort_id=self._start.cohort_id, record=record)
         await self._step(Activities.close_phase, step, ONE_CALL)
         last = record.stopped or phase.id == self._definition.phases[-1].id
         await self._announce(pb.Announcement(closing=self._closing(phase, last=last, stopped=record.stopped)))
-        record.state = cohort_pb2.PHASE_STATE_CLOSED
 
     def _closing(self, phase: definition_pb2.Phase, *, last: bool, stopped: bool) -> pb.PhaseClosing:
         return pb.PhaseClosing(phase=phase.id, last=last, stopped=stopped, required=model.required(phase))

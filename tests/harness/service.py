@@ -55,7 +55,8 @@ class Running:
 async def running_service(
     name: str, servers: Any, issuer: Issuer, nats_url: str, **settings: Any
 ) -> AsyncIterator[Running]:
-    """Runs services.<name> until the block ends; every run has a database of its own unless it is given another's prefix."""
+    """Runs services.<name> until the block ends; every run has a database of its own, unless it is given the
+    database_prefix of another."""
     port, metrics = free_ports(2)
     config = Settings(
         mongo_uri=servers.mongo_uri,
