@@ -42,7 +42,7 @@ async def rows(system: System) -> list[Row]:
             other = Load(AssessmentServiceStub(bare_channel), system)
             saved = await _in_turn(ours.saving, other.saving)
             submitted = await _in_turn(ours.submitting, other.submitting)
-        memory = [_memory(system.fleet.members["assessment"].pid), _memory(bare.pid)]
+        memory = _memory(system.fleet.members["assessment"].pid), _memory(bare.pid)
     finally:
         await bare.stop()
     return [
@@ -85,16 +85,30 @@ class Load:
 
     async def submitting(self) -> float:
         """Calls to SubmitEvaluation a second."""
-        opened = await self._opened(_SUBMITS)
-        for start in range(0, _SUBMITS, IN_FLIGHT):
-            await asyncio.gather(*(self._save(*one, range(1, 48), "3") for one in opened[start : start + IN_FLIGHT]))
+        opened = await self._answered(_SUBMITS)
 
         async def worker(number: int) -> None:
-            for code, evaluation_id in opened[number::IN_FLIGHT]:
-                request = pb.SubmitEvaluationRequest(request_id=naming.new_id(), evaluation_id=evaluation_id)
-                await self._stub.SubmitEvaluation(request, metadata=self._tokens["head", code], timeout=30)
+            for one in opened[number::IN_FLIGHT]:
+                await self._submit(*one)
 
         return await _rate(_SUBMITS, [worker(number) for number in range(IN_FLIGHT)])
+
+    async def submit_one_by_one(self, count: int) -> list[str]:
+        """Ids of evaluations that were submitted one after the other."""
+        opened = await self._answered(count)
+        for one in opened:
+            await self._submit(*one)
+        return [evaluation_id for _, evaluation_id in opened]
+
+    async def _answered(self, count: int) -> list[tuple[str, str]]:
+        opened = await self._opened(count)
+        for start in range(0, count, IN_FLIGHT):
+            await asyncio.gather(*(self._save(*one, range(1, 48), "3") for one in opened[start : start + IN_FLIGHT]))
+        return opened
+
+    async def _submit(self, code: str, evaluation_id: str) -> None:
+        request = pb.SubmitEvaluationRequest(request_id=naming.new_id(), evaluation_id=evaluation_id)
+        await self._stub.SubmitEvaluation(request, metadata=self._tokens["head", code], timeout=30)
 
     async def _opened(self, count: int) -> list[tuple[str, str]]:
         period = str(next(_PERIODS))

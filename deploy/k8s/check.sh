@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds every overlay and every combination of components on the base, validates all of it against the Kubernetes
-# schemas (unknown fields are faults) and lints the Dockerfile. Prints a line each; any fault ends with exit code 1.
+# Builds every overlay, and the base with no component, each one, each pair and all of them; validates every object that
+# comes out against the Kubernetes schemas (unknown fields are faults); lints the Dockerfile. Prints a line each; any
+# fault ends with exit code 1.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -10,39 +11,52 @@ k8s=deploy/k8s
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Manifests built into $work/<name>.yaml; the base may be anywhere relative to the combination.
-build() {
-    local name=$1 folder=$2
-    "$bin/kubectl" kustomize "$folder" > "$work/$name.yaml"
-    echo "built      $name ($(grep -c '^kind:' "$work/$name.yaml") objects)"
-}
-
 for overlay in "$k8s"/overlays/*/; do
-    build "$(basename "$overlay")" "$overlay"
+    name=$(basename "$overlay")
+    "$bin/kubectl" kustomize "$overlay" > "$work/$name.yaml"
+    echo "built      $name: $(grep -c '^kind:' "$work/$name.yaml") objects"
 done
 
-mapfile -t components < <(cd "$k8s/components" && ls -d -- */ | tr -d /)
-relative=$(realpath --relative-to="$work/combination" "$k8s")
 mkdir "$work/combination"
+relative=$("$bin/python" -c 'import os, sys; print(os.path.relpath(*map(os.path.realpath, sys.argv[1:])))' \
+    "$k8s" "$work/combination")
 combinations=0
-for ((mask = 0; mask < 1 << ${#components[@]}; mask++)); do
+combine() {
     {
         echo "resources: [$relative/base]"
-        echo "components:"
-        for i in "${!components[@]}"; do
-            if ((mask >> i & 1)); then echo "  - $relative/components/${components[i]}"; fi
-        done
+        echo "components: [$(printf "$relative/components/%s," "$@")]"
     } > "$work/combination/kustomization.yaml"
-    "$bin/kubectl" kustomize "$work/combination" > "$work/combination.$mask.yaml" || {
-        cat "$work/combination/kustomization.yaml" >&2
+    "$bin/kubectl" kustomize "$work/combination" > "$work/combination.$combinations.yaml" || {
+        echo "not built: the base with ${*:-nothing}" >&2
         exit 1
     }
     combinations=$((combinations + 1))
-done
-echo "built      $combinations combinations of ${components[*]}"
+}
 
-"$bin/kubernetes-validate" --quiet --strict -k "$kubernetes" "$work"/*.yaml
-echo "valid      all of it, by the schemas of Kubernetes $kubernetes"
+components=()
+for component in "$k8s"/components/*/; do
+    components+=("$(basename "$component")")
+done
+"$bin/kubectl" kustomize "$k8s/base" > "$work/base.yaml"
+combine "${components[@]}"
+for ((i = 0; i < ${#components[@]}; i++)); do
+    combine "${components[i]}"
+    for ((j = i + 1; j < ${#components[@]}; j++)); do
+        combine "${components[i]}" "${components[j]}"
+    done
+done
+echo "built      base, and $combinations combinations of ${components[*]}"
+
+# The same object comes out of many builds: once is enough.
+"$bin/python" - "$work"/*.yaml > "$work/objects" <<'END'
+import pathlib
+import sys
+
+objects = {text.strip() for path in sys.argv[1:] for text in pathlib.Path(path).read_text().split("\n---\n")}
+print("\n---\n".join(sorted(objects)))
+END
+"$bin/kubernetes-validate" --quiet --strict -k "$kubernetes" "$work/objects"
+echo "valid      $(grep -c '^kind:' "$work/objects") different objects, by the schemas of Kubernetes $kubernetes"
 
 "$bin/hadolint" Dockerfile
 echo "linted     Dockerfile"

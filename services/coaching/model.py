@@ -60,16 +60,17 @@ def require_realm(rehearsal: str, asked: str, what: str) -> None:
 
 def assigned(
     request: rpc.AssignCoachRequest, coaches: Sequence[pb.Coach], loads: Mapping[str, int]
-) -> tuple[Assignment, events_pb2.CoachAssigned]:
+) -> tuple[pb.Coach, Assignment, events_pb2.CoachAssigned]:
     """The coach with the most free capacity, the first by id among equals; `loads` counts the institutions that each
     has in this cohort. FAILED_PRECONDITION when nobody has a place left."""
-    free = [(coach.capacity - loads.get(coach.id, 0), coach.id) for coach in coaches]
-    most = max((places for places, _ in free), default=0)
-    if most <= 0:
-        count = f"{len(coaches)} coaches have" if coaches else "there are no coaches with"
-        raise precondition("NO_CAPACITY", f"{count} no place left in cohort {request.cohort_id}")
-    chosen = min(coach_id for places, coach_id in free if places == most)
-    assignment = Assignment(request.cohort_id, request.institution, chosen, request.rehearsal)
+
+    def by_places(coach: pb.Coach) -> tuple[int, str]:
+        return loads.get(coach.id, 0) - coach.capacity, coach.id
+
+    coach = min(coaches, key=by_places, default=None)
+    if coach is None or loads.get(coach.id, 0) >= coach.capacity:
+        raise precondition("NO_CAPACITY", f"no coach has a place left in cohort {request.cohort_id}")
+    assignment = Assignment(request.cohort_id, request.institution, coach.id, request.rehearsal)
     fact = events_pb2.CoachAssigned(
         meta=Meta(
             aggregate_id=f"assignment:{assignment.id}",
@@ -78,9 +79,9 @@ def assigned(
             rehearsal=request.rehearsal,
         ),
         institution=request.institution,
-        coach_id=chosen,
+        coach_id=coach.id,
     )
-    return assignment, fact
+    return coach, assignment, fact
 
 
 def scheduled(

@@ -50,14 +50,15 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
 
         async def decide(tx: mongo.Tx) -> pb.AssignCoachResponse:
             assignment = await self._store.assignment(tx, request.cohort_id, request.institution)
-            if assignment is None:
-                coaches = await self._store.coaches(tx, request.rehearsal)
-                loads = await self._store.loads(tx, request.cohort_id)
-                assignment, fact = model.assigned(request, coaches, loads)
-                await self._store.assign(tx, assignment)
-                tx.add(fact)
-            model.require_realm(assignment.rehearsal, request.rehearsal, f"assignment {assignment.id}")
-            coach = await self._store.coach(tx, assignment.rehearsal, assignment.coach_id)
+            if assignment is not None:
+                model.require_realm(assignment.rehearsal, request.rehearsal, f"assignment {assignment.id}")
+                coach = await self._store.coach(tx, assignment.rehearsal, assignment.coach_id)
+                return pb.AssignCoachResponse(coach=coach)
+            coaches = await self._store.coaches(tx, request.rehearsal)
+            loads = await self._store.loads(tx, request.cohort_id)
+            coach, assignment, fact = model.assigned(request, coaches, loads)
+            await self._store.assign(tx, assignment)
+            tx.add(fact)
             return pb.AssignCoachResponse(coach=coach)
 
         async with self._assigning:

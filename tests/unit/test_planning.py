@@ -56,7 +56,7 @@ def small(*weights: int, awaited: str = "", binary: bool = False) -> Instrument:
     return Instrument(Decimal(1), Decimal(5), binary, Node("", "", Fraction(1), False, False, children))
 
 
-def chosen(instrument: Instrument, missing: int, *values: str) -> list[tuple[str, str]]:
+def climbed(instrument: Instrument, missing: int, *values: str) -> list[tuple[str, str]]:
     items = instrument.items({str(n): Decimal(value) for n, value in enumerate(values, start=1)})
     return [(step.item.code, str(step.to_value)) for step in steps(items, instrument, Fraction(missing))]
 
@@ -124,24 +124,24 @@ def test_shares_agree_with_the_engine_that_scores() -> None:
 
 
 def test_the_largest_gain_comes_first_and_among_equals_the_lowest_value() -> None:
-    assert chosen(small(1, 4, 1), 9, "1", "1", "1")[:2] == [("2", "2"), ("2", "3")]
-    assert chosen(small(1, 1, 1), 9, "3", "2", "4")[:2] == [("2", "3"), ("1", "4")]
+    assert climbed(small(1, 4, 1), 9, "1", "1", "1")[:2] == [("2", "2"), ("2", "3")]
+    assert climbed(small(1, 1, 1), 9, "3", "2", "4")[:2] == [("2", "3"), ("1", "4")]
 
 
 def test_nobody_climbs_more_than_two_levels_or_does_more_than_twelve_actions() -> None:
-    taken = chosen(small(*[1] * 20), 5, *["1"] * 20)
+    taken = climbed(small(*[1] * 20), 5, *["1"] * 20)
     assert len(taken) == 24
     assert len({code for code, _ in taken}) == 12
     assert {value for _, value in taken} == {"2", "3"}
 
 
 def test_a_value_of_another_institution_is_out_of_reach() -> None:
-    assert chosen(small(9, 1, awaited="1"), 5, "1", "1") == [("2", "2"), ("2", "3")]
+    assert climbed(small(9, 1, awaited="1"), 5, "1", "1") == [("2", "2"), ("2", "3")]
 
 
 def test_a_decimal_scale_ends_at_its_top_and_a_binary_one_has_nothing_between() -> None:
-    assert chosen(small(1), 5, "4.25") == [("1", "5")]
-    assert chosen(small(1, binary=True), 5, "1") == [("1", "5")]
+    assert climbed(small(1), 5, "4.25") == [("1", "5")]
+    assert climbed(small(1, binary=True), 5, "1") == [("1", "5")]
 
 
 @pytest.mark.parametrize(
@@ -217,8 +217,9 @@ def test_a_plan_in_other_hands_is_not_handed_in(state: coaching_pb2.PlanState.Va
 )
 def test_the_coach_with_the_most_places_is_chosen_and_among_equals_the_first(loads: dict[str, int], coach: str) -> None:
     coaches = [coaching_pb2.Coach(id=i, capacity=c) for i, c in (("c", 5), ("b", 3), ("a", 3))]
-    assignment, fact = model.assigned(pb.AssignCoachRequest(cohort_id="x", institution="32.11"), coaches, loads)
-    assert (assignment.coach_id, fact.coach_id, fact.meta.version) == (coach, coach, 1)
+    request = pb.AssignCoachRequest(cohort_id="x", institution="32.11")
+    chosen, assignment, fact = model.assigned(request, coaches, loads)
+    assert (chosen.id, assignment.coach_id, fact.coach_id, fact.meta.version) == (coach, coach, coach, 1)
 
 
 def test_nobody_is_assigned_beyond_capacity() -> None:
