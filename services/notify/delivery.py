@@ -24,7 +24,8 @@ _RENEW_SECONDS = 4.0
 _LONGEST_REST = 5.0
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
-_FINISH_SECONDS = 8.0
+# How long mails under way may take when the process ends.
+FINISH_SECONDS = 8.0
 
 MAILS = Counter("livinglab_mails_total", "Mails offered to the mail server, by what it made of them", ["outcome"])
 
@@ -61,7 +62,7 @@ class Delivery:
             raise self._failed
         finally:
             if self._under_way:
-                await asyncio.wait(self._under_way, timeout=_FINISH_SECONDS)
+                await asyncio.wait(self._under_way, timeout=FINISH_SECONDS)
             await self._postman.close()
 
     def _ended(self, task: asyncio.Task[None]) -> None:

@@ -63,6 +63,23 @@ class Activities:
         self._coaching = coaching
         self._notify = notify
 
+    def all(self) -> list[Callable[..., Awaitable[object]]]:
+        """For the worker."""
+        return [
+            self.start_participants,
+            self.announce,
+            self.open_phase,
+            self.extend_phase,
+            self.close_phase,
+            self.schedule_session,
+            self.open_evaluation,
+            self.assign_coach,
+            self.read_ledger,
+            self.notify_people,
+            self.record_outcome,
+            self.complete_cohort,
+        ]
+
     @activity.defn
     async def start_participants(self, step: pb.RosterStep) -> pb.Reached:
         """Starts the workflow of each participant, in batches; one that runs or has run stays as it is."""

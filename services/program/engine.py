@@ -11,7 +11,10 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from chassis.errors import unavailable
-from services.program import model
+from services.program import (
+    bridge_exit,  # noqa: F401  for what it does at exit
+    model,
+)
 from services.program.course import Course
 
 _NO_ANSWER = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED)

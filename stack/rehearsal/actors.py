@@ -27,6 +27,7 @@ class Region:
         self._character = character
         self._code = character.institution
         self._plan = coaching_pb2.Plan()
+        self._evaluation_id = ""
         self.left = False
 
     async def play(self, phase: definition_pb2.Phase, opened: datetime, deadline: datetime) -> None:
@@ -90,7 +91,7 @@ class Region:
             rehearsal=self._stage.cohort_id,
         )
         opened = await self._stage.write("opened", stub.OpenEvaluation, opening, self._who("operator"))
-        evaluation_id = opened.evaluation.id
+        evaluation_id = self._evaluation_id = opened.evaluation.id
         if self._character.blunders:
             await self._blunder(evaluation_id)
         codes = list(levels)
@@ -122,7 +123,9 @@ class Region:
 
     async def _agree_on_plan(self) -> None:
         stub, cohort = self._stage.coaching(), self._stage.cohort_id
-        drafting = coaching.DraftPlanRequest(cohort_id=cohort, institution=self._code, rehearsal=cohort)
+        drafting = coaching.DraftPlanRequest(
+            cohort_id=cohort, institution=self._code, rehearsal=cohort, evaluation_id=self._evaluation_id
+        )
         drafted = await self._stage.write("drafted", stub.DraftPlan, drafting, self._who("operator"))
         plan_id = drafted.plan.id
         rounds = [False, True] if self._character.plan_returned else [True]

@@ -1,0 +1,67 @@
+"""Wiring of the worker process: it runs the workflows and their activities, and answers health checks."""
+
+import asyncio
+from datetime import timedelta
+
+from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceStub
+from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
+from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from chassis import runtime
+from services.program import model
+from services.program.activities import Activities
+from services.program.engine import Engine, connect
+from services.program.participant_workflow import ParticipantWorkflow
+from services.program.store import Store
+from services.program.workflows import ProgramWorkflow
+
+_ACTIVITIES = 50
+_WORKFLOW_TASKS = 50
+_CACHED_WORKFLOWS = 2_000
+
+
+async def main(process: runtime.Process) -> None:
+    """Works once MongoDB and Temporal are there; the services that activities call may come and go."""
+    store = Store(await process.database())
+    await store.prepare()
+    settings = process.settings
+    client = await process.wait_for(
+        "Temporal", lambda: connect(settings.temporal_address, settings.temporal_namespace), RuntimeError
+    )
+    activities = Activities(
+        store,
+        Engine(client),
+        AssessmentServiceStub(process.channel("assessment")),
+        CoachingServiceStub(process.channel("coaching")),
+        NotifyServiceStub(process.channel("notify")),
+    )
+    worker = Worker(
+        client,
+        task_queue=model.TASK_QUEUE,
+        workflows=[ProgramWorkflow, ParticipantWorkflow],
+        activities=activities.all(),
+        max_concurrent_activities=_ACTIVITIES,
+        max_concurrent_workflow_tasks=_WORKFLOW_TASKS,
+        max_cached_workflows=_CACHED_WORKFLOWS,
+        graceful_shutdown_timeout=timedelta(seconds=settings.grace_seconds),
+        # Tests run the workflows in the sandbox; here it would cost a third more CPU and protect from nothing new.
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+    process.background("worker", _work(worker))
+    await process.serve()
+
+
+async def _work(worker: Worker) -> None:
+    """Until the process stops; then activities under way get their time."""
+    working = asyncio.create_task(worker.run())
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await worker.shutdown()
+        await working
+        raise
+
+
+if __name__ == "__main__":
+    runtime.run("program-worker", main)
