@@ -47,13 +47,13 @@ class Process:
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.5, _LONGEST_WAIT_SECONDS)
 
-    async def database(self) -> mongo.Database:
-        """This service's own database, once the server answers."""
+    async def database(self, name: str = "") -> mongo.Database:
+        """This service's own database, once the server answers; `name` where a service is two processes."""
         client = mongo.connect(self.settings.mongo_uri)
         self._stack.callback(client.close)
         ping = client.admin.command
         await self.wait_for("MongoDB", lambda: ping("ping"), PyMongoError)
-        return mongo.Database(client, self.settings.database_prefix + self.name)
+        return mongo.Database(client, self.settings.database_prefix + (name or self.name))
 
     async def nats(self) -> Client:
         """The broker, with JetStream ready."""

@@ -38,14 +38,13 @@ class ParticipantWorkflow:
     @workflow.run
     async def run(self, start: pb.ParticipantInput) -> pb.ParticipantResult:
         """Ends when it has graduated, withdrawn or failed, with that recorded and the program told."""
-        try:
-            while not self._record.outcome:
-                await self._take_up_next()
-        except asyncio.CancelledError:
-            self._end(model.WITHDRAWN, "its workflow was cancelled")
-        await self._take_leave()
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        return pb.ParticipantResult(outcome=self._record.outcome, reason=self._record.reason)
+        story = asyncio.create_task(self._carry_out())
+        while not story.done():
+            try:
+                await asyncio.shield(story)
+            except asyncio.CancelledError:
+                self._leaving = self._leaving or pb.Withdrawal(reason="its workflow was cancelled")
+        return story.result()
 
     @workflow.signal
     def phase_opened(self, opening: pb.PhaseOpening) -> None:
@@ -82,6 +81,13 @@ class ParticipantWorkflow:
         """The participant as the workflow sees it."""
         return self._record
 
+    async def _carry_out(self) -> pb.ParticipantResult:
+        while not self._record.outcome:
+            await self._take_up_next()
+        await self._take_leave()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return pb.ParticipantResult(outcome=self._record.outcome, reason=self._record.reason)
+
     async def _take_up_next(self) -> None:
         if self._leaving:
             self._end(model.WITHDRAWN, self._leaving.reason)
@@ -89,7 +95,8 @@ class ParticipantWorkflow:
             await self._close(self._closings[0])
             self._closings.pop(0)
         elif phase := self._to_report():
-            await self._report(phase)
+            phase.reported = True
+            await self._report(phase.opening.phase.id)
         elif phase := self._to_prepare():
             await self._unless_urgent(self._prepare(phase))
         elif phase := self._to_remind():
@@ -171,16 +178,17 @@ class ParticipantWorkflow:
         occasion = f"{phase.opening.phase.id}.{due[-1][1]}.{phase.opening.deadline_time.seconds}"
         await self._write("reminder", occasion, phase.opening, self._undone(phase))
 
-    async def _report(self, phase: pb.OpenPhase) -> None:
-        phase.reported = True
-        done = pb.PhaseDone(institution=self._start.institution, phase=phase.opening.phase.id)
-        await self._tell_program("phase_done", done)
+    async def _report(self, phase: str) -> None:
+        await self._tell_program("phase_done", pb.PhaseDone(institution=self._start.institution, phase=phase))
 
     async def _close(self, closing: pb.PhaseClosing) -> None:
         """The ledger has the last word: a fact that was stored in time counts, wherever its signal is."""
         if any(duty not in self._record.duties for duty in closing.required):
             await self._read_ledger()
         missed = [duty for duty in closing.required if duty not in self._record.duties]
+        reported = any(phase.reported for phase in self._record.open if phase.opening.phase.id == closing.phase)
+        if closing.required and not missed and not reported:
+            await self._report(closing.phase)
         still_open = [phase for phase in self._record.open if phase.opening.phase.id != closing.phase]
         del self._record.open[:]
         self._record.open.extend(still_open)
@@ -233,7 +241,7 @@ class ParticipantWorkflow:
             self._add(await workflow.execute_activity_method(activity, step, **ONE_CALL))
         except ActivityError as error:
             if is_cancelled_exception(error):
-                raise
+                raise asyncio.CancelledError from error
             self._record.problems.append(f"{error.activity_type}: {error.cause}")
             workflow.logger.error("an activity was refused for good: %s", self._record.problems[-1])
 
@@ -247,6 +255,4 @@ class ParticipantWorkflow:
         try:
             await program.signal(signal, news)
         except FailureError as error:
-            if is_cancelled_exception(error):
-                raise
             workflow.logger.warning("the program could not be told %s: %s", signal, error)

@@ -23,7 +23,7 @@ _CACHED_WORKFLOWS = 2_000
 
 async def main(process: runtime.Process) -> None:
     """Works once MongoDB and Temporal are there; the services that activities call may come and go."""
-    store = Store(await process.database())
+    store = Store(await process.database("program"))
     await store.prepare()
     settings = process.settings
     client = await process.wait_for(

@@ -1,6 +1,7 @@
 """The course of a cohort: one workflow that opens and closes its phases."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -50,22 +51,25 @@ class ProgramWorkflow:
         self._state = pb.ProgramState()
         self._state.CopyFrom(start.state)
         self._story: asyncio.Task[None] | None = None
+        self._ending = False
 
     @workflow.run
     async def run(self, start: pb.ProgramInput) -> pb.ProgramResult:
         """Ends when every participant has; cancelled, it takes them all out first."""
-        try:
-            if not self._state.cancelling:
-                self._story = asyncio.create_task(self._carry_out())
-                await self._story
-        except asyncio.CancelledError:
-            self._state.cancelling = True
-        if not self._state.outcome:
-            await self._take_everyone_out()
-        step = pb.CompletionStep(cohort_id=start.cohort_id, outcome=self._state.outcome, reason=self._state.reason)
-        await self._step(Activities.complete_cohort, step, ONE_CALL)
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        return model.result(self._state.outcome, self._state.ended)
+        if not self._state.cancelling:
+            self._story = asyncio.create_task(self._carry_out())
+            try:
+                await asyncio.shield(self._story)
+            except asyncio.CancelledError:
+                self._state.cancelling = True
+                self._story.cancel()
+                await asyncio.gather(self._story, return_exceptions=True)
+        ending = asyncio.create_task(self._end())
+        while not ending.done():
+            # From here on nothing stops it: everybody's end is counted and recorded.
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(ending)
+        return ending.result()
 
     @workflow.signal
     def phase_done(self, done: pb.PhaseDone) -> None:
@@ -95,6 +99,7 @@ class ProgramWorkflow:
         return self._state
 
     async def _end(self) -> pb.ProgramResult:
+        self._ending = True
         if not self._state.outcome:
             await self._take_everyone_out()
         step = pb.CompletionStep(
@@ -137,7 +142,8 @@ class ProgramWorkflow:
         if record.state == cohort_pb2.PHASE_STATE_OPEN:
             if not record.announced:
                 await self._announce_opening(phase, record)
-            await self._wait_at_gate(phase, record)
+            if not record.HasField("close_time"):
+                await self._wait_at_gate(phase, record)
             await self._close(phase, record)
 
     async def _open(self, phase: definition_pb2.Phase, record: pb.PhaseRecord) -> None:
@@ -181,12 +187,22 @@ class ProgramWorkflow:
             await self._announce_opening(phase, record)
 
     async def _close(self, phase: definition_pb2.Phase, record: pb.PhaseRecord) -> None:
+        """Closed is a phase when each participant has either done its duties or ended, so that who is invited to the
+        next one, and how many were done, are facts."""
         record.close_time.CopyFrom(clock.stamp(workflow.now()))
+        last = record.stopped or phase.id == self._definition.phases[-1].id
+        closing = pb.Announcement(closing=self._closing(phase, last=last, stopped=record.stopped))
+
+        def settled() -> bool:
+            active, done = gate.standing(self._start.participants, self._state.ended, record)
+            return active == 0 or done >= active or not model.required(phase)
+
+        await self._announce(closing)
+        while not await self._wait(settled, PATIENCE):
+            await self._announce(closing)
         record.state = cohort_pb2.PHASE_STATE_CLOSED
         step = pb.PhaseStep(cohort_id=self._start.cohort_id, record=record)
         await self._step(Activities.close_phase, step, ONE_CALL)
-        last = record.stopped or phase.id == self._definition.phases[-1].id
-        await self._announce(pb.Announcement(closing=self._closing(phase, last=last, stopped=record.stopped)))
 
     def _closing(self, phase: definition_pb2.Phase, *, last: bool, stopped: bool) -> pb.PhaseClosing:
         return pb.PhaseClosing(phase=phase.id, last=last, stopped=stopped, required=model.required(phase))
@@ -221,6 +237,7 @@ class ProgramWorkflow:
             await workflow.wait_condition(lambda: condition() or grown(), timeout=longest)
         except TimeoutError:
             return False
+        self._heed_cancellation()
         if not condition():
             again = pb.ProgramInput()
             again.CopyFrom(self._start)
@@ -243,11 +260,18 @@ class ProgramWorkflow:
 
     async def _step(self, activity: Any, step: Any, how: dict[str, Any]) -> Any:
         """What the activity answers; None when it was refused for good, which goes to the manager and not on."""
+        answer = None
         try:
-            return await workflow.execute_activity_method(activity, step, **how)
+            answer = await workflow.execute_activity_method(activity, step, **how)
         except ActivityError as error:
             if is_cancelled_exception(error):
-                raise
+                raise asyncio.CancelledError from error
             self._state.problems.append(f"{error.activity_type}: {error.cause}")
             workflow.logger.error("an activity was refused for good: %s", self._state.problems[-1])
-            return None
+        self._heed_cancellation()
+        return answer
+
+    def _heed_cancellation(self) -> None:
+        """A cancellation that comes together with an answer is swallowed by the await."""
+        if self._state.cancelling and not self._ending:
+            raise asyncio.CancelledError

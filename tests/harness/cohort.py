@@ -12,6 +12,7 @@ from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from services.program import clock, model
@@ -20,6 +21,7 @@ from services.program.definition_file import PROGRAMS, load_definition
 from services.program.engine import Engine
 from services.program.participant_workflow import ParticipantWorkflow
 from services.program.workflows import ProgramWorkflow
+from stack import binaries
 
 ALL_DUTIES = {
     "governance": ["governance-attended"],
@@ -235,3 +237,9 @@ async def running_cohort(
 
 
 HISTORIES = Path(__file__).parents[1] / "replay" / "histories"
+
+
+async def time_skipping() -> WorkflowEnvironment:
+    """The time-skipping server, found as any other server is."""
+    program = binaries.find(binaries.TEMPORAL_TEST_SERVER)
+    return await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(program))

@@ -1,0 +1,137 @@
+"""Gates, ledgers and counts of a cohort."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from livinglab.common.v1 import options_pb2
+from livinglab.program.v1 import definition_pb2
+from livinglab.program.v1 import workflow_pb2 as pb
+
+from services.program import gate, model
+from services.program.gate import Decision
+from services.program.ledger import Ledger, duties_met
+from tests.harness.cohort import living_lab
+
+HEAD, OPERATOR, REGENT = options_pb2.ROLE_HEAD, options_pb2.ROLE_OPERATOR, options_pb2.ROLE_REGENT
+SECRETARY = options_pb2.ROLE_SECRETARY
+
+
+def phase(on_miss: str, *, quorum: int = 75, requires: bool = True) -> definition_pb2.Phase:
+    """A phase with one duty."""
+    miss = definition_pb2.OnMiss.Value(f"ON_MISS_{on_miss}")
+    return definition_pb2.Phase(
+        duties=[definition_pb2.Duty(id="come", required=requires)],
+        gate=definition_pb2.Gate(quorum_percent=quorum, on_miss=miss, extend_days=3),
+    )
+
+
+@given(active=st.integers(1, 600), done=st.integers(0, 600))
+def test_a_gate_opens_before_the_deadline_only_when_all_are_done(active: int, done: int) -> None:
+    assert gate.gate_open(phase("GO_ON"), active, min(done, active)) == (done >= active)
+
+
+def test_a_gate_opens_when_nobody_is_left() -> None:
+    assert gate.gate_open(phase("EXTEND"), 0, 0)
+    assert gate.on_deadline(phase("STOP"), 0, 0, extended=False) is Decision.CLOSE
+
+
+def test_a_phase_that_requires_nothing_lasts_until_its_deadline() -> None:
+    relaxed = phase("STOP", requires=False)
+    assert not gate.gate_open(relaxed, 5, 5)
+    assert gate.on_deadline(relaxed, 5, 0, extended=False) is Decision.CLOSE
+
+
+@pytest.mark.parametrize(
+    ("on_miss", "done", "extended", "decision"),
+    [
+        ("EXTEND", 75, False, Decision.CLOSE),
+        ("EXTEND", 74, False, Decision.EXTEND),
+        ("EXTEND", 74, True, Decision.CLOSE),
+        ("GO_ON", 0, False, Decision.CLOSE),
+        ("STOP", 74, False, Decision.STOP),
+        ("STOP", 75, False, Decision.CLOSE),
+    ],
+)
+def test_what_a_deadline_brings(on_miss: str, done: int, extended: bool, decision: Decision) -> None:
+    assert gate.on_deadline(phase(on_miss), 100, done, extended=extended) is decision
+
+
+@given(active=st.integers(1, 600), quorum=st.integers(1, 100), done=st.integers(0, 600), more=st.integers(0, 600))
+def test_more_done_never_turns_a_closing_into_an_extension(active: int, quorum: int, done: int, more: int) -> None:
+    rule = phase("EXTEND", quorum=quorum)
+    if gate.on_deadline(rule, active, done, extended=False) is Decision.CLOSE:
+        assert gate.on_deadline(rule, active, done + more, extended=False) is Decision.CLOSE
+
+
+def test_those_who_left_do_not_count_for_the_gate() -> None:
+    record = pb.PhaseRecord(done=["32.11", "32.12"])
+    assert gate.standing(5, {"32.12": model.WITHDRAWN, "32.13": model.FAILED}, record) == (3, 1)
+
+
+def test_attending_needs_each_role_and_only_that_phase() -> None:
+    definition = living_lab()
+    half = Ledger().attend("workshop", HEAD).attend("governance", OPERATOR)
+    assert duties_met(definition, half) == []
+    assert duties_met(definition, half.attend("workshop", OPERATOR)) == ["workshop-attended"]
+
+
+def test_an_evaluation_counts_for_its_own_period_only() -> None:
+    definition = living_lab()
+    assert duties_met(definition, Ledger().submit("spbe-59-2020", "2022")) == ["self-assessed"]
+    assert duties_met(definition, Ledger().submit("spbe-59-2020", "2023")) == ["reassessed"]
+    assert duties_met(definition, Ledger().submit("pemdi-8-2026", "2022")) == []
+
+
+def test_signing_counts_for_the_phase_in_which_it_was_signed() -> None:
+    assert duties_met(living_lab(), Ledger().sign("summit")) == ["commitment-signed"]
+    assert duties_met(living_lab(), Ledger().sign("workshop")) == []
+
+
+@pytest.mark.parametrize(("done", "total", "met"), [(0, 0, False), (2, 5, False), (3, 5, True), (1, 2, True)])
+def test_follow_up_is_met_by_its_share(done: int, total: int, met: bool) -> None:
+    ledger = Ledger().approve_plan().complete_actions(done, total)
+    assert ("followed-up" in duties_met(living_lab(), ledger)) == met
+
+
+def test_an_older_count_of_actions_that_arrives_late_changes_nothing() -> None:
+    assert Ledger().complete_actions(3, 5).complete_actions(2, 5) == Ledger().complete_actions(3, 5)
+
+
+facts = st.lists(
+    st.sampled_from(
+        [
+            lambda ledger: ledger.attend("governance", SECRETARY),
+            lambda ledger: ledger.attend("governance", HEAD),
+            lambda ledger: ledger.submit("spbe-59-2020", "2022"),
+            lambda ledger: ledger.approve_plan(),
+            lambda ledger: ledger.complete_actions(1, 3),
+            lambda ledger: ledger.complete_actions(2, 3),
+            lambda ledger: ledger.attend("summit", REGENT),
+        ]
+    )
+)
+
+
+@given(facts=facts, order=st.randoms(use_true_random=False))
+def test_facts_meet_the_same_duties_in_any_order_and_told_twice(facts: list, order: object) -> None:  # type: ignore[type-arg]
+    once = Ledger()
+    for fact in facts:
+        once = fact(once)
+    shuffled = facts * 2
+    order.shuffle(shuffled)  # type: ignore[attr-defined]
+    again = Ledger()
+    for fact in shuffled:
+        again = fact(again)
+    assert again == once
+
+
+@given(states=st.lists(st.sampled_from([model.ACTIVE, model.GRADUATED, model.WITHDRAWN, model.FAILED])))
+def test_each_participant_is_counted_once(states: list[int]) -> None:
+    counts = model.counts(states)
+    assert counts.participants == len(states)
+    assert counts.active == states.count(model.ACTIVE)
+
+
+def test_workflow_ids() -> None:
+    assert model.workflow_id("living-lab-2022") == "program/living-lab-2022"
+    assert model.workflow_id("living-lab-2022", "32.11") == "program/living-lab-2022/32.11"
