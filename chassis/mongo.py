@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import IndexModel, ReadPreference, WriteConcern
-from pymongo.errors import CollectionInvalid, DuplicateKeyError, PyMongoError
+from pymongo.errors import CollectionInvalid, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from chassis import auth, naming, telemetry
@@ -26,6 +26,7 @@ M = TypeVar("M", bound=Message)
 _ACKNOWLEDGED = WriteConcern(w="majority", j=True)
 _TRANSACTION_SECONDS = 10.0
 _COMMIT_MS = 5_000
+_NAMESPACE_EXISTS = 48
 _REQUESTS_KEPT_SECONDS = 7 * 86_400
 _INBOX_KEPT_SECONDS = 30 * 86_400
 # A published row stays this long, so that a person can see what went out.
@@ -100,10 +101,19 @@ class Database:
         existing = set(await self._db.list_collection_names())
         for name, models in {**_CHASSIS_INDEXES, **indexes}.items():
             if name not in existing:
-                with suppress(CollectionInvalid):
-                    await self._db.create_collection(name)
+                await self._create(name)
             if models:
                 await self._db[name].create_indexes(list(models))
+
+    async def _create(self, name: str) -> None:
+        """Another process of the same service may start at the same moment."""
+        try:
+            await self._db.create_collection(name)
+        except CollectionInvalid:
+            return
+        except OperationFailure as error:
+            if error.code != _NAMESPACE_EXISTS:
+                raise
 
     async def transaction(self, callback: Callable[[Tx], Awaitable[T]]) -> T:
         """Runs the callback in a transaction, again when the server says that another try may pass. The

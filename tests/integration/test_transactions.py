@@ -82,3 +82,11 @@ async def test_a_deadline_ends_the_tries(db: mongo.Database) -> None:
 
     with pytest.raises(OperationFailure):
         await mongo.run_transaction(db.client, body, seconds=0.3)
+
+
+async def test_two_processes_of_one_service_prepare_its_database_at_the_same_moment(db: mongo.Database) -> None:
+    for round_ in range(5):
+        others = [mongo.Database(db.client, f"{db.name}_{round_}") for _ in range(4)]
+        await asyncio.gather(*(other.prepare({"things": []}) for other in others))
+        assert "things" in await db.client[others[0].name].list_collection_names()
+        await db.client.drop_database(others[0].name)

@@ -145,6 +145,8 @@ async def test_cancelling_before_the_participants_have_started_gives_each_an_end
         await eventually(lambda: "start_participants" in cohort.played.calls)
         cancellation = workflow_pb2.Cancellation(reason="a mistake")
         await cohort.handle.signal(ProgramWorkflow.cancelled, cancellation)
+        # The first try was let go; everybody is started all the same, to be taken out.
+        await eventually(lambda: cohort.played.calls.count("start_participants") == 2)
         hold.set()
         result = await cohort.result()
     assert (result.outcome, result.withdrawn) == (cohort_pb2.COHORT_STATE_CANCELLED, 3)
