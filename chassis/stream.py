@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,7 +24,9 @@ from chassis.mongo import Database, Tx
 
 # Longer than any relay's outage that is not looked at; repeats beyond it meet the inbox.
 _DUPLICATE_SECONDS = 600
-_ACK_WAIT_SECONDS = 15
+# What a consumer that died had in hand comes again after this long; one that lives says so in time.
+_ACK_WAIT_SECONDS = 5
+_SAY_SECONDS = 1.5
 _UNDER_WAY = 64
 _TRIES = 8
 _TRANSIENT = frozenset({Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED, Kind.ABORTED})
@@ -87,16 +90,25 @@ class Consumer:
         self._slots = asyncio.Semaphore(_UNDER_WAY)
         self._last: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._held: dict[int, Msg] = {}
 
     async def run(self) -> None:
         """Consumes until cancelled; then waits for what is under way."""
         subscriptions = [await self._subscribe(service) for service in self._services()]
         try:
-            await asyncio.Event().wait()
+            await self._say_that_we_live()
         finally:
             for subscription in subscriptions:
                 await subscription.unsubscribe()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _say_that_we_live(self) -> None:
+        """So that what waits here for its turn is not given to another as well."""
+        while True:
+            await asyncio.sleep(_SAY_SECONDS)
+            for msg in list(self._held.values()):
+                with suppress(NatsError):
+                    await msg.in_progress()
 
     def _services(self) -> list[str]:
         return sorted({naming.owner(r.event) for r in self._by_type.values()})
@@ -124,15 +136,17 @@ class Consumer:
 
     async def _take(self, msg: Msg) -> None:
         """Facts of one aggregate one after the other, aggregates side by side."""
+        self._held[id(msg)] = msg
         await self._slots.acquire()
         key = (msg.headers or {}).get(naming.CE_SUBJECT, msg.subject)
         task = asyncio.create_task(self._handle_after(self._last.get(key), msg))
         self._last[key] = task
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._forget(key, done))
+        task.add_done_callback(lambda done: self._forget(key, msg, done))
 
-    def _forget(self, key: str, done: asyncio.Task[None]) -> None:
+    def _forget(self, key: str, msg: Msg, done: asyncio.Task[None]) -> None:
         self._slots.release()
+        self._held.pop(id(msg), None)
         self._tasks.discard(done)
         if self._last.get(key) is done:
             del self._last[key]

@@ -1,6 +1,7 @@
 """Temporal as this service uses it: workflows started once by their id, signals to them, and nothing more."""
 
 from collections.abc import Awaitable
+from datetime import timedelta
 from typing import Any
 
 from livinglab.program.v1 import workflow_pb2 as pb
@@ -28,9 +29,12 @@ async def connect(address: str, namespace: str) -> Client:
 class Engine:
     """Every start is idempotent by the workflow's id, for good: a workflow that has ended is not started again."""
 
-    def __init__(self, client: Client, task_queue: str = model.TASK_QUEUE) -> None:
+    def __init__(
+        self, client: Client, task_queue: str = model.TASK_QUEUE, task_timeout: timedelta | None = None
+    ) -> None:
         self._client = client
         self._task_queue = task_queue
+        self._task_timeout = task_timeout
 
     async def start_program(self, course: Course) -> None:
         """Starts the cohort's workflow, unless it runs or has run."""
@@ -71,6 +75,7 @@ class Engine:
                     start,
                     id=name,
                     task_queue=self._task_queue,
+                    task_timeout=self._task_timeout,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     start_signal=signal,

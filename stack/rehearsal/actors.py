@@ -22,8 +22,9 @@ _HANDS = 4
 class Region:
     """One participant's people. `play` is called once a phase."""
 
-    def __init__(self, stage: Stage, character: Character) -> None:
+    def __init__(self, stage: Stage, character: Character, haste: float = 1.0) -> None:
         self._stage = stage
+        self._pace = character.pace * haste
         self._character = character
         self._code = character.institution
         self._plan = coaching_pb2.Plan()
@@ -32,7 +33,7 @@ class Region:
 
     async def play(self, phase: definition_pb2.Phase, opened: datetime, deadline: datetime) -> None:
         """Waits for this region's hour and does its duties one after the other; what is refused for good is left."""
-        act = opened + (deadline - opened) * self._character.pace
+        act = opened + (deadline - opened) * self._pace
         await asyncio.sleep(max(0.0, (act - datetime.now(UTC)).total_seconds()))
         if self.left:
             return

@@ -25,14 +25,22 @@ class Conductor:
     """One rehearsal from launch to end."""
 
     def __init__(
-        self, stage: Stage, definition: definition_pb2.Definition, spec: definition_pb2.CohortSpec, seed: str
+        self,
+        stage: Stage,
+        definition: definition_pb2.Definition,
+        spec: definition_pb2.CohortSpec,
+        seed: str,
+        haste: float = 1.0,
     ) -> None:
+        """`haste` below 1 lets everybody act that much earlier in a phase."""
         self._stage = stage
         self._definition = definition
         self._spec = spec
         self._seed = seed
+        self._haste = haste
         self._manager = stage.as_role("manager")
         self._playing: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._standing: dict[str, asyncio.Task[set[str]]] = {}
         self._regions: dict[str, Region] = {}
         self._characters: dict[str, Character] = {}
 
@@ -44,9 +52,10 @@ class Conductor:
         try:
             return await self._follow(on_change)
         finally:
-            for task in self._playing.values():
+            tasks = [*self._playing.values(), *self._standing.values()]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._playing.values(), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _prepare(self) -> None:
         instrument = next(
@@ -58,7 +67,7 @@ class Conductor:
         codes = [participant.institution for participant in self._spec.roster]
         indicators = list(_indicators(answer.instrument))
         self._characters = cast(codes, indicators, self._definition.role_model, self._seed)
-        self._regions = {code: Region(self._stage, self._characters[code]) for code in codes}
+        self._regions = {code: Region(self._stage, self._characters[code], self._haste) for code in codes}
         for number in range(1, -(-len(codes) // _COACH_CAPACITY) + 1):
             coach = coaching.RegisterCoachRequest(
                 coach_id=f"{self._spec.id}-coach-{number}",
@@ -91,6 +100,8 @@ class Conductor:
             if progress.state != cohort_pb2.PHASE_STATE_OPEN:
                 continue
             opened, deadline = progress.open_time.ToDatetime(UTC), progress.deadline_time.ToDatetime(UTC)
+            if progress.phase not in self._standing:
+                self._standing[progress.phase] = asyncio.create_task(self._still_in())
             for code, region in self._regions.items():
                 key = (progress.phase, code)
                 if key not in self._playing:
@@ -108,6 +119,8 @@ class Conductor:
         before = self._playing.get((self._phase_before(phase.id), character.institution))
         if before is not None:
             await asyncio.wait([before])
+        if character.institution not in await self._standing[phase.id]:
+            return
         if character.withdraws and phase.id == self._definition.phases[1].id:
             await asyncio.sleep(max(0.0, (leaving_hour(opened, deadline) - datetime.now(UTC)).total_seconds()))
             await self._withdraw(region, character.institution)
@@ -123,6 +136,19 @@ class Conductor:
         except Refused:
             # It had failed before it could leave.
             return
+
+    async def _still_in(self) -> set[str]:
+        """Who has neither failed nor left when a phase opens: nobody else is invited, so nobody else acts."""
+        request = program.ListParticipantsRequest(cohort_id=self._spec.id, page_size=1000)
+        while True:
+            try:
+                answer = await self._stage.program().ListParticipants(request, metadata=self._manager)
+                active = cohort_pb2.PARTICIPANT_STATE_ACTIVE
+                return {p.institution for p in answer.participants if p.state == active}
+            except grpc.aio.AioRpcError as error:
+                if error.code() != grpc.StatusCode.UNAVAILABLE:
+                    raise
+            await asyncio.sleep(_RECONNECT_SECONDS)
 
     def _phase_before(self, phase: str) -> str:
         ids = [p.id for p in self._definition.phases]

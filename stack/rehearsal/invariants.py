@@ -77,6 +77,7 @@ async def check(
         findings += [await _outboxes_are_empty(evidence), _published_once(evidence), _in_order(evidence)]
         findings += [await _each_effect_once(evidence, cohort), await _nothing_set_aside(evidence)]
         findings += [finding async for finding in _acknowledged_is_stored(evidence, cohort.id, acknowledged)]
+        findings += [await _no_message_waits(evidence, cohort.id)]
         findings += [await _mails_match(evidence, cohort.id), await _nothing_counts_as_real(evidence, cohort.id)]
     return findings
 
@@ -167,15 +168,24 @@ async def _done_actions(evidence: Evidence, cohort_id: str) -> int:
     return sum(action["state"] == coaching_pb2.ACTION_STATE_DONE for action in actions)
 
 
+async def _no_message_waits(evidence: Evidence, cohort_id: str) -> Finding:
+    query = {"cohort_id": cohort_id, "state": notify.MESSAGE_STATE_QUEUED}
+    waiting = await evidence.client["notify"]["messages"].count_documents(query)
+    return Finding("every message was delivered or given up", waiting == 0, f"{waiting} wait")
+
+
 async def _mails_match(evidence: Evidence, cohort_id: str) -> Finding:
-    what = "each message was mailed once"
+    """A process killed between sending a mail and noting it sends it again: SMTP knows no better, so the repeat carries
+    the same Message-ID."""
+    what = "each delivered message was mailed, under one Message-ID"
     query = {"cohort_id": cohort_id, "state": notify.MESSAGE_STATE_DELIVERED}
     delivered = [row["_id"] async for row in evidence.client["notify"]["messages"].find(query, {"_id": 1})]
     if evidence.mails is None:
         return Finding(what, True, f"{len(delivered)} delivered to an outside mail server, which was not looked at")
     received = Counter(str(mail["Message-ID"]).strip("<>").partition("@")[0] for mail in mails(evidence.mails))
-    same = all(received[message_id] == 1 for message_id in delivered)
-    return Finding(what, same, f"{len(delivered)} delivered, {sum(received[m] for m in delivered)} received")
+    mailed = all(received[message_id] for message_id in delivered)
+    repeats = sum(received[message_id] - 1 for message_id in delivered)
+    return Finding(what, mailed, f"{len(delivered)} delivered, {repeats} repeated")
 
 
 async def _nothing_counts_as_real(evidence: Evidence, cohort_id: str) -> Finding:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from livinglab.program.v1 import cohort_pb2, definition_pb2
@@ -30,6 +30,9 @@ ALL_DUTIES = {
     "follow-up": ["followed-up", "reassessed"],
 }
 WORKFLOWS = [ProgramWorkflow, ParticipantWorkflow]
+# The time-skipping server refuses a workflow task that cancels an activity which has just ended, and gives it out again
+# after this time, by the real clock.
+TASK_TIMEOUT = timedelta(seconds=1)
 
 
 def living_lab() -> definition_pb2.Definition:
@@ -219,7 +222,7 @@ async def running_cohort(
     spec = definition_pb2.CohortSpec(id=cohort_id, rehearsal=True, seconds_per_day=seconds_per_day)
     cohort_clock = clock.cohort_clock(definition, spec, now.astimezone(UTC))
     course = Course(cohort_id, "Cohort", True, definition, cohort_clock, len(institutions))
-    engine = Engine(client, task_queue=cohort_id)
+    engine = Engine(client, cohort_id, TASK_TIMEOUT)
     played = Played(engine, course, institutions, does=does, refused=set(refused))
     worker = Worker(
         client,
@@ -231,7 +234,11 @@ async def running_cohort(
     async with worker:
         # Not by the engine: the time-skipping client only skips for a handle that it has made.
         handle = await client.start_workflow(
-            ProgramWorkflow.run, course.program_input(), id=model.workflow_id(cohort_id), task_queue=cohort_id
+            ProgramWorkflow.run,
+            course.program_input(),
+            id=model.workflow_id(cohort_id),
+            task_queue=cohort_id,
+            task_timeout=TASK_TIMEOUT,
         )
         yield RunningCohort(client, played, handle)
 
