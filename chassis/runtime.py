@@ -43,7 +43,7 @@ class Process:
             try:
                 return await attempt()
             except errors as error:
-                telemetry.log.info("waiting", for_=what, because=f"{type(error).__name__}: {error}"[:200])
+                telemetry.log.info("waiting", waiting_for=what, because=f"{type(error).__name__}: {error}"[:200])
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.5, _LONGEST_WAIT_SECONDS)
 

@@ -28,6 +28,7 @@ _DUPLICATE_SECONDS = 600
 _ACK_WAIT_SECONDS = 5
 _SAY_SECONDS = 1.5
 _UNDER_WAY = 64
+_CONNECT_SECONDS = 2.5
 _TRIES = 8
 _TRANSIENT = frozenset({Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED, Kind.ABORTED})
 
@@ -44,20 +45,21 @@ class Reaction:
 
 
 async def connect(url: str, name: str) -> Client:
-    """A connection that never gives up; RuntimeError and OSError are for the caller to wait out."""
+    """A connection that, once made, never gives up; TimeoutError while there is nobody, for the caller to wait out."""
 
     async def on_error(error: Exception) -> None:
         telemetry.log.warning("nats", error=str(error) or type(error).__name__)
 
-    return await nats.connect(
-        url,
-        name=name,
-        max_reconnect_attempts=-1,
-        reconnect_time_wait=0.25,
-        allow_reconnect=True,
-        connect_timeout=2,
-        error_cb=on_error,
-    )
+    async with asyncio.timeout(_CONNECT_SECONDS):
+        return await nats.connect(
+            url,
+            name=name,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.25,
+            allow_reconnect=True,
+            connect_timeout=2,
+            error_cb=on_error,
+        )
 
 
 async def ensure_stream(js: JetStreamContext, service: str, replicas: int) -> None:

@@ -38,6 +38,8 @@ def can_listen(port: int) -> bool:
     if not port:
         return False
     with socket.socket() as probe:
+        # Connections of the last listener that are still dying out do not keep the next one off.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
         except OSError:

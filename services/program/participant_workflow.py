@@ -206,13 +206,17 @@ class ParticipantWorkflow:
         self._record.reason = reason
 
     async def _take_leave(self) -> None:
+        work = [self._record_end()]
+        if farewell := _FAREWELL.get(self._record.outcome):
+            # The program need not wait for letters.
+            work.append(self._write(farewell, "end", None))
+        await asyncio.gather(*work)
+
+    async def _record_end(self) -> None:
         names = {"cohort_id": self._start.cohort_id, "institution": self._start.institution}
         actor = self._leaving.actor if self._leaving else ""
         step = pb.OutcomeStep(outcome=self._record.outcome, reason=self._record.reason, actor=actor, **names)
-        work = [self._hear(Activities.record_outcome, step)]
-        if farewell := _FAREWELL.get(self._record.outcome):
-            work.append(self._write(farewell, "end", None))
-        await asyncio.gather(*work)
+        await self._hear(Activities.record_outcome, step)
         end = pb.ParticipantEnd(institution=self._start.institution, outcome=self._record.outcome)
         await self._tell_program("participant_ended", end)
 

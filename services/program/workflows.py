@@ -25,14 +25,16 @@ RETRY = RetryPolicy(
     maximum_interval=timedelta(seconds=10),
     non_retryable_error_types=PERMANENT,
 )
+# What is let go is not called back: all of it may happen, late or twice, without harm.
 ONE_CALL: dict[str, Any] = {
     "start_to_close_timeout": timedelta(seconds=30),
     "retry_policy": RETRY,
+    "cancellation_type": workflow.ActivityCancellationType.ABANDON,
 }
 MANY_CALLS: dict[str, Any] = {
+    **ONE_CALL,
     "start_to_close_timeout": timedelta(minutes=10),
     "heartbeat_timeout": timedelta(seconds=15),
-    "retry_policy": RETRY,
 }
 # A run of the parent goes on in a new one from here, so that no history grows with the size of a cohort.
 MOST_EVENTS = 1_000

@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from livinglab.program.v1 import cohort_pb2, definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio import activity
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from services.program import clock, model
 from services.program.course import Course
@@ -30,8 +30,7 @@ ALL_DUTIES = {
     "follow-up": ["followed-up", "reassessed"],
 }
 WORKFLOWS = [ProgramWorkflow, ParticipantWorkflow]
-# The time-skipping server refuses a workflow task that cancels an activity which has just ended, and gives it out again
-# after this time, by the real clock.
+# The time-skipping server gives out a workflow task again after this time by the real clock, should it refuse one.
 TASK_TIMEOUT = timedelta(seconds=1)
 
 
@@ -199,6 +198,16 @@ class RunningCohort:
         """What the cohort's workflow answers now."""
         return await self.handle.query(ProgramWorkflow.progress)
 
+    async def histories(self) -> list[WorkflowHistory]:
+        """The history of each run of the cohort's workflow, oldest first."""
+        found: list[WorkflowHistory] = []
+        run_id = self.handle.first_execution_run_id
+        while run_id:
+            history = await self.client.get_workflow_handle(self.handle.id, run_id=run_id).fetch_history()
+            found.append(history)
+            run_id = history.events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+        return found
+
     async def result(self) -> pb.ProgramResult:
         """How it ended."""
         return await self.handle.result()
@@ -216,6 +225,7 @@ async def running_cohort(
     refused: Iterable[str] = (),
     workflows: list[type] | None = None,
     cohort_id: str = "cohort",
+    sandboxed: bool = True,
 ) -> AsyncIterator[RunningCohort]:
     """A cohort that starts now, with its worker, until the block ends."""
     definition = definition or living_lab()
@@ -230,6 +240,7 @@ async def running_cohort(
         workflows=workflows or WORKFLOWS,
         activities=played.activities(),
         max_concurrent_activities=100,
+        workflow_runner=SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner(),
     )
     async with worker:
         # Not by the engine: the time-skipping client only skips for a handle that it has made.
@@ -241,9 +252,6 @@ async def running_cohort(
             task_timeout=TASK_TIMEOUT,
         )
         yield RunningCohort(client, played, handle)
-
-
-HISTORIES = Path(__file__).parents[1] / "replay" / "histories"
 
 
 async def time_skipping() -> WorkflowEnvironment:

@@ -39,6 +39,8 @@ async def test_who_does_every_duty_graduates_and_each_phase_opens_on_its_day(env
     async with running_cohort(env.client, start, codes(4)) as cohort:
         result = await cohort.result()
         state = await cohort.progress()
+        # The program does not wait for letters.
+        await eventually(lambda: [letter.template for letter in cohort.played.letters].count("graduation") == 4)
     assert (result.outcome, result.graduated) == (cohort_pb2.COHORT_STATE_COMPLETED, 4)
     assert [p for p, s, _ in cohort.played.phases if s == OPEN] == list(ALL_DUTIES)
     assert [p for p, s, _ in cohort.played.phases if s == CLOSED] == list(ALL_DUTIES)

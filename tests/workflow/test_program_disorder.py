@@ -102,10 +102,10 @@ async def test_who_withdraws_leaves_at_once_and_holds_nobody_up(env: WorkflowEnv
         leaving = workflow_pb2.Withdrawal(reason="no budget", actor="manager")
         await cohort.played.engine.withdraw(cohort.played.course, one, leaving)
         result = await cohort.result()
+        await eventually(lambda: [x.institution for x in cohort.played.letters if x.template == "withdrawal"] == [one])
     assert (result.graduated, result.withdrawn) == (1, 1)
     step = cohort.played.outcomes[one]
     assert (step.reason, step.actor) == ("no budget", "manager")
-    assert [x.institution for x in cohort.played.letters if x.template == "withdrawal"] == [one]
 
 
 async def test_who_withdraws_before_the_workflow_has_started_is_withdrawn(env: WorkflowEnvironment) -> None:

@@ -1,0 +1,76 @@
+"""Histories of every released version replay, and a change of order does not go unnoticed."""
+
+import asyncio
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from livinglab.program.v1 import workflow_pb2 as pb
+from temporalio import workflow
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+from temporalio.workflow import NondeterminismError
+
+from services.program.participant_workflow import ParticipantWorkflow
+from services.program.workflows import ProgramWorkflow
+
+HISTORIES = sorted(Path(__file__).with_name("histories").glob("*.json"))
+
+
+def recorded(path: Path) -> WorkflowHistory:
+    """A history from its file."""
+    kept = json.loads(path.read_text())
+    return WorkflowHistory.from_json(kept["workflowId"], {"events": kept["events"]})
+
+
+def test_there_are_histories_of_every_way_a_cohort_ends() -> None:
+    names = {path.stem.split("-", 1)[1].rsplit("-", 2)[0] for path in HISTORIES}
+    assert {"all-graduate", "one-misses-a-duty", "stopped", "one-withdraws", "cancelled"} <= names
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+async def test_a_recorded_history_replays(path: Path) -> None:
+    await Replayer(workflows=[ProgramWorkflow, ParticipantWorkflow]).replay_workflow(recorded(path))
+
+
+@workflow.defn(name="ProgramWorkflow", sandboxed=False)
+class SleepsBeforeItStarts(ProgramWorkflow):
+    """The same workflow, with a timer where there was none."""
+
+    @workflow.init
+    def __init__(self, start: pb.ProgramInput) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: pb.ProgramInput) -> pb.ProgramResult:
+        """As before, a minute later."""
+        await workflow.sleep(timedelta(minutes=1))
+        return await super().run(start)
+
+
+@workflow.defn(name="ParticipantWorkflow", sandboxed=False)
+class WritesBeforeItReads(ParticipantWorkflow):
+    """The same workflow with two activities in another order."""
+
+    @workflow.init
+    def __init__(self, start: pb.ParticipantInput) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: pb.ParticipantInput) -> pb.ParticipantResult:
+        """As before."""
+        return await super().run(start)
+
+    async def _prepare(self, open_phase: pb.OpenPhase) -> None:
+        opening = open_phase.opening
+        await asyncio.gather(self._write("invitation", opening.phase.id, opening), self._read_ledger())
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed"), [("program-0", SleepsBeforeItStarts), ("participant-0", WritesBeforeItReads)]
+)
+async def test_a_change_of_order_makes_the_replay_fail(kind: str, changed: type) -> None:
+    path = next(path for path in HISTORIES if path.stem.endswith(kind))
+    with pytest.raises(NondeterminismError):
+        await Replayer(workflows=[changed]).replay_workflow(recorded(path))
