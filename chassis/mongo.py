@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import IndexModel, ReadPreference, WriteConcern
-from pymongo.errors import CollectionInvalid, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import CollectionInvalid, DuplicateKeyError, NotPrimaryError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from chassis import auth, naming, telemetry
@@ -208,6 +208,13 @@ def connect(uri: str) -> AsyncIOMotorClient:
     return AsyncIOMotorClient(
         uri, serverSelectionTimeoutMS=5_000, connectTimeoutMS=5_000, socketTimeoutMS=30_000, tz_aware=True, tzinfo=UTC
     )
+
+
+async def require_primary(client: AsyncIOMotorClient) -> None:
+    """NotPrimaryError where a server answers that takes no writes yet, such as one that is just being set up."""
+    hello = await client.admin.command("hello")
+    if not hello.get("isWritablePrimary"):
+        raise NotPrimaryError("the server is not primary")
 
 
 def page_size(asked: int) -> int:

@@ -51,8 +51,7 @@ class Process:
         """This service's own database, once the server answers; `name` where a service is two processes."""
         client = mongo.connect(self.settings.mongo_uri)
         self._stack.callback(client.close)
-        ping = client.admin.command
-        await self.wait_for("MongoDB", lambda: ping("ping"), PyMongoError)
+        await self.wait_for("MongoDB", lambda: mongo.require_primary(client), PyMongoError)
         return mongo.Database(client, self.settings.database_prefix + (name or self.name))
 
     async def nats(self) -> Client:

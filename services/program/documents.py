@@ -70,13 +70,18 @@ def participant_rows(spec: definition_pb2.CohortSpec) -> list[Row]:
     ]
 
 
+def in_milliseconds(moment: datetime) -> datetime:
+    """As precise as it is kept, so that what is told at once and what is read later are the same."""
+    return moment.replace(microsecond=moment.microsecond // 1_000 * 1_000)
+
+
 def phase_row(record: pb.PhaseRecord) -> Row:
     """A phase as its workflow last told."""
     return {
         "state": record.state,
-        "open_time": clock.moment(record.open_time),
-        "deadline_time": clock.moment(record.deadline_time),
-        "close_time": clock.moment(record.close_time) if record.HasField("close_time") else None,
+        "open_time": in_milliseconds(clock.moment(record.open_time)),
+        "deadline_time": in_milliseconds(clock.moment(record.deadline_time)),
+        "close_time": in_milliseconds(clock.moment(record.close_time)) if record.HasField("close_time") else None,
         "invited": record.invited,
         "extended": record.extended,
     }

@@ -25,7 +25,7 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
         self._instruments = instruments
 
     async def LaunchCohort(self, request: pb.LaunchCohortRequest, context: Any) -> pb.LaunchCohortResponse:
-        now = datetime.now(UTC)
+        now = documents.in_milliseconds(datetime.now(UTC))
         name = request.cohort.id
         fingerprint = _fingerprint(request)
         standing = await self._store.fingerprint(name)

@@ -1,0 +1,407 @@
+"""Program alone, on real servers, with its worker where a test needs one and its neighbours played."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from livinglab.assessment.v1 import evaluation_pb2
+from livinglab.assessment.v1 import events_pb2 as assessment_events
+from livinglab.assessment.v1 import service_pb2 as assessment
+from livinglab.assessment.v1 import service_pb2_grpc as assessment_grpc
+from livinglab.coaching.v1 import events_pb2 as coaching_events
+from livinglab.coaching.v1 import service_pb2 as coaching
+from livinglab.coaching.v1 import service_pb2_grpc as coaching_grpc
+from livinglab.common.v1 import options_pb2
+from livinglab.notify.v1 import service_pb2 as notify
+from livinglab.notify.v1 import service_pb2_grpc as notify_grpc
+from livinglab.program.v1 import cohort_pb2, events_pb2
+from livinglab.program.v1 import service_pb2 as pb
+from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
+
+from chassis.errors import Kind, Refused
+from chassis.runtime import Process
+from chassis.status import from_rpc_error
+from services.program import model, worker
+from services.program.definition_file import PROGRAMS, load_cohort
+from services.program.engine import connect
+from stack.issuer import Issuer
+from stack.ports import free_ports
+from tests.harness.servers import Servers
+from tests.harness.service import Running, running_service
+from tests.harness.waiting import eventually
+
+SUMEDANG, BANDUNG, GARUT = "32.11", "32.04", "32.05"
+HEAD, SECRETARY = options_pb2.ROLE_HEAD, options_pb2.ROLE_SECRETARY
+
+
+@pytest.fixture
+async def program(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIterator[Running]:
+    async with running_service("program", servers, issuer, nats_url) as running:
+        yield running
+
+
+def request_id() -> str:
+    return uuid.uuid4().hex
+
+
+async def refusal(call: Awaitable[object]) -> Refused:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call
+    return from_rpc_error(raised.value)
+
+
+def launching(*institutions: str, seconds_per_day: str = "600", **spec: Any) -> pb.LaunchCohortRequest:
+    """The living lab with a few participants, under a name of its own."""
+    loaded = load_cohort(PROGRAMS / "cohorts" / "living-lab-2022.yaml")
+    cohort = loaded.cohort.message
+    roster = [p for p in cohort.roster if p.institution in (institutions or (SUMEDANG, BANDUNG))]
+    del cohort.roster[:]
+    cohort.roster.extend(roster)
+    cohort.id = f"test-{uuid.uuid4().hex[:12]}"
+    cohort.seconds_per_day = seconds_per_day
+    for name, value in spec.items():
+        setattr(cohort, name, value)
+    return pb.LaunchCohortRequest(request_id=request_id(), definition=loaded.definition.message, cohort=cohort)
+
+
+def manager(program: Running) -> Any:
+    return program.as_role(ProgramServiceStub, "manager")
+
+
+async def stored(program: Running) -> tuple[int, int, int]:
+    """How much a launch has left: cohorts, participants, facts."""
+    names = ("cohorts", "participants", "outbox")
+    cohorts, participants, facts = [await program.db[name].count_documents({}) for name in names]
+    return cohorts, participants, facts
+
+
+async def workflow_runs(servers: Servers, cohort_id: str) -> bool:
+    client = await connect(servers.temporal_address, "default")
+    described = await client.get_workflow_handle(model.workflow_id(cohort_id)).describe()
+    return described.status is not None and described.status.name == "RUNNING"
+
+
+async def test_a_launch_stores_the_cohort_says_so_and_starts_its_workflow(program: Running, servers: Servers) -> None:
+    request = launching()
+    cohort = (await manager(program).LaunchCohort(request)).cohort
+    assert (cohort.participants, cohort.active, cohort.rehearsal) == (2, 2, True)
+    assert [phase.phase for phase in cohort.phases] == ["governance", "workshop", "summit", "follow-up"]
+    assert "example" in cohort.note
+    assert await workflow_runs(servers, cohort.id)
+    [fact] = await eventually(lambda: program.published(events_pb2.CohortLaunched))
+    assert (fact.cohort_id, fact.participants, fact.meta.rehearsal) == (cohort.id, 2, cohort.id)
+
+
+async def test_launching_twice_launches_once(program: Running) -> None:
+    request = launching()
+    first = await manager(program).LaunchCohort(request)
+    again = await manager(program).LaunchCohort(request)
+    assert again == first
+    request.request_id = request_id()
+    other = await manager(program).LaunchCohort(request)
+    assert other.cohort.launch_time == first.cohort.launch_time
+    assert await stored(program) == (1, 2, 1)
+
+
+async def test_many_launches_at_once_launch_once(program: Running) -> None:
+    request = launching()
+    requests = [pb.LaunchCohortRequest.FromString(request.SerializeToString()) for _ in range(8)]
+    for each in requests:
+        each.request_id = request_id()
+    answers = await asyncio.gather(*(manager(program).LaunchCohort(each) for each in requests))
+    assert len({answer.cohort.launch_time.ToNanoseconds() for answer in answers}) == 1
+    assert await stored(program) == (1, 2, 1)
+
+
+async def test_the_name_of_a_cohort_is_taken_once(program: Running) -> None:
+    request = launching()
+    await manager(program).LaunchCohort(request)
+    other = launching(SUMEDANG, id=request.cohort.id)
+    refused = await refusal(manager(program).LaunchCohort(other))
+    assert (refused.kind, refused.reason) == (Kind.ALREADY_EXISTS, "COHORT_EXISTS")
+    assert await stored(program) == (1, 2, 1)
+
+
+async def test_a_launch_with_faults_names_each_and_stores_nothing(program: Running) -> None:
+    request = launching()
+    request.definition.phases[1].opens = "2022-11-01"
+    request.cohort.roster[0].institution = "99.99"
+    request.cohort.roster[1].people[0].email = "nobody"
+    refused = await refusal(manager(program).LaunchCohort(request))
+    assert refused.kind is Kind.INVALID_ARGUMENT
+    assert {violation.field for violation in refused.violations} >= {
+        "definition.phases[1].opens",
+        "cohort.roster[0].institution",
+        "cohort.roster[1].people[0].email",
+    }
+    assert await stored(program) == (0, 0, 0)
+
+
+async def test_validating_only_stores_nothing(program: Running) -> None:
+    request = launching()
+    request.validate_only = True
+    cohort = (await manager(program).LaunchCohort(request)).cohort
+    assert cohort.participants == 2
+    assert await stored(program) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("role", ["operator", "coach", "public", "system"])
+async def test_only_managers_launch(program: Running, role: str) -> None:
+    stub = program.as_role(ProgramServiceStub, role, SUMEDANG if role == "operator" else "")
+    assert (await refusal(stub.LaunchCohort(launching()))).kind is Kind.PERMISSION_DENIED
+    assert await stored(program) == (0, 0, 0)
+
+
+async def test_what_is_not_there_is_not_found(program: Running) -> None:
+    stub = manager(program)
+    one = launching().cohort.id
+    calls: list[Awaitable[object]] = [
+        stub.GetCohort(pb.GetCohortRequest(cohort_id=one)),
+        stub.ListParticipants(pb.ListParticipantsRequest(cohort_id=one)),
+        stub.CancelCohort(pb.CancelCohortRequest(request_id=request_id(), cohort_id=one, reason="x")),
+    ]
+    assert {(await refusal(call)).kind for call in calls} == {Kind.NOT_FOUND}
+
+
+async def test_cohorts_are_listed_newest_first_page_by_page(program: Running) -> None:
+    launched = [(await manager(program).LaunchCohort(launching())).cohort.id for _ in range(3)]
+    first = await manager(program).ListCohorts(pb.ListCohortsRequest(page_size=2))
+    second = await manager(program).ListCohorts(pb.ListCohortsRequest(page_size=2, page_token=first.next_page_token))
+    assert [cohort.id for cohort in [*first.cohorts, *second.cohorts]] == launched[::-1]
+    assert not second.next_page_token
+    refused = await refusal(manager(program).ListCohorts(pb.ListCohortsRequest(page_token="bm9uZQ==")))
+    assert refused.kind is Kind.INVALID_ARGUMENT
+
+
+async def test_a_fact_enters_the_ledger_once_and_shows_to_who_watches(program: Running) -> None:
+    cohort_id = (await manager(program).LaunchCohort(launching())).cohort.id
+    seen: list[cohort_pb2.Cohort] = []
+
+    async def watch() -> None:
+        async for change in manager(program).WatchCohort(pb.WatchCohortRequest(cohort_id=cohort_id)):
+            seen.append(change.cohort)
+
+    watching = asyncio.create_task(watch())
+    await eventually(lambda: seen)
+    marks = {"cohort_id": cohort_id, "rehearsal": cohort_id}
+    for role in (SECRETARY, HEAD):
+        fact = coaching_events.AttendanceRecorded(institution=SUMEDANG, phase="governance", role=role)
+        for _ in range(2):
+            await program.hear(fact, event_id=f"{cohort_id}-{role}", **marks)
+    await eventually(lambda: seen[-1].phases[0].duties["governance-attended"] == 1)
+    watching.cancel()
+    listed = await manager(program).ListParticipants(pb.ListParticipantsRequest(cohort_id=cohort_id))
+    assert {p.institution: list(p.duties) for p in listed.participants} == {
+        BANDUNG: [],
+        SUMEDANG: ["governance-attended"],
+    }
+
+
+async def test_a_rehearsal_takes_no_real_fact_and_a_real_cohort_none_of_a_rehearsal(program: Running) -> None:
+    cohort_id = (await manager(program).LaunchCohort(launching())).cohort.id
+    real = coaching_events.PlanApproved(institution=SUMEDANG)
+    await program.hear(real, cohort_id=cohort_id, event_id="real")
+    elsewhere = coaching_events.PlanApproved(institution=SUMEDANG)
+    await program.hear(elsewhere, cohort_id=cohort_id, rehearsal="another", event_id="elsewhere")
+    ours = coaching_events.PlanApproved(institution=BANDUNG)
+    await program.hear(ours, cohort_id=cohort_id, rehearsal=cohort_id, event_id="ours")
+    await eventually(lambda: program.db["inbox"].count_documents({"_id": {"$in": ["real", "elsewhere", "ours"]}}))
+
+    async def heard() -> bool:
+        return await program.db["inbox"].count_documents({"_id": {"$in": ["real", "elsewhere", "ours"]}}) == 3
+
+    await eventually(heard)
+    listed = await manager(program).ListParticipants(pb.ListParticipantsRequest(cohort_id=cohort_id))
+    assert {p.institution: list(p.duties) for p in listed.participants} == {BANDUNG: ["plan-approved"], SUMEDANG: []}
+
+
+async def test_a_launch_that_broke_off_before_its_workflow_started_is_healed(
+    program: Running, servers: Servers
+) -> None:
+    """The cohort stands and its fact is published; nobody calls again."""
+    cohort_id = (await manager(program).LaunchCohort(launching())).cohort.id
+    client = await connect(servers.temporal_address, "default")
+    handle = client.get_workflow_handle(model.workflow_id(cohort_id))
+    row = await program.db["cohorts"].find_one({"_id": cohort_id})
+    await handle.terminate()
+    # A copy under another name stands for the one whose workflow was never started.
+    other = f"{cohort_id}-2"
+    await program.db["cohorts"].insert_one({**row, "_id": other})
+    await program.hear(events_pb2.CohortLaunched(cohort_id=other), cohort_id=other, rehearsal=other)
+    await eventually(lambda: workflow_runs(servers, other), ignoring=(AssertionError, Exception))
+
+
+class Neighbours(
+    assessment_grpc.AssessmentServiceServicer, coaching_grpc.CoachingServiceServicer, notify_grpc.NotifyServiceServicer
+):
+    """Assessment, coaching and notify as program sees them: they take every call and remember it."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """The calls of one kind, without repeats."""
+        return list({call.request_id: call for call in self.calls if isinstance(call, kind)}.values())
+
+    async def OpenEvaluation(self, request: Any, context: Any) -> Any:
+        self.calls.append(request)
+        state = evaluation_pb2.EVALUATION_STATE_OPEN
+        return assessment.OpenEvaluationResponse(evaluation=evaluation_pb2.Evaluation(id="e", state=state))
+
+    async def ScheduleSession(self, request: Any, context: Any) -> Any:
+        self.calls.append(request)
+        return coaching.ScheduleSessionResponse()
+
+    async def AssignCoach(self, request: Any, context: Any) -> Any:
+        self.calls.append(request)
+        if request.institution == GARUT:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "no coach has a place left")
+        return coaching.AssignCoachResponse()
+
+    async def SendMessages(self, request: Any, context: Any) -> Any:
+        self.calls.append(request)
+        return notify.SendMessagesResponse()
+
+
+@asynccontextmanager
+async def working(program: Running) -> AsyncIterator[Neighbours]:
+    """The worker, and neighbours for it to call."""
+    neighbours = Neighbours()
+    server = grpc.aio.server()
+    assessment_grpc.add_AssessmentServiceServicer_to_server(neighbours, server)
+    coaching_grpc.add_CoachingServiceServicer_to_server(neighbours, server)
+    notify_grpc.add_NotifyServiceServicer_to_server(neighbours, server)
+    played, listen, metrics = free_ports(3)
+    server.add_insecure_port(f"127.0.0.1:{played}")
+    await server.start()
+    peers = dict.fromkeys(("assessment", "coaching", "notify"), f"127.0.0.1:{played}")
+    changed = {"peers": peers, "listen": f"127.0.0.1:{listen}", "metrics_listen": f"127.0.0.1:{metrics}"}
+    async with AsyncExitStack() as stack:
+        process = Process("program-worker", program.process.settings.model_copy(update=changed), stack)
+        await worker.main(process)
+        try:
+            yield neighbours
+        finally:
+            process.stopping.set()
+            assert await process.finish() == 0
+            await server.stop(None)
+
+
+Doing = Callable[[str], Awaitable[None]]
+
+
+async def do_everything(program: Running, cohort_id: str, institution: str, *left_out: str) -> None:
+    """Facts of the services, before their phases and all at once."""
+    facts: dict[str, list[Any]] = {
+        "governance-attended": [
+            coaching_events.AttendanceRecorded(institution=institution, phase="governance", role=role)
+            for role in (SECRETARY, HEAD)
+        ],
+        "workshop-attended": [
+            coaching_events.AttendanceRecorded(institution=institution, phase="workshop", role=role)
+            for role in (HEAD, options_pb2.ROLE_OPERATOR)
+        ],
+        "plan-approved": [coaching_events.PlanApproved(institution=institution)],
+        "commitment-signed": [coaching_events.AgreementSigned(institution=institution, phase="summit")],
+        "followed-up": [coaching_events.ActionCompleted(institution=institution, done=1, total=2)],
+        "evaluations": [
+            assessment_events.EvaluationSubmitted(
+                institution=institution,
+                instrument="spbe-59-2020",
+                period=period,
+                stage=evaluation_pb2.STAGE_SELF_ASSESSMENT,
+            )
+            for period in ("2022", "2023")
+        ],
+    }
+    for duty, told in facts.items():
+        for fact in told if duty not in left_out else []:
+            await program.hear(fact, cohort_id=cohort_id, rehearsal=cohort_id)
+
+
+async def test_a_cohort_runs_from_launch_to_end(program: Running) -> None:
+    async with working(program) as neighbours:
+        request = launching(SUMEDANG, BANDUNG, GARUT, seconds_per_day="0.05")
+        cohort_id = request.cohort.id
+        await manager(program).LaunchCohort(request)
+        for institution in (SUMEDANG, BANDUNG):
+            await do_everything(program, cohort_id, institution)
+        await do_everything(program, cohort_id, GARUT, "plan-approved", "followed-up")
+        watched = [
+            change.cohort
+            async for change in manager(program).WatchCohort(pb.WatchCohortRequest(cohort_id=cohort_id), timeout=60)
+        ]
+        await eventually(lambda: len(neighbours.of(notify.SendMessagesRequest)) >= 2 * 4 + 2)
+    last = watched[-1]
+    assert (last.state, last.graduated, last.failed) == (cohort_pb2.COHORT_STATE_COMPLETED, 2, 1)
+    assert all(phase.state == cohort_pb2.PHASE_STATE_CLOSED for phase in last.phases)
+    [ended] = await eventually(lambda: program.published(events_pb2.CohortEnded))
+    assert (ended.participants, ended.graduated, ended.failed, ended.withdrawn) == (3, 2, 1, 0)
+    listed = await manager(program).ListParticipants(pb.ListParticipantsRequest(cohort_id=cohort_id))
+    [garut] = [p for p in listed.participants if p.institution == GARUT]
+    assert garut.reason.startswith("workshop closed without plan-approved")
+    assert "no coach has a place left" in garut.reason
+    assert "no coach has a place left" in garut.problems[0]
+    # Every call is marked as the rehearsal's.
+    calls = [x for x in neighbours.calls if not isinstance(x, coaching.ScheduleSessionRequest)]
+    assert {call.rehearsal for call in neighbours.calls} == {cohort_id}
+    assert len(calls) >= 3 * 4
+    assert len(neighbours.of(coaching.ScheduleSessionRequest)) == 6
+    assert {x.period for x in neighbours.of(assessment.OpenEvaluationRequest)} == {"2022", "2023"}
+
+
+async def test_letters_go_to_those_who_are_invited_in_their_language(program: Running) -> None:
+    async with working(program) as neighbours:
+        request = launching(SUMEDANG)
+        request.cohort.roster[0].people[0].language = "en"
+        await manager(program).LaunchCohort(request)
+        [sent] = await eventually(lambda: neighbours.of(notify.SendMessagesRequest))
+        withdrawal = pb.WithdrawParticipantRequest(
+            request_id=request_id(), cohort_id=request.cohort.id, institution=SUMEDANG, reason="no budget"
+        )
+        await manager(program).WithdrawParticipant(withdrawal)
+        await manager(program).WithdrawParticipant(withdrawal)
+        await eventually(lambda: len(neighbours.of(notify.SendMessagesRequest)) == 2)
+    assert [draft.recipient.name for draft in sent.drafts] == [
+        "Sekda Kabupaten Sumedang",
+        "Kepala Diskominfo Kabupaten Sumedang",
+    ]
+    english, indonesian = [dict(draft.values) for draft in sent.drafts]
+    assert english["phase_title"] == "Governance meeting"
+    assert indonesian["phase_title"] == "Pertemuan tata kelola"
+    assert english["deadline"] == indonesian["deadline"] == "2022-11-02"
+    assert indonesian["sessions"] == (
+        "Kebijakan dan komitmen pemegang anggaran, Jakarta: Selasa, 1 November 2022, 09.00–15.00 WIB"
+    )
+    assert english["institution_name"] == "Kabupaten Sumedang"
+
+
+async def test_a_withdrawal_and_a_cancellation_end_everybody_with_their_reason(program: Running) -> None:
+    async with working(program):
+        request = launching()
+        cohort_id = request.cohort.id
+        await manager(program).LaunchCohort(request)
+        leaving = pb.WithdrawParticipantRequest(
+            request_id=request_id(), cohort_id=cohort_id, institution=BANDUNG, reason="no budget"
+        )
+        await manager(program).WithdrawParticipant(leaving)
+        [left] = await eventually(lambda: program.published(events_pb2.ParticipantWithdrawn))
+        assert (left.institution, left.reason, left.meta.rehearsal) == (BANDUNG, "no budget", cohort_id)
+        assert left.meta.actor.startswith("manager")
+        leaving.request_id = request_id()
+        refused = await refusal(manager(program).WithdrawParticipant(leaving))
+        assert (refused.kind, refused.reason) == (Kind.FAILED_PRECONDITION, "PARTICIPANT_ENDED")
+        cancelling = pb.CancelCohortRequest(request_id=request_id(), cohort_id=cohort_id, reason="an election")
+        first = await manager(program).CancelCohort(cancelling)
+        [ended] = await eventually(lambda: program.published(events_pb2.CohortEnded))
+        assert await manager(program).CancelCohort(cancelling) == first
+        cancelling.request_id = request_id()
+        assert (await refusal(manager(program).CancelCohort(cancelling))).reason == "COHORT_ENDED"
+    assert (ended.outcome, ended.withdrawn) == (cohort_pb2.COHORT_STATE_CANCELLED, 2)
+    cohort = (await manager(program).GetCohort(pb.GetCohortRequest(cohort_id=cohort_id))).cohort
+    assert cohort.reason == "an election"
