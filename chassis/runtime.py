@@ -111,9 +111,12 @@ class Process:
         telemetry.log.info("stopping")
         if self._server:
             await self._server.stop(self.settings.grace_seconds)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        pending = self._tasks
+        while pending:
+            # Again where a library has swallowed it: wait_for does, when what it waits for comes at the same time.
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=self.settings.grace_seconds)
         return 1 if self._failed else 0
 
 

@@ -204,9 +204,10 @@ class Activities:
         await self._call(self._notify.SendMessages(request), step.template, course, step.institution)
 
     @activity.defn
-    async def record_outcome(self, step: pb.OutcomeStep) -> None:
-        """Notes how a participant ended, and publishes it."""
-        await self._store.participants.record_outcome(await self._store.known_course(step.cohort_id), step)
+    async def record_outcome(self, step: pb.OutcomeStep) -> pb.ParticipantResult:
+        """Notes how a participant ended, and publishes it; answers what stands in the end."""
+        course = await self._store.known_course(step.cohort_id)
+        return await self._store.participants.record_outcome(course, step)
 
     @activity.defn
     async def complete_cohort(self, step: pb.CompletionStep) -> None:

@@ -1,5 +1,6 @@
 """Definitions and cohorts as files: YAML, with the roster beside it as CSV, each fault with its file and line."""
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -69,6 +70,12 @@ def load_definition(path: Path) -> tuple[definition_pb2.Definition, list[FileFau
     return parsed.message, [FileFault(path.name, fault) for fault in sorted(faults)]
 
 
+def holds_definition(path: Path) -> bool:
+    """Whether a file is a definition rather than a cohort: it has phases."""
+    text, _ = _read(path)
+    return re.search(r"^phases:", text, re.MULTILINE) is not None
+
+
 def load_cohort(path: Path) -> CohortFile:
     """The cohort in a file, with its roster and the definition that it names: <id>.yaml beside it, one folder up, or
     one of ours. `faults` tells what could not be read."""
@@ -87,10 +94,13 @@ def check_cohort(
     known_regions: Collection[str],
     known_instruments: Collection[str] | None = None,
     now: datetime | None = None,
+    name: str = "",
 ) -> CohortFile:
-    """As `load_cohort`, with every fault that would keep it from starting. What cannot be read is told by itself: the
-    rules would only add what follows from it."""
+    """As `load_cohort`, under another id where `name` gives one, with every fault that would keep it from starting.
+    What cannot be read is told by itself: the rules would only add what follows from it."""
     loaded = load_cohort(path)
+    if name:
+        loaded.cohort.message.id = name
     if not loaded.faults:
         found = validation.validate(
             loaded.definition.message, loaded.cohort.message, known_regions, known_instruments, now

@@ -95,26 +95,38 @@ class ParticipantStore:
         change = {"$addToSet": {"problems": problem[:500]}}
         await self._participants.update_one({"_id": participant_id(cohort_id, institution)}, change)
 
-    async def record_outcome(self, course: Course, step: pb.OutcomeStep) -> None:
-        """How a participant ended, and the fact of it. The first end stands."""
+    async def ask_to_leave(self, tx: mongo.Tx, cohort_id: str, withdrawal: pb.Withdrawal, institution: str) -> None:
+        """Notes an acknowledged withdrawal: whatever else ends the participant from here on, it has withdrawn."""
+        key = {"_id": participant_id(cohort_id, institution)}
+        leaving = {"reason": withdrawal.reason, "actor": withdrawal.actor}
+        await self._participants.update_one(key, {"$set": {"leaving": leaving}}, session=tx.session)
 
-        async def body(tx: mongo.Tx) -> None:
-            key = {"_id": participant_id(course.cohort_id, step.institution)}
-            row = await self._participants.find_one({**key, "state": model.ACTIVE}, {"version": 1}, session=tx.session)
+    async def record_outcome(self, course: Course, step: pb.OutcomeStep) -> pb.ParticipantResult:
+        """How a participant ended, and the fact of it. The first end stands, and is answered."""
+        key = {"_id": participant_id(course.cohort_id, step.institution)}
+        known = {"state": 1, "reason": 1, "version": 1, "leaving": 1}
+
+        async def body(tx: mongo.Tx) -> pb.ParticipantResult:
+            row = await self._participants.find_one(key, known, session=tx.session)
             if row is None:
-                return
-            changed = {"state": step.outcome, "reason": step.reason, "version": row["version"] + 1}
+                raise not_found("participant", key["_id"])
+            if row["state"] != model.ACTIVE:
+                return pb.ParticipantResult(outcome=row["state"], reason=row["reason"])
+            leaving = row.get("leaving")
+            outcome = model.WITHDRAWN if leaving else step.outcome
+            reason = leaving["reason"] if leaving else step.reason
+            version = row["version"] + 1
+            changed = {"state": outcome, "reason": reason, "version": version}
             await self._participants.update_one(key, {"$set": changed}, session=tx.session)
-            meta = Meta(
-                aggregate_id=key["_id"],
-                version=changed["version"],
-                cohort_id=course.cohort_id,
-                rehearsal=course.mark,
-                actor=step.actor,
-            )
-            fact = _OUTCOMES[step.outcome](meta=meta, institution=step.institution)
+            fact = _OUTCOMES[outcome](meta=_meta(course, key["_id"], version), institution=step.institution)
+            fact.meta.actor = leaving["actor"] if leaving else step.actor
             if not isinstance(fact, events_pb2.ParticipantGraduated):
-                fact.reason = step.reason
+                fact.reason = reason
             tx.add(fact)
+            return pb.ParticipantResult(outcome=outcome, reason=reason)
 
-        await self._db.transaction(body)
+        return await self._db.transaction(body)
+
+
+def _meta(course: Course, participant: str, version: int) -> Meta:
+    return Meta(aggregate_id=participant, version=version, cohort_id=course.cohort_id, rehearsal=course.mark)

@@ -206,19 +206,19 @@ class ParticipantWorkflow:
         self._record.reason = reason
 
     async def _take_leave(self) -> None:
-        work = [self._record_end()]
+        names = {"cohort_id": self._start.cohort_id, "institution": self._start.institution}
+        actor = self._leaving.actor if self._leaving else ""
+        step = pb.OutcomeStep(outcome=self._record.outcome, reason=self._record.reason, actor=actor, **names)
+        recorded = await self._call(Activities.record_outcome, step)
+        if recorded:
+            # A withdrawal that was acknowledged before this was recorded stands.
+            self._end(recorded.outcome, recorded.reason)
+        end = pb.ParticipantEnd(institution=self._start.institution, outcome=self._record.outcome)
+        work = [self._tell_program("participant_ended", end)]
         if farewell := _FAREWELL.get(self._record.outcome):
             # The program need not wait for letters.
             work.append(self._write(farewell, "end", None))
         await asyncio.gather(*work)
-
-    async def _record_end(self) -> None:
-        names = {"cohort_id": self._start.cohort_id, "institution": self._start.institution}
-        actor = self._leaving.actor if self._leaving else ""
-        step = pb.OutcomeStep(outcome=self._record.outcome, reason=self._record.reason, actor=actor, **names)
-        await self._hear(Activities.record_outcome, step)
-        end = pb.ParticipantEnd(institution=self._start.institution, outcome=self._record.outcome)
-        await self._tell_program("participant_ended", end)
 
     async def _read_ledger(self) -> None:
         step = pb.LedgerStep(cohort_id=self._start.cohort_id, institution=self._start.institution)
@@ -239,15 +239,20 @@ class ParticipantWorkflow:
         await self._hear(Activities.notify_people, step)
 
     async def _hear(self, activity: Any, step: Any) -> None:
-        """One call; the duties that its answer tells of are done. What is refused for good is noted: it lets the
-        participant fail at the closing if a duty hung on it, and holds nobody else up."""
+        """One call; the duties that its answer tells of are done."""
+        self._add(await self._call(activity, step))
+
+    async def _call(self, activity: Any, step: Any) -> Any:
+        """The answer; None where it was refused for good. That is noted: it lets the participant fail at the closing
+        if a duty hung on it, and holds nobody else up."""
         try:
-            self._add(await workflow.execute_activity_method(activity, step, **ONE_CALL))
+            return await workflow.execute_activity_method(activity, step, **ONE_CALL)
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise asyncio.CancelledError from error
             self._record.problems.append(f"{error.activity_type}: {error.cause}")
             workflow.logger.error("an activity was refused for good: %s", self._record.problems[-1])
+            return None
 
     def _add(self, done: pb.DutiesDone | None) -> None:
         if done:

@@ -81,6 +81,7 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
         self, request: pb.WithdrawParticipantRequest, context: Any
     ) -> pb.WithdrawParticipantResponse:
         course = await self._store.known_course(request.cohort_id)
+        withdrawal = workflow_pb2.Withdrawal(reason=request.reason, actor=auth.caller().subject)
 
         async def decide(tx: mongo.Tx) -> pb.WithdrawParticipantResponse:
             cohort = await self._store.cohort(request.cohort_id, tx)
@@ -90,10 +91,10 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
                 name = cohort_pb2.ParticipantState.Name(cohort_pb2.ParticipantState.ValueType(state))
                 ended = name.removeprefix("PARTICIPANT_STATE_").lower()
                 raise precondition("PARTICIPANT_ENDED", f"{request.institution} has {ended} already")
+            await self._store.participants.ask_to_leave(tx, request.cohort_id, withdrawal, request.institution)
             return pb.WithdrawParticipantResponse()
 
         response = await self._store.db.once(request, decide, pb.WithdrawParticipantResponse)
-        withdrawal = workflow_pb2.Withdrawal(reason=request.reason, actor=auth.caller().subject)
         await self._engine.withdraw(course, request.institution, withdrawal)
         return response
 

@@ -53,14 +53,15 @@ async def main(process: runtime.Process) -> None:
 
 
 async def _work(worker: Worker) -> None:
-    """Until the process stops; then activities under way get their time."""
+    """Until the process stops; then activities under way get their time, however often it is asked to stop."""
     working = asyncio.create_task(worker.run())
-    try:
-        await asyncio.shield(working)
-    except asyncio.CancelledError:
-        await worker.shutdown()
-        await working
-        raise
+    stopping: asyncio.Task[None] | None = None
+    while not working.done():
+        try:
+            await asyncio.shield(working)
+        except asyncio.CancelledError:
+            stopping = stopping or asyncio.create_task(worker.shutdown())
+    working.result()
 
 
 if __name__ == "__main__":

@@ -145,9 +145,10 @@ class Played:
             await self.fact(step.institution, *self.does(step.institution, step.phase))
 
     @activity.defn
-    async def record_outcome(self, step: pb.OutcomeStep) -> None:
+    async def record_outcome(self, step: pb.OutcomeStep) -> pb.ParticipantResult:
         await self._called("record_outcome", step.institution)
-        self.outcomes.setdefault(step.institution, step)
+        stands = self.outcomes.setdefault(step.institution, step)
+        return pb.ParticipantResult(outcome=stands.outcome, reason=stands.reason)
 
     @activity.defn
     async def complete_cohort(self, step: pb.CompletionStep) -> None:

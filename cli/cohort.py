@@ -1,0 +1,266 @@
+"""`livinglab cohort`: check, launch, watch and steer cohorts."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from cli import cohort_view as view
+from cli.output import AsJson, fail, print_json, say, table
+
+if TYPE_CHECKING:
+
+    from services.program.definition_file import CohortFile, FileFault
+
+app = typer.Typer(help="Cohorts: check, launch, watch, steer.", no_args_is_help=True)
+
+CohortPath = Annotated[Path, typer.Argument(metavar="FILE", help="A cohort file.")]
+CohortId = Annotated[str, typer.Argument(metavar="ID", help="The id of a cohort.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is recorded.")]
+
+
+@app.command()
+def validate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A cohort file or a definition.")],
+    as_json: AsJson = False,
+) -> None:
+    """Name every fault of a cohort file, its roster and its definition, each with its line; needs no server."""
+    from services.program.definition_file import holds_definition, load_definition
+
+    if holds_definition(file):
+        definition, faults = load_definition(file)
+        _stop_at(faults, as_json)
+        report: dict[str, Any] = {"valid": True, "faults": [], "definition": definition.id, "participants": None}
+    else:
+        loaded = _checked(file, as_json)
+        definition = loaded.definition.message
+        participants = len(loaded.cohort.message.roster)
+        report = {"valid": True, "faults": [], "definition": definition.id, "participants": participants}
+    if as_json:
+        print_json(report)
+        return
+    rows = [(p.id, p.title, p.opens, p.closes, ", ".join(d.id for d in p.duties)) for p in definition.phases]
+    who = "" if report["participants"] is None else f", {report['participants']} participants"
+    table(["phase", "title", "opens", "closes", "duties"], rows, title=f"{file.name}: no fault{who}")
+
+
+@app.command()
+def launch(
+    file: CohortPath,
+    as_json: AsJson = False,
+    name: Annotated[str, typer.Option("--id", help="Launch under this id instead of the file's.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and store nothing.")] = False,
+) -> None:
+    """Launch a cohort. Launching the same one twice launches it once."""
+    from livinglab.program.v1 import service_pb2 as pb
+    from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
+
+    from chassis.errors import Kind
+    from chassis.status import from_rpc_error
+    from cli import connection
+
+    loaded = _checked(file, as_json, name)
+    request = pb.LaunchCohortRequest(
+        request_id=connection.new_request_id(),
+        definition=loaded.definition.message,
+        cohort=loaded.cohort.message,
+        validate_only=dry_run,
+    )
+
+    async def call() -> Any:
+        import grpc.aio
+
+        async with connection.connected("program", ProgramServiceStub) as program:
+            stub: Any = program
+            try:
+                return (await stub.LaunchCohort(request)).cohort
+            except grpc.aio.AioRpcError as error:
+                refused = from_rpc_error(error)
+                if refused.kind is Kind.INVALID_ARGUMENT and refused.violations:
+                    _stop_at(loaded.locate(refused.violations), as_json)
+                raise
+
+    view.show(connection.run(call()), as_json)
+
+
+@app.command("list")
+def list_cohorts(as_json: AsJson = False) -> None:
+    """List the cohorts, newest first."""
+    from livinglab.program.v1 import service_pb2 as pb
+    from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
+
+    from cli import connection
+
+    async def call() -> list[Any]:
+        async with connection.connected("program", ProgramServiceStub) as program:
+            stub: Any = program
+            return await connection.every_page(
+                lambda token: stub.ListCohorts(pb.ListCohortsRequest(page_size=100, page_token=token)),
+                lambda page: page.cohorts,
+            )
+
+    cohorts = connection.run(call())
+    if as_json:
+        print_json([view.as_dict(cohort) for cohort in cohorts])
+        return
+    rows = [
+        (
+            c.id,
+            view.kind(c),
+            view.word(c, "state"),
+            view.counts(c),
+            view.local_time(c.launch_time),
+            view.local_time(c.end_time),
+        )
+        for c in cohorts
+    ]
+    table(["cohort", "kind", "state", "participants", "launched", "ended"], rows)
+
+
+@app.command()
+def status(cohort_id: CohortId, as_json: AsJson = False) -> None:
+    """Show a cohort as it stands."""
+    from livinglab.program.v1 import service_pb2 as pb
+
+    view.show(_call("GetCohort", pb.GetCohortRequest(cohort_id=cohort_id)).cohort, as_json)
+
+
+@app.command()
+def watch(cohort_id: CohortId, as_json: AsJson = False) -> None:
+    """Follow a cohort until it has ended; with --json a line for each change."""
+    from livinglab.program.v1 import service_pb2 as pb
+    from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
+
+    from cli import connection
+
+    async def call() -> None:
+        async with connection.connected("program", ProgramServiceStub) as program:
+            stub: Any = program
+            async for change in stub.WatchCohort(pb.WatchCohortRequest(cohort_id=cohort_id)):
+                if as_json:
+                    sys.stdout.write(json.dumps(view.as_dict(change.cohort), ensure_ascii=False) + "\n")
+                    sys.stdout.flush()
+                else:
+                    view.show(change.cohort, as_json=False)
+
+    connection.run(call())
+
+
+@app.command()
+def participants(cohort_id: CohortId, as_json: AsJson = False) -> None:
+    """List the participants of a cohort with what they have done and what they lack."""
+    from livinglab.program.v1 import cohort_pb2
+    from livinglab.program.v1 import service_pb2 as pb
+    from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
+
+    from cli import connection
+
+    async def call() -> list[Any]:
+        async with connection.connected("program", ProgramServiceStub) as program:
+            stub: Any = program
+            request = pb.ListParticipantsRequest(cohort_id=cohort_id, page_size=1000)
+
+            def page(token: str) -> Any:
+                request.page_token = token
+                return stub.ListParticipants(request)
+
+            return await connection.every_page(page, lambda answer: answer.participants)
+
+    found: list[cohort_pb2.ParticipantProgress] = connection.run(call())
+    if as_json:
+        print_json(
+            [
+                {
+                    "institution": p.institution,
+                    "state": view.word(p, "state"),
+                    "duties": list(p.duties),
+                    "missing": list(p.missing),
+                    "reason": p.reason,
+                    "problems": list(p.problems),
+                }
+                for p in found
+            ]
+        )
+        return
+    rows = [(p.institution, view.word(p, "state"), ", ".join(p.duties), ", ".join(p.missing), p.reason) for p in found]
+    table(["institution", "state", "done", "missing", "why"], rows)
+
+
+@app.command()
+def withdraw(
+    cohort_id: CohortId,
+    institution: Annotated[str, typer.Argument(metavar="INSTITUTION", help="The code of a participant.")],
+    reason: Reason,
+    as_json: AsJson = False,
+) -> None:
+    """Take a participant out of a cohort."""
+    from livinglab.program.v1 import service_pb2 as pb
+
+    from cli import connection
+
+    request = pb.WithdrawParticipantRequest(
+        request_id=connection.new_request_id(), cohort_id=cohort_id, institution=institution, reason=reason
+    )
+    _call("WithdrawParticipant", request)
+    _done({"cohort": cohort_id, "institution": institution, "reason": reason}, as_json, f"{institution} is withdrawn")
+
+
+@app.command()
+def cancel(cohort_id: CohortId, reason: Reason, as_json: AsJson = False) -> None:
+    """End a cohort before its time: everybody still in it is withdrawn."""
+    from livinglab.program.v1 import service_pb2 as pb
+
+    from cli import connection
+
+    request = pb.CancelCohortRequest(request_id=connection.new_request_id(), cohort_id=cohort_id, reason=reason)
+    _call("CancelCohort", request)
+    _done({"cohort": cohort_id, "reason": reason}, as_json, f"{cohort_id} is being cancelled")
+
+
+def _call(method: str, request: Any) -> Any:
+    from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
+
+    from cli import connection
+
+    async def call() -> Any:
+        async with connection.connected("program", ProgramServiceStub) as program:
+            return await getattr(program, method)(request)
+
+    return connection.run(call())
+
+
+def _checked(file: Path, as_json: bool, name: str = "") -> "CohortFile":
+    from directory import official_regions
+    from instruments import instrument_files
+    from services.program.definition_file import check_cohort
+
+    loaded = check_cohort(file, official_regions(), instrument_files(), datetime.now(UTC), name)
+    _stop_at(loaded.faults, as_json)
+    return loaded
+
+
+def _stop_at(faults: "list[FileFault]", as_json: bool) -> None:
+    if not faults:
+        return
+    if as_json:
+        told = [
+            {"file": f.file, "line": f.fault.line, "field": f.fault.field, "description": f.fault.description}
+            for f in faults
+        ]
+        print_json({"valid": False, "faults": told})
+        raise typer.Exit(1)
+    _refuse(faults)
+
+
+def _refuse(faults: "list[FileFault]") -> NoReturn:
+    fail(*(str(fault) for fault in faults))
+
+
+def _done(report: dict[str, str], as_json: bool, sentence: str) -> None:
+    if as_json:
+        print_json(report)
+    else:
+        say(sentence)
