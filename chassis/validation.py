@@ -78,7 +78,7 @@ def _each_scalar(field: FieldDescriptor, faults: tuple[Fault, ...]) -> Check:
         value = getattr(message, name)
         values = [(f"{name}[{i}]", item) for i, item in enumerate(value)] if repeated else [(name, value)]
         for place, item in values:
-            if item or (item == 0 and not isinstance(item, str)):
+            if item or (item == 0 and not isinstance(item, str | bytes)):
                 for fault in faults:
                     if (description := fault(item)) is not None:
                         yield Violation(path + place, description)
@@ -116,6 +116,9 @@ def _scalar_faults(field: FieldDescriptor, rules: options_pb2.Rules) -> Iterator
             yield _longer_than(4000)
         if rules.format:
             yield _FORMATS[rules.format]
+    elif field.type == FieldDescriptor.TYPE_BYTES:
+        if rules.max_size:
+            yield _longer_than(rules.max_size, "bytes")
     elif field.type == FieldDescriptor.TYPE_ENUM:
         enum = field.enum_type
         assert enum is not None
@@ -126,8 +129,8 @@ def _scalar_faults(field: FieldDescriptor, rules: options_pb2.Rules) -> Iterator
         yield lambda value: None if low <= value <= high else f"must be between {low} and {high}"
 
 
-def _longer_than(most: int) -> Fault:
-    return lambda value: None if len(value) <= most else f"has {len(value)} characters; at most {most} are taken"
+def _longer_than(most: int, unit: str = "characters") -> Fault:
+    return lambda value: None if len(value) <= most else f"has {len(value)} {unit}; at most {most} are taken"
 
 
 def _shape(pattern: str, description: str) -> Fault:
