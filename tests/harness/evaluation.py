@@ -7,9 +7,15 @@ from typing import Any, TypeVar
 
 import grpc.aio
 import pytest
-from livinglab.assessment.v1 import cycle_pb2, evaluation_pb2, service_pb2, understanding_pb2_grpc, verification_pb2
-from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceStub
-from livinglab.assessment.v1.verification_pb2_grpc import VerificationServiceStub
+from livinglab.assessment.v1 import (
+    cycle_pb2,
+    evaluation_pb2,
+    service_pb2,
+    service_pb2_grpc,
+    understanding_pb2_grpc,
+    verification_pb2,
+    verification_pb2_grpc,
+)
 
 from chassis.errors import Refused
 from chassis.status import from_rpc_error
@@ -49,7 +55,9 @@ class People:
     evaluation_id: str = ""
     _stubs: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
-    def stub(self, kind: Callable[[Any], T], role: str, subject: str = "", institution: str | None = None) -> T:
+    def stub(
+        self, kind: Callable[[grpc.aio.Channel], T], role: str, subject: str = "", institution: str | None = None
+    ) -> T:
         """A person's stub; people of the region act for it."""
         if institution is None:
             institution = self.institution if role in ("operator", "head", "secretary", "regent") else ""
@@ -59,19 +67,21 @@ class People:
         found: T = self._stubs[key]
         return found
 
-    def basic(self, role: str, subject: str = "") -> AssessmentServiceStub:
+    def basic(self, role: str, subject: str = "") -> "service_pb2_grpc.AssessmentServiceAsyncStub":
         """For AssessmentService."""
-        return self.stub(AssessmentServiceStub, role, subject)
+        return self.stub(service_pb2_grpc.AssessmentServiceStub, role, subject)
 
-    def verifying(self, role: str, subject: str = "", institution: str | None = None) -> VerificationServiceStub:
+    def verifying(
+        self, role: str, subject: str = "", institution: str | None = None
+    ) -> "verification_pb2_grpc.VerificationServiceAsyncStub":
         """For VerificationService."""
-        return self.stub(VerificationServiceStub, role, subject, institution)
+        return self.stub(verification_pb2_grpc.VerificationServiceStub, role, subject, institution)
 
-    def understanding(self, role: str, subject: str = "") -> understanding_pb2_grpc.UnderstandingServiceStub:
+    def understanding(self, role: str, subject: str = "") -> "understanding_pb2_grpc.UnderstandingServiceAsyncStub":
         """For UnderstandingService."""
         return self.stub(understanding_pb2_grpc.UnderstandingServiceStub, role, subject)
 
-    def about(self) -> dict[str, str]:
+    def about(self) -> dict[str, Any]:
         """What every write on the evaluation says."""
         return {"request_id": request_id(), "evaluation_id": self.evaluation_id}
 

@@ -1,6 +1,7 @@
 """The whole course of an evaluation on a real database and broker, and every refusal on its way."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from livinglab.assessment.v1 import cycle_pb2, evaluation_pb2, events_pb2, service_pb2
@@ -231,7 +232,7 @@ async def test_tidak_valid_needs_a_note_and_is_set_right_before_the_review_ends(
     refused = await refusal(people.conclude(REVIEW))
     assert (refused.reason, len(refused.violations)) == ("INCOMPLETE", 47)
 
-    async def verdict(**more: str) -> None:
+    async def verdict(**more: Any) -> None:
         one = cycle_pb2.ReviewVerdict(indicator="5", verdict=cycle_pb2.VERDICT_NOT_VALID, **more)
         request = pb.SaveVerdictsRequest(verdicts=[one], **people.about())
         await people.verifying("manager").SaveVerdicts(request)
