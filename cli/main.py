@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli import instrument, platform
+from cli import evidence, instrument, platform
 from cli.score import score
 
 app = typer.Typer(
@@ -14,6 +14,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(instrument.app, name="instrument")
 app.command("score")(score)
 app.command("up")(platform.up)
