@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli import evidence, instrument, platform
+from cli import assessment, evidence, instrument, platform
 from cli.score import score
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(instrument.app, name="instrument")
+app.add_typer(assessment.app, name="assessment")
 app.command("score")(score)
 app.command("up")(platform.up)
 app.command("down")(platform.down)
