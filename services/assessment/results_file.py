@@ -37,8 +37,10 @@ def rows_of(file: BinaryIO, tell: Callable[[int], None] = lambda _: None) -> Ite
     file.seek(0)
     lines = _sheet(file) if start == _ZIP else _text(file, tell)
     columns: list[str] | None = None
+    unreadable = False
     for line, cells in lines:
         if isinstance(cells, str):
+            unreadable = True
             yield pb.ImportRow(line=line, unreadable=cells)
         elif not any(cells):
             continue
@@ -49,7 +51,7 @@ def rows_of(file: BinaryIO, tell: Callable[[int], None] = lambda _: None) -> Ite
                 return
         else:
             yield _row(line, cells, columns)
-    if columns is None:
+    if columns is None and not unreadable:
         yield pb.ImportRow(line=1, unreadable=f"is empty: the header must be {_HEADERS}")
 
 
