@@ -80,10 +80,16 @@ def faults(stages: Sequence[evaluation_pb2.CycleStage]) -> list[Violation]:
     return found
 
 
+def planned(evaluation: evaluation_pb2.Evaluation) -> list[Stage]:
+    """The stages of its cycle."""
+    return [one.stage for one in evaluation.cycle] or list(ORDER)
+
+
 def stages_of(evaluation: evaluation_pb2.Evaluation) -> list[Stage]:
-    """The stages of its cycle; a visit only where it was asked for."""
-    cycle = [one.stage for one in evaluation.cycle] or list(ORDER)
-    return [stage for stage in cycle if stage != evaluation_pb2.STAGE_VISIT or evaluation.HasField("visit")]
+    """The stages that it goes through as things are: a visit only where it was asked for."""
+    return [
+        stage for stage in planned(evaluation) if stage != evaluation_pb2.STAGE_VISIT or evaluation.HasField("visit")
+    ]
 
 
 def next_stage(evaluation: evaluation_pb2.Evaluation) -> Stage:
@@ -122,7 +128,7 @@ def require_unpublished(evaluation: evaluation_pb2.Evaluation) -> None:
 def _out_of_turn(evaluation: evaluation_pb2.Evaluation, stage: Stage) -> Refused:
     stages, name = stages_of(evaluation), stage_name(stage)
     if stage not in stages:
-        if stage == evaluation_pb2.STAGE_VISIT and stage in [one.stage for one in evaluation.cycle]:
+        if stage == evaluation_pb2.STAGE_VISIT and stage in planned(evaluation):
             return precondition("NOT_IN_CYCLE", "no visit was asked for")
         return precondition("NOT_IN_CYCLE", f"the cycle of this evaluation has no {name} stage")
     if stage < evaluation.stage or (stage == evaluation.stage):

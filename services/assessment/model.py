@@ -13,10 +13,12 @@ from services.assessment import cycle
 from services.assessment.cycle import Outcome
 from services.assessment.scoring import Scorer
 
-# Indicators and instances of them in one evaluation, and bytes of one with all its notes: what fits into a document
-# and a message, with room to spare.
+# Indicators and instances of them in one evaluation.
 MOST_ITEMS = 500
-LARGEST = 4 * 2**20
+# Bytes of its answers, and of its papers; the evaluation takes notes over from them as its stages end, and still fits
+# into a document and a message then.
+LARGEST = 2 * 2**20
+LARGEST_AT_THE_END = 3 * LARGEST
 
 
 class Levelled(Protocol):
@@ -147,11 +149,11 @@ def require_count(items: int) -> None:
         raise Refused(Kind.RESOURCE_EXHAUSTED, "TOO_MANY_ITEMS", f"an evaluation holds at most {MOST_ITEMS} items")
 
 
-def require_size(papers: pb.Evaluation | cycle_pb2.Dossier, items: int = 0) -> None:
+def require_size(papers: pb.Evaluation | cycle_pb2.Dossier, items: int = 0, most: int = LARGEST) -> None:
     """What is stored as one document must fit into one, and into a message."""
     require_count(items)
-    if papers.ByteSize() > LARGEST:
-        message = f"notes and explanations of one evaluation hold at most {LARGEST // 2**20} MB"
+    if papers.ByteSize() > most:
+        message = f"notes and explanations of one evaluation hold at most {most // 2**20} MB"
         raise Refused(Kind.RESOURCE_EXHAUSTED, "TOO_MUCH_TEXT", message)
 
 

@@ -99,7 +99,7 @@ def _out(
     evaluation.revision += 1
     evaluation.results[-1].revision = evaluation.revision
     evaluation.published_index = f"{Decimal(published or evaluation.score.index):.2f}"
-    model.require_size(evaluation)
+    model.require_size(evaluation, most=model.LARGEST_AT_THE_END)
     fact = events_pb2.EvaluationPublished(
         meta=result.meta,
         institution=result.institution,

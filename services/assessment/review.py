@@ -78,6 +78,7 @@ def conclude(
         evaluation.visit.CopyFrom(request.visit)
     values = _values(request, dossier, found, scorer, actor)
     fact = cycle.conclude(evaluation, values, scorer, actor, now, remark=request.remark)
+    model.require_size(evaluation, most=model.LARGEST_AT_THE_END)
     more = [_asked(evaluation)] if request.HasField("visit") else []
     return model.concluded(evaluation, fact, actor, now, *more, reason=request.remark)
 
@@ -185,7 +186,7 @@ def _require_visit(evaluation: Evaluation, request: verification_pb2.ConcludeSta
         return
     if request.stage not in (evaluation_pb2.STAGE_DOCUMENT, evaluation_pb2.STAGE_INTERVIEW):
         raise invalid_field("visit", "is asked for at the end of the document or interview stage")
-    if evaluation_pb2.STAGE_VISIT not in {one.stage for one in evaluation.cycle}:
+    if evaluation_pb2.STAGE_VISIT not in cycle.planned(evaluation):
         raise invalid_field("visit", "the cycle of this evaluation has no visit stage")
     values = cycle.values_of(evaluation)
     faults = [

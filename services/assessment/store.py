@@ -25,6 +25,8 @@ _INDEXES = {
         IndexModel([("institution", 1), ("_id", 1)]),
     ],
 }
+# Bytes of a page of changes, so that it fits into a message.
+_LARGEST_PAGE = 2 * 2**20
 _WITHOUT_ANSWERS = {"answers": 0, "course": 0}
 
 
@@ -105,8 +107,11 @@ class Store:
         """The history, oldest first, and the token of the next page."""
         keys = {"evaluation": evaluation_id, **mongo.after(token)}
         found = await self.db["changes"].find(keys).sort("_id").limit(size + 1).to_list(None)
-        changes = [cycle_pb2.Change.FromString(row["body"]) for row in found[:size]]
-        return changes, mongo.page_token(found[size - 1]["_id"]) if len(found) > size else ""
+        rows = found[:size]
+        while len(rows) > 1 and sum(len(row["body"]) for row in rows) > _LARGEST_PAGE:
+            rows = rows[: len(rows) // 2]
+        changes = [cycle_pb2.Change.FromString(row["body"]) for row in rows]
+        return changes, mongo.page_token(rows[-1]["_id"]) if len(found) > len(rows) else ""
 
     async def find(self, tx: mongo.Tx, evaluation_id: str) -> pb.Evaluation | None:
         """The evaluation as this transaction sees it, or None."""

@@ -1,13 +1,16 @@
 """The whole course of an evaluation on a real database and broker, and every refusal on its way."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import grpc.aio
 import pytest
 from livinglab.assessment.v1 import cycle_pb2, evaluation_pb2, events_pb2, service_pb2
 from livinglab.assessment.v1 import verification_pb2 as pb
 
 from chassis.errors import Kind
+from chassis.status import from_rpc_error
 from stack.issuer import Issuer
 from tests.harness.evaluation import (
     BANDUNG,
@@ -395,3 +398,37 @@ async def test_a_second_writer_with_an_old_etag_is_told_so_in_every_stage(people
     await people.assign("ani")
     request = pb.ConcludeStageRequest(stage=DOCUMENT, etag=after.etag, **people.about())
     assert (await refusal(people.verifying("manager").ConcludeStage(request))).kind == Kind.ABORTED
+
+
+async def test_operators_who_write_at_once_lose_nothing_and_one_etag_is_won_once(people: People) -> None:
+    await people.open()
+    saves = [people.answer(answers("3", [n])) for n in range(1, 9)]
+    await asyncio.gather(*saves)
+    now = (
+        await people.basic("head").GetEvaluation(service_pb2.GetEvaluationRequest(evaluation_id=people.evaluation_id))
+    ).evaluation
+    assert (len(now.answers), now.etag) == (8, "9")
+    requests = [
+        service_pb2.SaveAnswersRequest(answers=answers("4", [n]), etag=now.etag, **people.about()) for n in range(1, 5)
+    ]
+    operator = people.basic("operator")
+    outcomes = await asyncio.gather(*(operator.SaveAnswers(one) for one in requests), return_exceptions=True)
+    refused = [from_rpc_error(one) for one in outcomes if isinstance(one, grpc.aio.AioRpcError)]
+    assert [one.kind for one in refused] == [Kind.ABORTED] * 3
+    assert [c.version for c in await changes(people)] == list(range(1, 11))
+
+
+async def test_an_evaluation_from_before_the_cycle_goes_all_the_way(people: People) -> None:
+    await people.submitted()
+    rows = people.running.db["evaluations"]
+    await rows.update_one(
+        {"_id": people.evaluation_id}, {"$unset": {"course": "", "published_index": "", "revision": ""}}
+    )
+    await people.assign("ani")
+    await people.conclude(DOCUMENT, visit=evaluation_pb2.Visit(reason="to see it"))
+    await people.conclude(INTERVIEW)
+    await people.conclude(VISIT)
+    await people.review_all()
+    await people.conclude(REVIEW)
+    await people.determine()
+    assert (await people.publish()).published_index == "3.00"
