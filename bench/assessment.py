@@ -98,15 +98,14 @@ def _national_round(period: str) -> str:
 
 
 def _batches(file: Path) -> Iterator[results_service_pb2.ImportResultsRequest]:
-    yield results_service_pb2.ImportResultsRequest(request_id=naming.new_id())
+    request = results_service_pb2.ImportResultsRequest(request_id=naming.new_id())
     with file.open("rb") as content:
-        batch = []
         for row in rows_of(content):
-            batch.append(row)
-            if len(batch) == _ROWS_AT_ONCE:
-                yield results_service_pb2.ImportResultsRequest(rows=batch)
-                batch = []
-        yield results_service_pb2.ImportResultsRequest(rows=batch)
+            request.rows.append(row)
+            if len(request.rows) == _ROWS_AT_ONCE:
+                yield request
+                request = results_service_pb2.ImportResultsRequest(request_id=request.request_id)
+        yield request
 
 
 async def evidence_upload(system: System) -> list[Row]:

@@ -59,8 +59,9 @@ async def _import(file: Path, *, partial: bool, dry_run: bool) -> "pb.ImportResu
     from cli.connection import connected, new_request_id
 
     def requests() -> Iterator[pb.ImportResultsRequest]:
-        yield pb.ImportResultsRequest(request_id=new_request_id(), partial=partial, validate_only=dry_run)
-        yield from _batches(file)
+        request_id = new_request_id()
+        for rows in _batches(file):
+            yield pb.ImportResultsRequest(request_id=request_id, partial=partial, validate_only=dry_run, rows=rows)
 
     try:
         file.open("rb").close()
@@ -70,9 +71,7 @@ async def _import(file: Path, *, partial: bool, dry_run: bool) -> "pb.ImportResu
         return await stub.ImportResults(requests())
 
 
-def _batches(file: Path) -> Iterator["pb.ImportResultsRequest"]:
-    from livinglab.assessment.v1 import results_service_pb2 as pb
-
+def _batches(file: Path) -> Iterator["list[pb.ImportRow]"]:
     from services.assessment.results_file import rows_of
 
     with file.open("rb") as content, progress(f"Reading {file.name}", file.stat().st_size) as tell:
@@ -80,9 +79,9 @@ def _batches(file: Path) -> Iterator["pb.ImportResultsRequest"]:
         for row in rows_of(content, tell):
             rows.append(row)
             if len(rows) == _ROWS_AT_ONCE:
-                yield pb.ImportResultsRequest(rows=rows)
+                yield rows
                 rows = []
-        yield pb.ImportResultsRequest(rows=rows)
+        yield rows
 
 
 def _show(answer: "pb.ImportResultsResponse", *, dry_run: bool) -> None:

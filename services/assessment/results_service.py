@@ -45,11 +45,10 @@ class ResultService(results_service_pb2_grpc.ResultServiceServicer):
         digest = hashlib.sha256()
         async for request in request_iterator:
             if not head.request_id:
-                head = pb.ImportResultsRequest(
-                    request_id=request.request_id, partial=request.partial, validate_only=request.validate_only
-                )
-                if not head.request_id:
-                    raise invalid_field("messages[0].request_id", "is required")
+                head.request_id, head.partial = request.request_id, request.partial
+                head.validate_only = request.validate_only
+            elif request.request_id != head.request_id:
+                raise invalid_field("request_id", "is another one than in the first message")
             for row in request.rows:
                 digest.update(row.SerializeToString(deterministic=True))
                 gathering.add(row)

@@ -37,9 +37,10 @@ async def imported(
     content = text.encode() if isinstance(text, str) else text
 
     def requests() -> Iterator[pb.ImportResultsRequest]:
-        yield pb.ImportResultsRequest(request_id=uuid.uuid4().hex, partial=partial, validate_only=validate_only)
+        head = pb.ImportResultsRequest(request_id=uuid.uuid4().hex, partial=partial, validate_only=validate_only)
+        yield head
         for row in rows_of(io.BytesIO(content)):
-            yield pb.ImportResultsRequest(rows=[row])
+            yield pb.ImportResultsRequest(request_id=head.request_id, rows=[row])
 
     return await manager.ImportResults(requests())
 
@@ -166,9 +167,11 @@ async def test_a_stream_without_a_request_id_or_with_a_bad_message_is_refused(as
     assert (await refusal(manager.ImportResults(iter([])))).kind == Kind.INVALID_ARGUMENT
     refused = await refusal(manager.ImportResults(iter([pb.ImportResultsRequest()])))
     assert [v.field for v in refused.violations] == ["messages[0].request_id"]
-    long = pb.ImportResultsRequest(rows=[pb.ImportRow(stage="x" * 201)])
+    long = pb.ImportResultsRequest(request_id="a", rows=[pb.ImportRow(stage="x" * 201)])
     refused = await refusal(manager.ImportResults(iter([pb.ImportResultsRequest(request_id="a"), long])))
     assert [v.field for v in refused.violations] == ["messages[1].rows[0].stage"]
+    two = [pb.ImportResultsRequest(request_id="a"), pb.ImportResultsRequest(request_id="b")]
+    assert (await refusal(manager.ImportResults(iter(two)))).violations[0].field == "request_id"
 
 
 async def test_a_national_round_is_one_import(assessment: Running) -> None:
@@ -186,8 +189,10 @@ async def imported_in_batches(assessment: Running, codes: list[str]) -> pb.Impor
     manager = assessment.as_role(ResultServiceStub, "manager")
 
     def requests() -> Iterator[pb.ImportResultsRequest]:
-        yield pb.ImportResultsRequest(request_id=uuid.uuid4().hex)
+        request_id = uuid.uuid4().hex
         for code in codes:
-            yield pb.ImportResultsRequest(rows=rows_of(io.BytesIO((ITEMS + items(code)).encode())))
+            yield pb.ImportResultsRequest(
+                request_id=request_id, rows=rows_of(io.BytesIO((ITEMS + items(code)).encode()))
+            )
 
     return await manager.ImportResults(requests(), timeout=60)
