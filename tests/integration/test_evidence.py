@@ -21,6 +21,7 @@ from chassis.errors import Kind, Refused
 from chassis.status import from_rpc_error
 from services.assessment.evidence_files import CHUNK_BYTES
 from stack.issuer import Issuer
+from tests.harness.evaluation import People
 from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
 from tests.harness.waiting import eventually
@@ -417,3 +418,64 @@ async def test_evidence_is_carried_to_the_next_instrument_and_scores_are_not(ass
     assert not any(row.evidence_ids for row in again.rows)
     request = pb.CarryEvidenceRequest(request_id=rid(), from_evaluation_id=later, to_evaluation_id=earlier)
     assert (await refusal(operator(assessment).CarryEvidence(request))).reason == "NO_CROSSWALK"
+
+
+async def test_the_evidence_of_a_published_evaluation_stands(assessment: Running) -> None:
+    stored = await uploaded(assessment)
+    people = People(assessment)
+    await people.open()
+    await shown(assessment, people.evaluation_id, stored, ["1"])
+    await people.published()
+    evaluation_id, stub = people.evaluation_id, operator(assessment)
+    assessor = assessment.as_role(EvidenceServiceStub, "assessor", subject="ani")
+    for call in (
+        shown(assessment, evaluation_id, stored, ["2"]),
+        stub.DetachEvidence(
+            pb.DetachEvidenceRequest(
+                request_id=rid(), evaluation_id=evaluation_id, indicator="1", evidence_id=stored.id
+            )
+        ),
+        stub.HandInEvidence(pb.HandInEvidenceRequest(request_id=rid(), evaluation_id=evaluation_id)),
+        reviewed(assessor, evaluation_id, stored, 0, ACCEPTED),
+    ):
+        refused = await refusal(call)
+        assert (refused.kind, refused.reason) == (Kind.FAILED_PRECONDITION, "PUBLISHED")
+
+
+async def test_two_who_send_one_file_at_once_end_with_one_whole_file(assessment: Running) -> None:
+    content = PDF * 300
+    upload = await announced(assessment, content)
+    stubs = [operator(assessment), operator(assessment)]
+    answers = await asyncio.gather(
+        *(stub.SendUpload(pieces(upload, content, 300_000)) for stub in stubs), return_exceptions=True
+    )
+    refused = [from_rpc_error(one).reason for one in answers if isinstance(one, grpc.aio.AioRpcError)]
+    assert set(refused) <= {"UPLOAD_IN_USE", "WRONG_OFFSET"}
+    state = (await stubs[0].GetUpload(pb.GetUploadRequest(upload_id=upload.id))).upload
+    if not state.HasField("evidence"):
+        await stubs[0].SendUpload(pieces(state, content))
+    assert (await downloaded(stubs[0], upload.id))[1] == content
+    assert await assessment.db["evidence_files.files"].count_documents({}) == 1
+
+
+async def test_a_database_that_comes_back_finds_the_upload_where_it_was(assessment: Running, servers: Servers) -> None:
+    content = PDF * 400
+    upload = await announced(assessment, content)
+    stub = operator(assessment)
+    half = list(pieces(upload, content))[:2]
+    state = (await stub.SendUpload(iter(half))).upload
+    assert state.offset == 2 * CHUNK_BYTES
+    server = servers.server("mongod")
+    await server.kill()
+    refused = await refusal(stub.SendUpload(pieces(state, content)))
+    assert refused.kind == Kind.UNAVAILABLE
+    await server.start()
+
+    async def sent() -> evidence_pb2.Upload:
+        state = (await stub.GetUpload(pb.GetUploadRequest(upload_id=upload.id))).upload
+        answer: pb.SendUploadResponse = await stub.SendUpload(pieces(state, content))
+        return answer.upload
+
+    done = await eventually(sent, timeout=30, ignoring=(grpc.aio.AioRpcError,))
+    assert done.evidence.size == len(content)
+    assert (await downloaded(stub, upload.id))[1] == content
