@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import grpc.aio
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
@@ -35,6 +35,8 @@ _SERVER_OPTIONS = [
     ("grpc.max_connection_age_ms", 600_000),
     ("grpc.max_connection_age_grace_ms", 60_000),
 ]
+# In place of a request that could not be read.
+_UNREADABLE = object()
 
 
 @dataclass(frozen=True)
@@ -109,16 +111,20 @@ class Gate(grpc.aio.ServerInterceptor):
     def _wrapped(self, handler: Any, method: "_Method") -> Any:
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(
-                self._unary(handler.unary_unary, method), handler.request_deserializer, handler.response_serializer
+                self._unary(handler.unary_unary, method),
+                _reader(handler.request_deserializer),
+                handler.response_serializer,
             )
         if handler.unary_stream:
             return grpc.unary_stream_rpc_method_handler(
-                self._streaming(handler.unary_stream, method), handler.request_deserializer, handler.response_serializer
+                self._streaming(handler.unary_stream, method),
+                _reader(handler.request_deserializer),
+                handler.response_serializer,
             )
         if handler.stream_unary:
             return grpc.stream_unary_rpc_method_handler(
                 self._collecting(handler.stream_unary, method),
-                handler.request_deserializer,
+                _reader(handler.request_deserializer),
                 handler.response_serializer,
             )
         raise TypeError(f"{method.path} streams both ways: the gate has no rule for that yet")
@@ -184,14 +190,14 @@ class Gate(grpc.aio.ServerInterceptor):
                     request = await anext(waiting)
             except StopAsyncIteration:
                 return
-            faults = validation.violations(request)
+            faults = _faults(request)
             if faults:
                 raise invalid(Violation(f"messages[{n}].{fault.field}", fault.description) for fault in faults)
             yield request
 
     async def _admitted(self, request: Message, context: Any, method: "_Method") -> auth.Caller:
         caller = await self._identified(context, method)
-        faults = validation.violations(request)
+        faults = _faults(request)
         if faults:
             raise invalid(faults)
         return caller
@@ -251,6 +257,24 @@ class _Observed:
         self._span.__exit__(None, None, None)
         self._method.seconds.observe(time.perf_counter() - self._started)
         telemetry.RPC_TOTAL.labels(self._method.service, self._method.name, self._code).inc()
+
+
+def _reader(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Any]:
+    """Bytes that are no message of the method are the caller's fault; the library would call them INTERNAL."""
+
+    def read(content: bytes) -> Any:
+        try:
+            return deserialize(content)
+        except DecodeError:
+            return _UNREADABLE
+
+    return read
+
+
+def _faults(request: Any) -> list[Violation]:
+    if request is _UNREADABLE:
+        return [Violation("", "is not a message of this method")]
+    return validation.violations(request)
 
 
 def _metadata(context: Any, key: str) -> str:
