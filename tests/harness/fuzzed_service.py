@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,14 +35,15 @@ class FuzzedService(Generic[W]):
         """In the service's loop, with a bound on the time."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(4 * SECONDS)
 
-    async def call(self, method: Any, requests: list[Message], role: str, institution: str, subject: str) -> str:
-        """The name of the code that ends a call of any kind of method."""
+    async def call(
+        self, method: Any, requests: Sequence[Message | bytes], role: str, institution: str, subject: str
+    ) -> str:
+        """The name of the code that ends a call of any kind of method; bytes go out as they are."""
         channel = self.running.as_role(lambda channel: channel, role, institution, subject=subject)
         path = f"/{method.containing_service.full_name}/{method.name}"
         kind = ("stream" if method.client_streaming else "unary", "stream" if method.server_streaming else "unary")
         response = message_factory.GetMessageClass(method.output_type)
-        # Called on the message: the base class's own method writes nothing.
-        stub: Any = getattr(channel, "_".join(kind))(path, lambda one: one.SerializeToString(), response.FromString)
+        stub: Any = getattr(channel, "_".join(kind))(path, _written, response.FromString)
         try:
             answer = stub(iter(requests) if method.client_streaming else requests[0], timeout=SECONDS)
             if method.server_streaming:
@@ -53,6 +54,10 @@ class FuzzedService(Generic[W]):
         except grpc.aio.AioRpcError as error:
             return str(error.code().name)
         return "OK"
+
+
+def _written(request: Message | bytes) -> bytes:
+    return request if isinstance(request, bytes) else request.SerializeToString()
 
 
 @contextmanager

@@ -131,3 +131,16 @@ def test_no_input_is_answered_by_a_crash(fuzzed: FuzzedService[World], method: A
     check()
     # The requests got as far as the rules, and not only to the door.
     assert len(seen) > 1
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: str(method.name))
+def test_bytes_that_are_no_message_are_a_fault_of_the_caller(fuzzed: FuzzedService[World], method: Any) -> None:
+    role = auth.role_name(auth.policy_of(method).roles[0])
+
+    @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(st.one_of(st.binary(max_size=200), st.just(b"\x0a\xff\xff")), min_size=1, max_size=3))
+    def check(contents: list[bytes]) -> None:
+        code = fuzzed.run(fuzzed.call(method, contents, role, SUMEDANG, "ani"))
+        assert code in TYPED, code
+
+    check()
