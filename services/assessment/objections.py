@@ -60,10 +60,7 @@ def answer_objections(
     """An accepted objection is the assessor's own value in the interview stage as well."""
     cycle.require_stage(evaluation, evaluation_pb2.STAGE_INTERVIEW, request.etag)
     known = {one.indicator: one for one in dossier.objections}
-    none = [one.indicator for one in request.answers if one.indicator not in known]
-    if none:
-        faults = [Violation(f"objections[{code}]", "was not raised") for code in none]
-        raise precondition("NO_OBJECTION", "there is nothing to answer", faults)
+    _require_raised(request, known)
     levels = [
         cycle_pb2.Level(indicator=one.indicator, value=one.value or known[one.indicator].wanted_value)
         for one in request.answers
@@ -98,6 +95,13 @@ def answer_objections(
 def unanswered(dossier: cycle_pb2.Dossier) -> list[str]:
     """Indicators whose objection waits for an answer."""
     return [one.indicator for one in dossier.objections if not one.HasField("answer")]
+
+
+def _require_raised(request: verification_pb2.AnswerObjectionsRequest, known: dict[str, cycle_pb2.Objection]) -> None:
+    none = [one.indicator for one in request.answers if one.indicator not in known]
+    if none:
+        faults = [Violation(f"objections[{code}]", "was not raised") for code in none]
+        raise precondition("NO_OBJECTION", "there is nothing to answer", faults)
 
 
 def _replace(dossier: cycle_pb2.Dossier, known: dict[str, cycle_pb2.Objection], scorer: Scorer) -> None:
