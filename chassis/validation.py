@@ -13,7 +13,7 @@ from livinglab.common.v1 import options_pb2
 
 from chassis.errors import Violation
 
-Check = Callable[[Message, str], Iterator[Violation]]
+Check = Callable[[Message, str, list[Violation]], None]
 Fault = Callable[[Any], str | None]
 
 
@@ -21,7 +21,7 @@ def violations(message: Message) -> list[Violation]:
     """Every fault of a request, with its field path; empty when it is well formed."""
     found: list[Violation] = []
     for check in _checks(message.DESCRIPTOR):
-        found.extend(check(message, ""))
+        check(message, "", found)
     return found
 
 
@@ -36,74 +36,85 @@ def _field_checks(field: FieldDescriptor) -> Iterator[Check]:
         yield _required(field)
     if rules.max_size and field.is_repeated:
         yield _most_items(field.name, rules.max_size)
-    scalar = tuple(_scalar_faults(field, rules))
-    if scalar:
-        yield _each_scalar(field, scalar)
-    if field.type == FieldDescriptor.TYPE_MESSAGE and _own(field.message_type) and not _is_map(field):
-        yield _nested(field)
+    faults = tuple(_scalar_faults(field, rules))
+    if faults and field.is_repeated:
+        yield _scalars(field.name, faults)
+    elif faults:
+        yield _scalar(field.name, faults, "" if field.type == FieldDescriptor.TYPE_STRING else None)
+    inner = field.message_type
+    if inner is not None and _own(inner) and not inner.GetOptions().map_entry:
+        yield _each_nested(field.name, inner) if field.is_repeated else _nested(field.name, inner)
 
 
-def _own(descriptor: Descriptor | None) -> bool:
-    return descriptor is not None and bool(descriptor.full_name.startswith("livinglab."))
-
-
-def _is_map(field: FieldDescriptor) -> bool:
-    return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
+def _own(descriptor: Descriptor) -> bool:
+    return bool(descriptor.full_name.startswith("livinglab."))
 
 
 def _required(field: FieldDescriptor) -> Check:
     name, by_presence = field.name, field.has_presence
 
-    def check(message: Message, path: str) -> Iterator[Violation]:
-        present = message.HasField(name) if by_presence else bool(getattr(message, name))
+    def check(message: Message, path: str, found: list[Violation]) -> None:
+        present = message.HasField(name) if by_presence else getattr(message, name)
         if not present:
-            yield Violation(path + name, "is required")
+            found.append(Violation(path + name, "is required"))
 
     return check
 
 
 def _most_items(name: str, most: int) -> Check:
-    def check(message: Message, path: str) -> Iterator[Violation]:
+    def check(message: Message, path: str, found: list[Violation]) -> None:
         count = len(getattr(message, name))
         if count > most:
-            yield Violation(path + name, f"has {count} items; at most {most} are taken")
+            found.append(Violation(path + name, f"has {count} items; at most {most} are taken"))
 
     return check
 
 
-def _each_scalar(field: FieldDescriptor, faults: tuple[Fault, ...]) -> Check:
-    name, repeated = field.name, field.is_repeated
+def _scalar(name: str, faults: tuple[Fault, ...], empty: object) -> Check:
+    """An empty string says nothing and has no shape; a number always counts."""
 
-    def check(message: Message, path: str) -> Iterator[Violation]:
+    def check(message: Message, path: str, found: list[Violation]) -> None:
         value = getattr(message, name)
-        values = [(f"{name}[{i}]", item) for i, item in enumerate(value)] if repeated else [(name, value)]
-        for place, item in values:
-            if item or (item == 0 and not isinstance(item, str | bytes)):
-                for fault in faults:
-                    if (description := fault(item)) is not None:
-                        yield Violation(path + place, description)
-                        break
+        if value != empty:
+            _first_fault(value, faults, path + name, found)
 
     return check
 
 
-def _nested(field: FieldDescriptor) -> Check:
-    name, repeated = field.name, field.is_repeated
-    # Looked up at the call, since a message may contain itself.
-    inner = field.message_type
-    assert inner is not None
+def _scalars(name: str, faults: tuple[Fault, ...]) -> Check:
+    def check(message: Message, path: str, found: list[Violation]) -> None:
+        for i, value in enumerate(getattr(message, name)):
+            _first_fault(value, faults, f"{path}{name}[{i}]", found)
 
-    def check(message: Message, path: str) -> Iterator[Violation]:
-        checks = _checks(inner)
-        if not checks:
+    return check
+
+
+def _first_fault(value: Any, faults: tuple[Fault, ...], place: str, found: list[Violation]) -> None:
+    for fault in faults:
+        description = fault(value)
+        if description is not None:
+            found.append(Violation(place, description))
             return
-        if repeated:
-            for i, item in enumerate(getattr(message, name)):
-                for nested in checks:
-                    yield from nested(item, f"{path}{name}[{i}].")
-        elif message.HasField(name):
+
+
+def _nested(name: str, inner: Descriptor) -> Check:
+    # The rules of the inner message are looked up at the call, since a message may contain itself.
+    def check(message: Message, path: str, found: list[Violation]) -> None:
+        if message.HasField(name):
+            value = getattr(message, name)
+            for nested in _checks(inner):
+                nested(value, f"{path}{name}.", found)
+
+    return check
+
+
+def _each_nested(name: str, inner: Descriptor) -> Check:
+    def check(message: Message, path: str, found: list[Violation]) -> None:
+        checks = _checks(inner)
+        for i, item in enumerate(getattr(message, name) if checks else ()):
+            place = f"{path}{name}[{i}]."
             for nested in checks:
-                yield from nested(getattr(message, name), f"{path}{name}.")
+                nested(item, place, found)
 
     return check
 
@@ -134,16 +145,17 @@ def _longer_than(most: int, unit: str = "characters") -> Fault:
 
 
 def _shape(pattern: str, description: str) -> Fault:
-    compiled = re.compile(pattern)
+    compiled = re.compile(pattern, re.ASCII)
     return lambda value: None if compiled.fullmatch(value) else description
 
 
 def _date(value: str) -> str | None:
     try:
-        date.fromisoformat(value)
+        # Python reads week dates too.
+        valid = date.fromisoformat(value).isoformat() == value
     except ValueError:
-        return "must be a date such as 2022-11-01"
-    return None if len(value) == 10 else "must be a date such as 2022-11-01"
+        valid = False
+    return None if valid else "must be a date such as 2022-11-01"
 
 
 def _time_zone(value: str) -> str | None:
@@ -152,7 +164,9 @@ def _time_zone(value: str) -> str | None:
 
 _FORMATS: dict[int, Fault] = {
     options_pb2.FORMAT_ID: _shape(
-        r"[A-Za-z0-9][A-Za-z0-9._:-]*", "must start with a letter or digit and hold only those, . - _ :"
+        r"[A-Za-z0-9][A-Za-z0-9_:-]*(\.[A-Za-z0-9_:-]+)*",
+        # Dots part the tokens of a subject, and no token is empty.
+        "must start with a letter or digit and hold only those, - _ : and single dots within",
     ),
     options_pb2.FORMAT_DECIMAL: _shape(r"-?\d{1,12}(\.\d{1,6})?", "must be a decimal such as 3 or 2.75"),
     options_pb2.FORMAT_DATE: _date,

@@ -36,7 +36,7 @@ def workbook(rows: Iterable[Iterable[object]]) -> bytes:
 
 
 def repacked(content: bytes, **replaced: bytes) -> bytes:
-    """A workbook with some of its parts replaced; `sheet` is its first sheet, `texts` one of those that are read whole."""
+    """A workbook with some parts replaced; `sheet` is its first sheet, `texts` one of those that are read whole."""
     names = {"sheet": "xl/worksheets/sheet1.xml", "texts": "xl/styles.xml"}
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new:
