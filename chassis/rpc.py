@@ -1,6 +1,7 @@
-"""gRPC in and out: one server interceptor for identity, policy, rules, deadline, errors, logs, metrics and trace."""
+"""gRPC in: one server interceptor for identity, policy, rules, deadline, errors, logs, metrics and trace."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 import grpc
 import grpc.aio
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
@@ -18,13 +19,15 @@ from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError
 
 from chassis import auth, status, telemetry, validation
 from chassis.config import Settings
-from chassis.errors import Kind, Refused, denied, invalid, unavailable
+from chassis.errors import Kind, Refused, Violation, denied, invalid, unavailable
+from chassis.outgoing import LARGEST_MESSAGE
+from chassis.outgoing import channel as channel
 
-_LARGEST_MESSAGE = 8 * 2**20
-_CALL_SECONDS = 10.0
+# Longest upload whose caller set no deadline; each of its messages has the usual one.
+_STREAM_SECONDS = 3_600.0
 _SERVER_OPTIONS = [
-    ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
-    ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+    ("grpc.max_receive_message_length", LARGEST_MESSAGE),
+    ("grpc.max_send_message_length", LARGEST_MESSAGE),
     ("grpc.so_reuseport", 0),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
@@ -32,18 +35,8 @@ _SERVER_OPTIONS = [
     ("grpc.max_connection_age_ms", 600_000),
     ("grpc.max_connection_age_grace_ms", 60_000),
 ]
-# Every write is idempotent by its request_id, so the library may repeat a call that found nobody.
-_RETRY = """{"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.1s",
-"maxBackoff": "2s", "backoffMultiplier": 3, "retryableStatusCodes": ["UNAVAILABLE"]}}],
-"loadBalancingConfig": [{"round_robin": {}}]}"""
-_CHANNEL_OPTIONS = [
-    ("grpc.service_config", _RETRY),
-    ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
-    ("grpc.max_send_message_length", _LARGEST_MESSAGE),
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-]
+# In place of a request that could not be read.
+_UNREADABLE = object()
 
 
 @dataclass(frozen=True)
@@ -118,13 +111,23 @@ class Gate(grpc.aio.ServerInterceptor):
     def _wrapped(self, handler: Any, method: "_Method") -> Any:
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(
-                self._unary(handler.unary_unary, method), handler.request_deserializer, handler.response_serializer
+                self._unary(handler.unary_unary, method),
+                _reader(handler.request_deserializer),
+                handler.response_serializer,
             )
         if handler.unary_stream:
             return grpc.unary_stream_rpc_method_handler(
-                self._streaming(handler.unary_stream, method), handler.request_deserializer, handler.response_serializer
+                self._streaming(handler.unary_stream, method),
+                _reader(handler.request_deserializer),
+                handler.response_serializer,
             )
-        raise TypeError(f"{method.path} streams requests: the gate has no rule for that yet")
+        if handler.stream_unary:
+            return grpc.stream_unary_rpc_method_handler(
+                self._collecting(handler.stream_unary, method),
+                _reader(handler.request_deserializer),
+                handler.response_serializer,
+            )
+        raise TypeError(f"{method.path} streams both ways: the gate has no rule for that yet")
 
     def _unary(self, behaviour: Callable[..., Awaitable[Message]], method: "_Method") -> Callable[..., Any]:
         async def call(request: Message, context: Any) -> Message:
@@ -159,13 +162,50 @@ class Gate(grpc.aio.ServerInterceptor):
 
         return call
 
+    def _collecting(self, behaviour: Callable[..., Awaitable[Message]], method: "_Method") -> Callable[..., Any]:
+        async def call(requests: AsyncIterator[Message], context: Any) -> Message:
+            with _Observed(method, context) as observed:
+                try:
+                    caller = await self._identified(context, method)
+                    remaining = context.time_remaining()
+                    async with asyncio.timeout(_STREAM_SECONDS if remaining is None else remaining):
+                        response = await behaviour(self._checked(requests), context)
+                    method.confirm(caller)
+                    return response
+                except Exception as error:
+                    refused = _as_refused(error, method)
+                    observed.refused(refused)
+                await context.abort_with_status(status.to_status(refused))
+                raise AssertionError("unreachable")
+
+        return call
+
+    async def _checked(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        """The messages of a stream, one at a time, each checked as a single request is; a caller who falls silent
+        holds nothing for longer than a call may take."""
+        waiting = aiter(requests)
+        for n in itertools.count():
+            try:
+                async with asyncio.timeout(self._deadline):
+                    request = await anext(waiting)
+            except StopAsyncIteration:
+                return
+            faults = _faults(request)
+            if faults:
+                raise invalid(Violation(f"messages[{n}].{fault.field}", fault.description) for fault in faults)
+            yield request
+
     async def _admitted(self, request: Message, context: Any, method: "_Method") -> auth.Caller:
+        caller = await self._identified(context, method)
+        faults = _faults(request)
+        if faults:
+            raise invalid(faults)
+        return caller
+
+    async def _identified(self, context: Any, method: "_Method") -> auth.Caller:
         identity = await self._verifier.identify(_metadata(context, "authorization"))
         caller = auth.set_caller(identity)
         auth.require_role(identity, method.roles, method.name)
-        faults = validation.violations(request)
-        if faults:
-            raise invalid(faults)
         return caller
 
     def _seconds(self, context: Any) -> float:
@@ -219,6 +259,24 @@ class _Observed:
         telemetry.RPC_TOTAL.labels(self._method.service, self._method.name, self._code).inc()
 
 
+def _reader(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Any]:
+    """Bytes that are no message of the method are the caller's fault; the library would call them INTERNAL."""
+
+    def read(content: bytes) -> Any:
+        try:
+            return deserialize(content)
+        except DecodeError:
+            return _UNREADABLE
+
+    return read
+
+
+def _faults(request: Any) -> list[Violation]:
+    if request is _UNREADABLE:
+        return [Violation("", "is not a message of this method")]
+    return validation.violations(request)
+
+
 def _metadata(context: Any, key: str) -> str:
     for name, value in context.invocation_metadata():
         if name == key:
@@ -239,37 +297,3 @@ def _as_refused(error: Exception, method: _Method) -> Refused:
         return unavailable("another service")
     telemetry.log.exception("a method failed", method=method.path)
     return Refused(Kind.INTERNAL, "INTERNAL", f"{method.name} failed; the trace id leads to its log line")
-
-
-def _completed(details: Any, authorization: Callable[[], str], seconds: float | None) -> Any:
-    """Adds identity, trace and a deadline to a call that has none."""
-    metadata = grpc.aio.Metadata(*(details.metadata or ()))
-    if metadata.get("authorization") is None and (header := authorization()):
-        metadata.add("authorization", header)
-    if traceparent := telemetry.traceparent():
-        metadata.add("traceparent", traceparent)
-    timeout = details.timeout if details.timeout is not None else seconds
-    return grpc.aio.ClientCallDetails(details.method, timeout, metadata, details.credentials, details.wait_for_ready)
-
-
-class _UnaryOutgoing(grpc.aio.UnaryUnaryClientInterceptor):
-    def __init__(self, authorization: Callable[[], str]) -> None:
-        self._authorization = authorization
-
-    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return await continuation(_completed(client_call_details, self._authorization, _CALL_SECONDS), request)
-
-
-class _StreamOutgoing(grpc.aio.UnaryStreamClientInterceptor):
-    def __init__(self, authorization: Callable[[], str]) -> None:
-        self._authorization = authorization
-
-    async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return await continuation(_completed(client_call_details, self._authorization, None), request)
-
-
-def channel(address: str, authorization: Callable[[], str]) -> grpc.aio.Channel:
-    """A channel to another process that carries identity, trace and a deadline."""
-    return grpc.aio.insecure_channel(
-        address, options=_CHANNEL_OPTIONS, interceptors=[_UnaryOutgoing(authorization), _StreamOutgoing(authorization)]
-    )

@@ -1,5 +1,6 @@
 """chassis.errors to google.rpc.Status with details, and back, in one table."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import grpc
@@ -14,6 +15,9 @@ from chassis.errors import Kind, Refused, Violation
 _CODES = {kind: grpc.StatusCode[kind.value] for kind in Kind}
 _KINDS = {code: kind for kind, code in _CODES.items()}
 _DOMAIN = "livinglab"
+# A status travels in the trailing metadata, of which gRPC takes 8 KiB, encoded: with more a client gets none of it.
+_MOST_BYTES = 4_500
+_LONGEST_TEXT = 300
 M = TypeVar("M", bound=Message)
 
 
@@ -26,11 +30,7 @@ def to_status(refused: Refused) -> Any:
     """What goes over the wire: ErrorInfo always, BadRequest, ResourceInfo and RetryInfo where they apply."""
     details: list[Message] = [error_details_pb2.ErrorInfo(reason=refused.reason, domain=_DOMAIN)]
     if refused.violations:
-        violations = [
-            error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
-            for v in refused.violations
-        ]
-        details.append(error_details_pb2.BadRequest(field_violations=violations))
+        details.append(_bad_request(refused.violations))
     if refused.resource:
         resource_type, name = refused.resource
         details.append(error_details_pb2.ResourceInfo(resource_type=resource_type, resource_name=name))
@@ -40,8 +40,26 @@ def to_status(refused: Refused) -> Any:
     packed = [any_pb2.Any() for _ in details]
     for slot, detail in zip(packed, details, strict=True):
         slot.Pack(detail)
-    status = status_pb2.Status(code=_CODES[refused.kind].value[0], message=refused.message, details=packed)
+    status = status_pb2.Status(code=_CODES[refused.kind].value[0], message=_cut(refused.message), details=packed)
     return rpc_status.to_status(status)
+
+
+def _bad_request(violations: Sequence[Violation]) -> Any:
+    """All of the faults, or as many as fit and how many more there are."""
+    found, size = [], 0
+    for n, violation in enumerate(violations):
+        field, description = _cut(violation.field), _cut(violation.description)
+        size += len(field.encode()) + len(description.encode()) + 8
+        if size > _MOST_BYTES:
+            field, description = "", f"and {len(violations) - n} more faults"
+        found.append(error_details_pb2.BadRequest.FieldViolation(field=field, description=description))
+        if size > _MOST_BYTES:
+            break
+    return error_details_pb2.BadRequest(field_violations=found)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
 
 
 def from_rpc_error(error: grpc.RpcError) -> Refused:

@@ -127,6 +127,9 @@ def _scalar_faults(field: FieldDescriptor, rules: options_pb2.Rules) -> Iterator
             yield _longer_than(4000)
         if rules.format:
             yield _FORMATS[rules.format]
+    elif field.type == FieldDescriptor.TYPE_BYTES:
+        if rules.max_size:
+            yield _longer_than(rules.max_size, "bytes")
     elif field.type == FieldDescriptor.TYPE_ENUM:
         enum = field.enum_type
         assert enum is not None
@@ -137,8 +140,8 @@ def _scalar_faults(field: FieldDescriptor, rules: options_pb2.Rules) -> Iterator
         yield lambda value: None if low <= value <= high else f"must be between {low} and {high}"
 
 
-def _longer_than(most: int) -> Fault:
-    return lambda value: None if len(value) <= most else f"has {len(value)} characters; at most {most} are taken"
+def _longer_than(most: int, unit: str = "characters") -> Fault:
+    return lambda value: None if len(value) <= most else f"has {len(value)} {unit}; at most {most} are taken"
 
 
 def _shape(pattern: str, description: str) -> Fault:

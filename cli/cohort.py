@@ -12,7 +12,6 @@ from cli import cohort_view as view
 from cli.output import AsJson, fail, print_json, say, table
 
 if TYPE_CHECKING:
-
     from services.program.definition_file import CohortFile, FileFault
 
 app = typer.Typer(help="Cohorts: check, launch, watch, steer.", no_args_is_help=True)

@@ -111,6 +111,20 @@ def lint_file(
         say(f"{file}: no faults")
 
 
+@app.command()
+def publish(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An instrument file.")], as_json: AsJson = False
+) -> None:
+    """Publish a version of an instrument; running evaluations keep theirs."""
+    from cli.assessment_calls import call
+
+    kept = call("service", "PublishInstrument", instrument=find_instrument(str(file.absolute()))).instrument
+    if as_json:
+        print_json({"id": kept.id, "version": kept.version})
+    else:
+        say(f"{kept.id} version {kept.version} is published")
+
+
 def _years(one: "pb.Instrument") -> str:
     return f"{one.valid_from or ''}-{one.valid_to or ''}"
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli import cohort, instrument, platform
+from cli import assessment, cohort, evidence, instrument, platform
 from cli.score import score
 
 app = typer.Typer(
@@ -15,6 +15,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cohort.app, name="cohort")
+app.add_typer(assessment.app, name="assessment")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(instrument.app, name="instrument")
 app.command("score")(score)
 app.command("up")(platform.up)

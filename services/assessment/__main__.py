@@ -1,15 +1,26 @@
 """Wiring of the assessment process."""
 
-from livinglab.assessment.v1 import service_pb2, service_pb2_grpc
+from livinglab.assessment.v1 import (
+    service_pb2,
+    service_pb2_grpc,
+    understanding_pb2,
+    understanding_pb2_grpc,
+    verification_pb2,
+    verification_pb2_grpc,
+)
 
 from chassis import runtime
 from chassis.rpc import Served
 from directory import official_regions
 from instruments import instrument_files
 from services.assessment import reactions
+from services.assessment.editions import Editions
 from services.assessment.instrument_file import load
 from services.assessment.service import AssessmentService
 from services.assessment.store import Store
+from services.assessment.understanding import UnderstandingService
+from services.assessment.verification import VerificationService
+from services.assessment.wiring import evidence_and_results
 
 
 async def main(process: runtime.Process) -> None:
@@ -18,12 +29,27 @@ async def main(process: runtime.Process) -> None:
     await store.prepare()
     for path in instrument_files().values():
         await store.publish_instrument(load(path.read_bytes()))
-    service = AssessmentService(store, await store.instruments(), official_regions())
+    editions = Editions(store)
     await process.relay(store.db)
     await process.consume(store.db, reactions.TABLE)
-    descriptor = service_pb2.DESCRIPTOR.services_by_name["AssessmentService"]
-    add = service_pb2_grpc.add_AssessmentServiceServicer_to_server
-    await process.serve(Served(descriptor, service, add))
+    await process.serve(
+        Served(
+            service_pb2.DESCRIPTOR.services_by_name["AssessmentService"],
+            AssessmentService(store, editions, official_regions()),
+            service_pb2_grpc.add_AssessmentServiceServicer_to_server,
+        ),
+        Served(
+            verification_pb2.DESCRIPTOR.services_by_name["VerificationService"],
+            VerificationService(store, editions),
+            verification_pb2_grpc.add_VerificationServiceServicer_to_server,
+        ),
+        Served(
+            understanding_pb2.DESCRIPTOR.services_by_name["UnderstandingService"],
+            UnderstandingService(store, editions),
+            understanding_pb2_grpc.add_UnderstandingServiceServicer_to_server,
+        ),
+        *await evidence_and_results(store, editions),
+    )
 
 
 if __name__ == "__main__":

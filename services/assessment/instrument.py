@@ -39,7 +39,7 @@ class Fault:
 
 def lint(instrument: pb.Instrument, lines: Mapping[str, int] | None = None) -> list[Fault]:
     """Every fault of the instrument, by line; `lines` gives the line of each place that was written in a file."""
-    checks = (_head, _scale, _level_names, _predicates, _top_nodes, _kinds, _numbers)
+    checks = (_head, _scale, _level_names, _predicates, _top_nodes, _kinds, _numbers, _evidence)
     lines = lines or {}
     return sorted(
         Fault(line_of(place, lines), place, reason) for check in checks for place, reason in check(instrument)
@@ -239,6 +239,19 @@ def _numbers(instrument: pb.Instrument) -> _Found:
                 f"{node.number} reads as an instance of {instance['indicator']}, a repeatable one",
             )
         seen.setdefault(key, place)
+
+
+def _evidence(instrument: pb.Instrument) -> _Found:
+    bounds, seen = _bounds(instrument), set()
+    for n, rule in enumerate(instrument.evidence.fresh):
+        place = f"evidence.fresh[{n}]"
+        if rule.level in seen:
+            yield f"{place}.level", f"level {rule.level} has a rule before"
+        elif bounds and not bounds[0] <= rule.level <= bounds[1]:
+            yield f"{place}.level", f"{rule.level} is outside the scale, {bounds[0]} to {bounds[1]}"
+        seen.add(rule.level)
+        if not 1 <= rule.younger_than_years <= 100:
+            yield f"{place}.younger_than_years", f"{rule.younger_than_years} is not between 1 and 100"
 
 
 def _walk(place: str, nodes: list[pb.Node], depth: int = 1) -> Iterator[tuple[str, pb.Node]]:

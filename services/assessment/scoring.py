@@ -87,6 +87,20 @@ class Scorer:
         """The codes of what is scored, in the instrument's order."""
         return tuple(self._leaves)
 
+    @property
+    def lowest(self) -> Decimal:
+        """The scale's minimum."""
+        return self._min
+
+    @property
+    def highest(self) -> Decimal:
+        """The scale's maximum."""
+        return self._max
+
+    def next_step(self, value: Decimal) -> Decimal:
+        """One level more, as `marginal` counts it."""
+        return self._max if self._kind == instrument_pb2.SCALE_KIND_BINARY else min(value + 1, self._max)
+
     def check(self, values: Mapping[str, str]) -> list[tuple[str, str]]:
         """What is wrong with values as they were written: (indicator, reason) for every fault."""
         return [

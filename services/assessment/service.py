@@ -1,78 +1,90 @@
 """RPCs in: one method is one use case: read, decide, one transaction, answer."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from livinglab.assessment.v1 import evaluation_pb2, instrument_pb2, service_pb2_grpc
+from livinglab.assessment.v1 import evaluation_pb2, service_pb2_grpc
 from livinglab.assessment.v1 import service_pb2 as pb
 
 from chassis import auth, mongo
 from chassis.errors import Violation, denied, invalid, not_found
-from services.assessment import model
-from services.assessment.scoring import Scorer
+from services.assessment import access, cycle, model
+from services.assessment.editions import Editions, require_sound
 from services.assessment.store import Store
 
 
 class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
-    """The contract, on one store, a set of instruments and the institutions that are known."""
+    """The contract, on one store, the editions of instruments and the institutions that are known."""
 
-    def __init__(
-        self, store: Store, instruments: Iterable[instrument_pb2.Instrument], institutions: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, store: Store, editions: Editions, institutions: Mapping[str, Any]) -> None:
         self._store = store
+        self._editions = editions
         self._institutions = institutions
-        self._instruments = {(i.id, i.version): i for i in sorted(instruments, key=lambda i: (i.id, i.version))}
-        self._newest = {instrument.id: instrument.version for instrument in self._instruments.values()}
-        self._scorers = {key: Scorer(instrument) for key, instrument in self._instruments.items()}
 
     async def ListInstruments(self, request: pb.ListInstrumentsRequest, context: Any) -> pb.ListInstrumentsResponse:
-        newest_first = sorted(self._instruments.values(), key=lambda i: (-i.valid_from, i.id, -i.version))
-        return pb.ListInstrumentsResponse(instruments=newest_first)
+        return pb.ListInstrumentsResponse(instruments=await self._editions.all())
 
     async def GetInstrument(self, request: pb.GetInstrumentRequest, context: Any) -> pb.GetInstrumentResponse:
-        version = request.version or self._newest.get(request.id, 0)
-        instrument = self._instruments.get((request.id, version))
-        if instrument is None:
+        edition = await self._editions.find(request.id, request.version)
+        if edition is None:
             raise not_found("instrument", f"{request.id}:{request.version}" if request.version else request.id)
-        return pb.GetInstrumentResponse(instrument=instrument)
+        return pb.GetInstrumentResponse(instrument=edition.instrument)
+
+    async def PublishInstrument(
+        self, request: pb.PublishInstrumentRequest, context: Any
+    ) -> pb.PublishInstrumentResponse:
+        require_sound(request.instrument)
+
+        async def decide(tx: mongo.Tx) -> pb.PublishInstrumentResponse:
+            await self._store.keep_instrument(tx, request.instrument)
+            return pb.PublishInstrumentResponse(instrument=request.instrument)
+
+        return await self._store.db.once(request, decide, pb.PublishInstrumentResponse)
 
     async def OpenEvaluation(self, request: pb.OpenEvaluationRequest, context: Any) -> pb.OpenEvaluationResponse:
-        self._require_known(request)
+        edition = await self._editions.find(request.instrument)
+        self._require_known(request, known_instrument=edition is not None)
+        assert edition is not None
         auth.caller().require_institution(request.institution)
         key = model.evaluation_id(request.institution, request.instrument, request.period, request.rehearsal)
 
         async def decide(tx: mongo.Tx) -> pb.OpenEvaluationResponse:
             evaluation = await self._store.find(tx, key)
             if evaluation is None:
-                evaluation, fact = model.opened(request, self._newest[request.instrument], datetime.now(UTC))
+                chosen = await self._store.cycle(request.instrument, request.period, tx)
+                stages = chosen.stages if chosen else cycle.standard()
+                version, actor = edition.instrument.version, auth.caller().subject
+                evaluation, outcome = model.opened(request, version, stages, actor, datetime.now(UTC))
                 await self._store.add(tx, evaluation)
-                tx.add(fact)
-            return pb.OpenEvaluationResponse(evaluation=self._shown(evaluation))
+                await access.publish(self._store, tx, evaluation, outcome)
+            return pb.OpenEvaluationResponse(evaluation=await self._shown(evaluation))
 
         return await self._store.db.once(request, decide, pb.OpenEvaluationResponse)
 
     async def SaveAnswers(self, request: pb.SaveAnswersRequest, context: Any) -> pb.SaveAnswersResponse:
         async def decide(tx: mongo.Tx) -> pb.SaveAnswersResponse:
-            evaluation = await self._own(request.evaluation_id, tx)
-            scorer = self._scorer(evaluation)
-            tx.add(model.save_answers(evaluation, request, scorer, auth.caller().subject, datetime.now(UTC)))
-            await self._store.save(tx, evaluation)
-            return pb.SaveAnswersResponse(evaluation=self._shown(evaluation))
+            evaluation = await access.own(self._store, request.evaluation_id, tx)
+            scorer = (await self._editions.of(evaluation)).scorer
+            outcome = model.save_answers(evaluation, request, scorer, auth.caller().subject, datetime.now(UTC))
+            await access.save(self._store, tx, evaluation, outcome)
+            return pb.SaveAnswersResponse(evaluation=await self._shown(evaluation))
 
         return await self._store.db.once(request, decide, pb.SaveAnswersResponse)
 
     async def SubmitEvaluation(self, request: pb.SubmitEvaluationRequest, context: Any) -> pb.SubmitEvaluationResponse:
         async def decide(tx: mongo.Tx) -> pb.SubmitEvaluationResponse:
-            evaluation = await self._own(request.evaluation_id, tx)
-            tx.add(model.submit(evaluation, request.etag, self._scorer(evaluation), datetime.now(UTC)))
-            await self._store.save(tx, evaluation)
-            return pb.SubmitEvaluationResponse(evaluation=self._shown(evaluation))
+            evaluation = await access.own(self._store, request.evaluation_id, tx)
+            scorer = (await self._editions.of(evaluation)).scorer
+            outcome = model.submit(evaluation, request.etag, scorer, auth.caller().subject, datetime.now(UTC))
+            await access.save(self._store, tx, evaluation, outcome)
+            return pb.SubmitEvaluationResponse(evaluation=await self._shown(evaluation))
 
         return await self._store.db.once(request, decide, pb.SubmitEvaluationResponse)
 
     async def GetEvaluation(self, request: pb.GetEvaluationRequest, context: Any) -> pb.GetEvaluationResponse:
-        return pb.GetEvaluationResponse(evaluation=self._shown(await self._own(request.evaluation_id)))
+        evaluation = await access.visible(self._store, request.evaluation_id)
+        return pb.GetEvaluationResponse(evaluation=await self._shown(evaluation))
 
     async def ListEvaluations(self, request: pb.ListEvaluationsRequest, context: Any) -> pb.ListEvaluationsResponse:
         caller = auth.caller()
@@ -80,33 +92,25 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
             raise denied("INSTITUTION_NEEDED", "name your own institution")
         caller.require_institution(request.institution)
         named = {key: getattr(request, key) for key in ("institution", "instrument", "period", "cohort_id")}
-        keys = {key: value for key, value in named.items() if value} | {"rehearsal": request.rehearsal}
+        keys: dict[str, Any] = {key: value for key, value in named.items() if value}
+        keys["rehearsal"] = request.rehearsal
+        if access.is_public(caller):
+            keys["state"] = evaluation_pb2.EVALUATION_STATE_PUBLISHED
         size = mongo.page_size(request.page_size)
         evaluations, token = await self._store.page(keys, size, request.page_token)
         return pb.ListEvaluationsResponse(evaluations=evaluations, next_page_token=token)
 
-    async def _own(self, evaluation_id: str, tx: mongo.Tx | None = None) -> evaluation_pb2.Evaluation:
-        """The evaluation, if the caller may reach its institution."""
-        evaluation = await self._store.get(evaluation_id, tx)
-        auth.caller().require_institution(evaluation.institution)
-        return evaluation
-
-    def _require_known(self, request: pb.OpenEvaluationRequest) -> None:
+    def _require_known(self, request: pb.OpenEvaluationRequest, *, known_instrument: bool) -> None:
         faults = []
         if request.institution not in self._institutions:
             faults.append(Violation("institution", f"{request.institution} is not a known region"))
-        if request.instrument not in self._newest:
-            known = ", ".join(self._newest)
-            faults.append(Violation("instrument", f"{request.instrument} is not one of {known}"))
+        if not known_instrument:
+            faults.append(Violation("instrument", f"{request.instrument} is not a known instrument"))
         if request.rehearsal and request.rehearsal != request.cohort_id:
             faults.append(Violation("rehearsal", "is the cohort's id, or empty"))
         if faults:
             raise invalid(faults)
 
-    def _scorer(self, evaluation: evaluation_pb2.Evaluation) -> Scorer:
-        return self._scorers[evaluation.instrument, evaluation.instrument_version]
-
-    def _shown(self, evaluation: evaluation_pb2.Evaluation) -> evaluation_pb2.Evaluation:
-        del evaluation.missing[:]
-        evaluation.missing.extend(self._scorer(evaluation).missing(model.values_of(evaluation)))
-        return evaluation
+    async def _shown(self, evaluation: evaluation_pb2.Evaluation) -> evaluation_pb2.Evaluation:
+        edition = await self._editions.of(evaluation)
+        return access.shown(evaluation, edition.scorer)

@@ -1,12 +1,13 @@
-"""What assessment keeps: instruments in every version, evaluations with their answers. Only this file knows MongoDB."""
+"""What assessment keeps of evaluations: instruments in every version, cycles, evaluations with their answers and
+course, dossiers, changes. Only the stores know MongoDB."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
+from livinglab.assessment.v1 import cycle_pb2, events_pb2, instrument_pb2
 from livinglab.assessment.v1 import evaluation_pb2 as pb
-from livinglab.assessment.v1 import events_pb2, instrument_pb2
 from livinglab.common.v1.meta_pb2 import Meta
 from pymongo import IndexModel
 
@@ -15,12 +16,20 @@ from chassis.errors import Kind, Refused, conflict, not_found
 
 _INDEXES = {
     "instruments": [],
+    "cycles": [],
+    "dossiers": [],
+    "changes": [IndexModel([("evaluation", 1), ("_id", 1)])],
     "evaluations": [
         IndexModel([("rehearsal", 1), ("_id", 1)]),
         IndexModel([("cohort_id", 1), ("_id", 1)]),
         IndexModel([("institution", 1), ("_id", 1)]),
     ],
 }
+# Bytes of a page of changes, so that it fits into a message.
+_LARGEST_PAGE = 2 * 2**20
+# What a list leaves out.
+_Large = Literal["answers", "cycle", "results", "assessors", "delegations", "visit", "determination"]
+_LARGE: tuple[_Large, ...] = get_args(_Large)
 
 
 class Store:
@@ -36,29 +45,75 @@ class Store:
         await self.db.prepare(_INDEXES)
 
     async def publish_instrument(self, instrument: instrument_pb2.Instrument) -> None:
+        """`keep_instrument` in a transaction of its own."""
+
+        async def decide(tx: mongo.Tx) -> None:
+            await self.keep_instrument(tx, instrument)
+
+        await self.db.transaction(decide)
+
+    async def keep_instrument(self, tx: mongo.Tx, instrument: instrument_pb2.Instrument) -> None:
         """Keeps a version of an instrument for good and says so once. A version that stands with another content
         is refused: running evaluations rest on it."""
         body = instrument.SerializeToString(deterministic=True)
         digest = hashlib.sha256(body).hexdigest()
         key = f"{instrument.id}:{instrument.version}"
+        known = await self._instruments.find_one({"_id": key}, {"digest": 1}, session=tx.session)
+        if known is None:
+            row = {"_id": key, "id": instrument.id, "version": instrument.version, "digest": digest, "body": body}
+            await self._instruments.insert_one({**row, "time": datetime.now(UTC)}, session=tx.session)
+            meta = Meta(aggregate_id=f"instrument:{instrument.id}", version=instrument.version)
+            tx.add(events_pb2.InstrumentPublished(meta=meta, instrument_id=instrument.id, instrument=instrument))
+        elif known["digest"] != digest:
+            message = f"instrument {key} stands with another content: give the changed file a new version"
+            raise Refused(Kind.ALREADY_EXISTS, "INSTRUMENT_CHANGED", message, resource=("instrument", key))
 
-        async def decide(tx: mongo.Tx) -> None:
-            known = await self._instruments.find_one({"_id": key}, {"digest": 1}, session=tx.session)
-            if known is None:
-                row = {"_id": key, "digest": digest, "body": body, "time": datetime.now(UTC)}
-                await self._instruments.insert_one(row, session=tx.session)
-                meta = Meta(aggregate_id=f"instrument:{instrument.id}", version=instrument.version)
-                tx.add(events_pb2.InstrumentPublished(meta=meta, instrument_id=instrument.id, instrument=instrument))
-            elif known["digest"] != digest:
-                message = f"instrument {key} stands with another content: give the changed file a new version"
-                raise Refused(Kind.ALREADY_EXISTS, "INSTRUMENT_CHANGED", message, resource=("instrument", key))
+    async def instrument_keys(self) -> list[str]:
+        """What is kept, spbe-59-2020:1."""
+        return [row["_id"] for row in await self._instruments.find({}, {"_id": 1}).to_list(None)]
 
-        await self.db.transaction(decide)
-
-    async def instruments(self) -> list[instrument_pb2.Instrument]:
-        """Every version of every instrument."""
-        rows = await self._instruments.find({}).to_list(None)
+    async def instruments(self, keys: Iterable[str] | None = None) -> list[instrument_pb2.Instrument]:
+        """These versions of instruments, or all."""
+        rows = await self._instruments.find({"_id": {"$in": list(keys)}} if keys is not None else {}).to_list(None)
         return [instrument_pb2.Instrument.FromString(row["body"]) for row in rows]
+
+    async def cycle(self, instrument: str, period: str, tx: mongo.Tx | None = None) -> cycle_pb2.Cycle | None:
+        """The cycle that was set for an instrument and period."""
+        key = f"{instrument}:{period}"
+        row = await self.db["cycles"].find_one({"_id": key}, session=tx.session if tx else None)
+        return cycle_pb2.Cycle.FromString(row["body"]) if row else None
+
+    async def keep_cycle(self, tx: mongo.Tx, cycle: cycle_pb2.Cycle) -> None:
+        """Stores the next version."""
+        key = f"{cycle.instrument}:{cycle.period}"
+        row = {"version": int(cycle.etag), "body": cycle.SerializeToString()}
+        await self.db["cycles"].update_one({"_id": key}, {"$set": row}, upsert=True, session=tx.session)
+
+    async def dossier(self, evaluation_id: str, tx: mongo.Tx | None = None) -> cycle_pb2.Dossier:
+        """The evaluation's papers; empty where there are none yet."""
+        row = await self.db["dossiers"].find_one({"_id": evaluation_id}, session=tx.session if tx else None)
+        return cycle_pb2.Dossier.FromString(row["body"]) if row else cycle_pb2.Dossier()
+
+    async def keep_dossier(self, tx: mongo.Tx, evaluation_id: str, dossier: cycle_pb2.Dossier) -> None:
+        """Stores the papers; the evaluation, which is saved with them, guards against a second writer."""
+        row = {"body": dossier.SerializeToString()}
+        await self.db["dossiers"].update_one({"_id": evaluation_id}, {"$set": row}, upsert=True, session=tx.session)
+
+    async def record(self, tx: mongo.Tx, evaluation_id: str, change: cycle_pb2.Change) -> None:
+        """One entry more in the evaluation's history."""
+        key = f"{evaluation_id}#{change.version:012d}"
+        row = {"_id": key, "evaluation": evaluation_id, "by": change.by, "body": change.SerializeToString()}
+        await self.db["changes"].insert_one(row, session=tx.session)
+
+    async def changes(self, evaluation_id: str, size: int, token: str) -> tuple[list[cycle_pb2.Change], str]:
+        """The history, oldest first, and the token of the next page."""
+        keys = {"evaluation": evaluation_id, **mongo.after(token)}
+        found = await self.db["changes"].find(keys).sort("_id").limit(size + 1).to_list(None)
+        rows = found[:size]
+        while len(rows) > 1 and sum(len(row["body"]) for row in rows) > _LARGEST_PAGE:
+            rows = rows[: len(rows) // 2]
+        changes = [cycle_pb2.Change.FromString(row["body"]) for row in rows]
+        return changes, mongo.page_token(rows[-1]["_id"]) if len(found) > len(rows) else ""
 
     async def find(self, tx: mongo.Tx, evaluation_id: str) -> pb.Evaluation | None:
         """The evaluation as this transaction sees it, or None."""
@@ -83,13 +138,14 @@ class Store:
         if result.matched_count == 0:
             raise conflict("evaluation", evaluation.id)
 
-    async def page(self, keys: dict[str, str], size: int, token: str) -> tuple[Sequence[pb.Evaluation], str]:
+    async def page(self, keys: dict[str, Any], size: int, token: str) -> tuple[Sequence[pb.Evaluation], str]:
         """Evaluations without their answers, ordered by id, and the token of the next page."""
         found = await self._evaluations.find({**keys, **mongo.after(token)}).sort("_id").limit(size + 1).to_list(None)
         rows = found[:size]
         evaluations = [_evaluation(row) for row in rows]
         for evaluation in evaluations:
-            del evaluation.answers[:]
+            for field in _LARGE:
+                evaluation.ClearField(field)
         return evaluations, mongo.page_token(rows[-1]["_id"]) if len(found) > size else ""
 
 

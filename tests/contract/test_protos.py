@@ -39,7 +39,9 @@ def test_every_method_says_who_may_call_it(method: MethodDescriptor) -> None:
 def test_the_comment_of_every_method_names_its_callers_and_a_read_of_one_thing_its_not_found(
     method: MethodDescriptor,
 ) -> None:
-    text = (PROTOS / method.containing_service.file.name).read_text()
+    service = method.containing_service
+    assert service is not None
+    text = (PROTOS / service.file.name).read_text()
     found = re.search(rf"((?:^  //[^\n]*\n)+)  rpc {method.name}\(", text, re.MULTILINE)
     assert found, f"{method.full_name} has no comment"
     comment = found.group(1)
@@ -77,18 +79,22 @@ def bounded(field: FieldDescriptor) -> bool:
     # itself comes back unread.
     whole = ("definition.proto", "instrument.proto")
     own = ("answered_by",)
+    holder = field.containing_type
+    assert holder is not None
     return bool(
         rules.max_size
         or rules.format
         or field.is_repeated
-        or field.containing_type.file.name.endswith(whole)
+        or holder.file.name.endswith(whole)
         or field.name in own
     )
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda d: d.full_name)
 def test_every_event_starts_with_meta_and_its_subject_names_fields_that_it_has(event: Descriptor) -> None:
-    assert event.fields_by_number[1].message_type.full_name == meta_pb2.Meta.DESCRIPTOR.full_name
+    meta = event.fields_by_number[1].message_type
+    assert meta is not None
+    assert meta.full_name == meta_pb2.Meta.DESCRIPTOR.full_name
     names = event.GetOptions().Extensions[options_pb2.event].subject
     assert names
     assert all(event.fields_by_name[name].type == FieldDescriptor.TYPE_STRING for name in names)

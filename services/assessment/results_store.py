@@ -1,0 +1,92 @@
+"""Earlier results as they are kept, one document each. Only the stores know MongoDB."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC
+from typing import Any
+
+from livinglab.assessment.v1 import results_service_pb2 as pb
+from pymongo import IndexModel, ReplaceOne
+
+from chassis import mongo
+
+_INDEXES = {"results": [IndexModel([("institution", 1), ("_id", 1)]), IndexModel([("stage", 1), ("_id", 1)])]}
+_AT_ONCE = 1_000
+
+
+class ResultStore:
+    """Documents in, messages out."""
+
+    def __init__(self, db: mongo.Database) -> None:
+        self.db = db
+        self._results = db["results"]
+
+    async def prepare(self) -> None:
+        """Collection and indexes; once at start-up."""
+        await self.db.prepare(_INDEXES)
+
+    async def find(self, tx: mongo.Tx, ids: Sequence[str]) -> dict[str, pb.Result]:
+        """Those of the results that are stored, by id."""
+        found = {}
+        for start in range(0, len(ids), _AT_ONCE):
+            query = {"_id": {"$in": ids[start : start + _AT_ONCE]}}
+            async for row in self._results.find(query, session=tx.session, batch_size=_AT_ONCE):
+                found[row["_id"]] = _result(row)
+        return found
+
+    async def save(self, tx: mongo.Tx, results: Iterable[pb.Result]) -> None:
+        """Stores the next version of each."""
+        writes: list[Any] = []
+        for result in results:
+            writes.append(ReplaceOne({"_id": result.id}, _row(result), upsert=True))
+            if len(writes) == _AT_ONCE:
+                await self._results.bulk_write(writes, ordered=False, session=tx.session)
+                writes.clear()
+        if writes:
+            await self._results.bulk_write(writes, ordered=False, session=tx.session)
+
+    async def page(self, keys: dict[str, Any], size: int, token: str) -> tuple[Sequence[pb.Result], str]:
+        """Results ordered by id, and the token of the next page."""
+        query = {**keys, **mongo.after(token)}
+        found = await self._results.find(query).sort("_id").limit(size + 1).to_list(None)
+        rows = found[:size]
+        return [_result(row) for row in rows], mongo.page_token(rows[-1]["_id"]) if len(found) > size else ""
+
+
+def _row(result: pb.Result) -> dict[str, Any]:
+    return {
+        "_id": result.id,
+        "version": result.version,
+        "institution": result.institution,
+        "instrument": result.instrument,
+        "instrument_version": result.instrument_version,
+        "period": result.period,
+        "stage": result.stage,
+        "published": {"index": result.published_index, "predicate": result.published_predicate},
+        # Pairs, because an indicator's code may hold a dot.
+        "values": list(map(list, result.values.items())),
+        "score": result.score.SerializeToString() if result.HasField("score") else None,
+        "difference": result.difference,
+        "by": result.imported_by,
+        "time": result.import_time.ToDatetime(UTC),
+    }
+
+
+def _result(row: dict[str, Any]) -> pb.Result:
+    result = pb.Result(
+        id=row["_id"],
+        version=row["version"],
+        institution=row["institution"],
+        instrument=row["instrument"],
+        instrument_version=row["instrument_version"],
+        period=row["period"],
+        stage=row["stage"],
+        published_index=row["published"]["index"],
+        published_predicate=row["published"]["predicate"],
+        values=dict(row["values"]),
+        difference=row["difference"],
+        imported_by=row["by"],
+        import_time=mongo.timestamp(row["time"]),
+    )
+    if row["score"] is not None:
+        result.score.ParseFromString(row["score"])
+    return result
