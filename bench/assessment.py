@@ -110,6 +110,7 @@ def _batches(file: Path) -> Iterator[results_service_pb2.ImportResultsRequest]:
 
 async def evidence_upload(system: System) -> list[Row]:
     """A file of 50 MB through the service, announced, hashed and checked, and straight into GridFS, in turn."""
+    service = psutil.Process(system.fleet.members["assessment"].pid)
     client: Any = AsyncIOMotorClient(system.platform.addresses.mongodb)
     bucket = AsyncIOMotorGridFSBucket(client["bench_bare_files"])
     try:
@@ -117,14 +118,24 @@ async def evidence_upload(system: System) -> list[Row]:
             stub = EvidenceServiceStub(channel)
             token = system.fleet.issuer.token("operator", institution="32.11")
             metadata = (("authorization", f"Bearer {token}"),)
+            peaks = [service.memory_info().rss]
+            watching = asyncio.create_task(_watch(service, peaks))
             await _ours(stub, metadata)
             await _bare(bucket)
             pairs = [(await _ours(stub, metadata), await _bare(bucket)) for _ in range(ROUNDS)]
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
     finally:
         await client.drop_database("bench_bare_files")
         client.close()
     ours, bare = middle([pair[0] for pair in pairs]), middle([pair[1] for pair in pairs])
-    return [at_least("evidence-upload", "a file of 50 MB, beside a bare GridFS upload", ours, bare, "MiB/s", 0.5)]
+    what = "a file of 50 MB"
+    return [
+        at_least("evidence-upload", f"{what}, beside a bare GridFS upload", ours, bare, "MiB/s", 0.5),
+        within(
+            "evidence-memory", f"{what}: six of them, growth of the process", (max(peaks) - peaks[0]) / 2**20, 50, "MiB"
+        ),
+    ]
 
 
 async def _ours(stub: Any, metadata: Any) -> float:

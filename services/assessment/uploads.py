@@ -129,8 +129,9 @@ class Uploads:
             await self._discard(incoming.pending.id)
 
     async def _discard(self, upload_id: str) -> None:
-        await self._store.forget(upload_id)
+        # In this order, so that a crash between the two leaves no chunk without an owner.
         await self._files.discard(upload_id)
+        await self._store.forget(upload_id)
 
 
 def _require_valid(request: pb.StartUploadRequest, today: date) -> None:

@@ -15,6 +15,7 @@ from tests.harness.evaluation import (
     DOCUMENT,
     INTERVIEW,
     REVIEW,
+    VISIT,
     People,
     answers,
     refusal,
@@ -146,3 +147,19 @@ async def test_operators_who_write_at_once_lose_nothing_and_one_etag_is_won_once
     refused = [from_rpc_error(one) for one in outcomes if isinstance(one, grpc.aio.AioRpcError)]
     assert [one.kind for one in refused] == [Kind.ABORTED] * 3
     assert [c.version for c in await changes(people)] == list(range(1, 11))
+
+
+async def test_an_evaluation_from_before_the_cycle_goes_all_the_way(people: People) -> None:
+    await people.submitted()
+    rows = people.running.db["evaluations"]
+    await rows.update_one(
+        {"_id": people.evaluation_id}, {"$unset": {"course": "", "published_index": "", "revision": ""}}
+    )
+    await people.assign("ani")
+    await people.conclude(DOCUMENT, visit=evaluation_pb2.Visit(reason="to see it"))
+    await people.conclude(INTERVIEW)
+    await people.conclude(VISIT)
+    await people.review_all()
+    await people.conclude(REVIEW)
+    await people.determine()
+    assert (await people.publish()).published_index == "3.00"

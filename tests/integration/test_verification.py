@@ -295,19 +295,3 @@ async def test_a_second_writer_with_an_old_etag_is_told_so_in_every_stage(people
     await people.assign("ani")
     request = pb.ConcludeStageRequest(stage=DOCUMENT, etag=after.etag, **people.about())
     assert (await refusal(people.verifying("manager").ConcludeStage(request))).kind == Kind.ABORTED
-
-
-async def test_an_evaluation_from_before_the_cycle_goes_all_the_way(people: People) -> None:
-    await people.submitted()
-    rows = people.running.db["evaluations"]
-    await rows.update_one(
-        {"_id": people.evaluation_id}, {"$unset": {"course": "", "published_index": "", "revision": ""}}
-    )
-    await people.assign("ani")
-    await people.conclude(DOCUMENT, visit=evaluation_pb2.Visit(reason="to see it"))
-    await people.conclude(INTERVIEW)
-    await people.conclude(VISIT)
-    await people.review_all()
-    await people.conclude(REVIEW)
-    await people.determine()
-    assert (await people.publish()).published_index == "3.00"
