@@ -37,7 +37,7 @@ MANY_CALLS: dict[str, Any] = {
     "heartbeat_timeout": timedelta(seconds=15),
 }
 # A run of the parent goes on in a new one from here, so that no history grows with the size of a cohort.
-MOST_EVENTS = 1_000
+MOST_EVENTS = 600
 # Only somebody who ends a participant's workflow by hand makes the last wait longer than this.
 PATIENCE = timedelta(hours=1)
 

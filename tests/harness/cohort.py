@@ -227,13 +227,14 @@ async def running_cohort(
     workflows: list[type] | None = None,
     cohort_id: str = "cohort",
     sandboxed: bool = True,
+    task_timeout: timedelta = TASK_TIMEOUT,
 ) -> AsyncIterator[RunningCohort]:
     """A cohort that starts now, with its worker, until the block ends."""
     definition = definition or living_lab()
     spec = definition_pb2.CohortSpec(id=cohort_id, rehearsal=True, seconds_per_day=seconds_per_day)
     cohort_clock = clock.cohort_clock(definition, spec, now.astimezone(UTC))
     course = Course(cohort_id, "Cohort", True, definition, cohort_clock, len(institutions))
-    engine = Engine(client, cohort_id, TASK_TIMEOUT)
+    engine = Engine(client, cohort_id, task_timeout)
     played = Played(engine, course, institutions, does=does, refused=set(refused))
     worker = Worker(
         client,
@@ -250,7 +251,7 @@ async def running_cohort(
             course.program_input(),
             id=model.workflow_id(cohort_id),
             task_queue=cohort_id,
-            task_timeout=TASK_TIMEOUT,
+            task_timeout=task_timeout,
         )
         yield RunningCohort(client, played, handle)
 

@@ -1,6 +1,7 @@
 """How long histories grow: no run of a cohort's workflow nears what Temporal warns of, however many take part."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
@@ -22,7 +23,14 @@ async def test_no_history_of_a_cohort_of_514_and_four_phases_has_2000_events(env
         del phase.sessions[1:], phase.duties[1:]
     institutions = codes(514)
     async with running_cohort(
-        env.client, await env.get_current_time(), institutions, does=nobody, definition=definition, sandboxed=False
+        env.client,
+        await env.get_current_time(),
+        institutions,
+        does=nobody,
+        definition=definition,
+        # As the worker runs them, and as production gives tasks out.
+        sandboxed=False,
+        task_timeout=timedelta(seconds=10),
     ) as cohort:
         done = [duty for duties in ALL_DUTIES.values() for duty in duties]
         cohort.played.ledger.update({institution: list(done) for institution in institutions})
