@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import grpc.aio
 import pytest
-from livinglab.assessment.v1 import cycle_pb2, events_pb2, service_pb2
+from livinglab.assessment.v1 import cycle_pb2, evaluation_pb2, events_pb2, service_pb2
 from livinglab.assessment.v1 import verification_pb2 as pb
 
 from chassis.errors import Kind

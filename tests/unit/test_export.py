@@ -8,7 +8,7 @@ from decimal import Decimal
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from livinglab.assessment.v1 import evaluation_pb2, instrument_pb2, service_pb2, understanding_pb2
 from openpyxl import load_workbook
@@ -42,6 +42,7 @@ def evaluated(
     return evaluation, profile(evaluation, instrument, scorer)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_no_text_reaches_a_spreadsheet_as_a_formula(text: str) -> None:
     shown = export.neutral(text)
@@ -56,6 +57,8 @@ def test_numbers_stay_numbers(number: str) -> None:
     assert export.neutral(number) == number
 
 
+# Writing a workbook takes its time on a busy machine.
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.lists(st.text(), min_size=1, max_size=4), min_size=1, max_size=4))
 def test_any_table_can_be_written_and_read_again(table: list[list[str]]) -> None:
     read = load_workbook(io.BytesIO(export.as_xlsx([["a", "b"]], table, [["c"]])))
