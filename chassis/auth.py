@@ -42,6 +42,8 @@ class Caller:
     """The identity behind the call that is being served."""
 
     identity: Identity
+    # The roles that opened the method to it.
+    admitted: frozenset[int]
     institution_checked: bool = field(default=False)
 
     @property
@@ -51,8 +53,9 @@ class Caller:
 
     @property
     def bound_to(self) -> str | None:
-        """The one institution that this caller may reach; None where there is no such bound."""
-        return self.identity.institution if self.identity.roles <= _BOUND_ROLES else None
+        """The one institution that this caller may reach here; None where there is no such bound. Who operates one
+        institution and assesses others is bound wherever only the operator may call."""
+        return self.identity.institution if self.admitted <= _BOUND_ROLES else None
 
     def require_institution(self, institution: str) -> None:
         """Refuses a region's user who touches another institution. Methods whose policy says
@@ -77,9 +80,9 @@ def actor(default: str) -> str:
     return found.subject if found else default
 
 
-def set_caller(identity: Identity) -> Caller:
+def set_caller(identity: Identity, admitted: frozenset[int]) -> Caller:
     """Names the caller for the rest of this task."""
-    found = Caller(identity)
+    found = Caller(identity, admitted)
     _caller.set(found)
     return found
 
@@ -92,11 +95,13 @@ def policy_of(method: MethodDescriptor) -> options_pb2.Policy:
     return options.Extensions[options_pb2.policy]
 
 
-def require_role(identity: Identity, allowed: frozenset[int], method: str) -> None:
-    """Refuses who has none of the roles."""
-    if not identity.roles & allowed:
+def require_role(identity: Identity, allowed: frozenset[int], method: str) -> frozenset[int]:
+    """The roles of the caller that are allowed; refuses who has none of them."""
+    admitted = identity.roles & allowed
+    if not admitted:
         names = ", ".join(sorted(role_name(role) for role in allowed))
         raise denied("ROLE", f"{method} is for {names}")
+    return admitted
 
 
 def role_name(role: int) -> str:

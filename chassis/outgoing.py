@@ -20,6 +20,8 @@ _CHANNEL_OPTIONS = [
     ("grpc.max_send_message_length", LARGEST_MESSAGE),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.initial_reconnect_backoff_ms", 100),
+    # A lone replica that moves is looked for again this soon.
+    ("grpc.dns_min_time_between_resolutions_ms", 2_000),
     ("grpc.max_reconnect_backoff_ms", 2_000),
 ]
 

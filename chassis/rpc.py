@@ -1,6 +1,7 @@
 """gRPC in: one server interceptor for identity, policy, rules, deadline, errors, logs, metrics and trace."""
 
 import asyncio
+import contextlib
 import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -24,6 +25,7 @@ from chassis.outgoing import LARGEST_MESSAGE
 from chassis.outgoing import channel as channel
 
 # Longest upload whose caller set no deadline; each of its messages has the usual one.
+_DRAIN_SECONDS = 2.0
 _STREAM_SECONDS = 3_600.0
 _SERVER_OPTIONS = [
     ("grpc.max_receive_message_length", LARGEST_MESSAGE),
@@ -175,6 +177,7 @@ class Gate(grpc.aio.ServerInterceptor):
                 except Exception as error:
                     refused = _as_refused(error, method)
                     observed.refused(refused)
+                await _drain(requests)
                 await context.abort_with_status(status.to_status(refused))
                 raise AssertionError("unreachable")
 
@@ -204,13 +207,19 @@ class Gate(grpc.aio.ServerInterceptor):
 
     async def _identified(self, context: Any, method: "_Method") -> auth.Caller:
         identity = await self._verifier.identify(_metadata(context, "authorization"))
-        caller = auth.set_caller(identity)
-        auth.require_role(identity, method.roles, method.name)
-        return caller
+        return auth.set_caller(identity, auth.require_role(identity, method.roles, method.name))
 
     def _seconds(self, context: Any) -> float:
         remaining = context.time_remaining()
         return self._deadline if remaining is None else min(remaining, self._deadline)
+
+
+async def _drain(requests: AsyncIterator[Message]) -> None:
+    """A caller who is still sending takes the reset of its stream for the answer, so it may send on for a moment."""
+    with contextlib.suppress(TimeoutError, grpc.RpcError, Refused):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            async for _ in requests:
+                pass
 
 
 class _Method:

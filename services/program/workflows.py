@@ -36,8 +36,10 @@ MANY_CALLS: dict[str, Any] = {
     "start_to_close_timeout": timedelta(minutes=10),
     "heartbeat_timeout": timedelta(seconds=15),
 }
-# A run of the parent goes on in a new one from here, so that no history grows with the size of a cohort.
-MOST_EVENTS = 600
+# A run of the parent goes on in a new one from here, so that no history grows with the size of a cohort: between two
+# phases, when nobody reports and it cannot fail for a signal that comes in between; within one when it waits for long.
+MOST_EVENTS_AT_GATE = 300
+MOST_EVENTS = 900
 # Only somebody who ends a participant's workflow by hand makes the last wait longer than this.
 PATIENCE = timedelta(hours=1)
 
@@ -126,6 +128,8 @@ class ProgramWorkflow:
                 self._state.reason = f"the quorum of {phase.id} was missed"
                 break
             self._state.phase += 1
+            if _events() > MOST_EVENTS_AT_GATE and self._active_count():
+                self._continue_as_new()
         await self._everyone_ended()
         self._state.outcome = outcome
 
@@ -232,20 +236,20 @@ class ProgramWorkflow:
         if longest <= timedelta():
             return condition()
 
-        def grown() -> bool:
-            return workflow.info().get_current_history_length() > MOST_EVENTS
-
         try:
-            await workflow.wait_condition(lambda: condition() or grown(), timeout=longest)
+            await workflow.wait_condition(lambda: condition() or _events() > MOST_EVENTS, timeout=longest)
         except TimeoutError:
             return False
         self._heed_cancellation()
         if not condition():
-            again = pb.ProgramInput()
-            again.CopyFrom(self._start)
-            again.state.CopyFrom(self._state)
-            workflow.continue_as_new(again)
+            self._continue_as_new()
         return True
+
+    def _continue_as_new(self) -> None:
+        again = pb.ProgramInput()
+        again.CopyFrom(self._start)
+        again.state.CopyFrom(self._state)
+        workflow.continue_as_new(again)
 
     async def _announce(self, announcement: pb.Announcement) -> None:
         announcement.cohort_id = self._start.cohort_id
@@ -277,3 +281,7 @@ class ProgramWorkflow:
         """A cancellation that comes together with an answer is swallowed by the await."""
         if self._state.cancelling and not self._ending:
             raise asyncio.CancelledError
+
+
+def _events() -> int:
+    return workflow.info().get_current_history_length()

@@ -37,6 +37,7 @@ from tests.harness.service import Running, running_service
 from tests.harness.waiting import eventually
 
 SUMEDANG, BANDUNG, GARUT = "32.11", "32.04", "32.05"
+COHORT = PROGRAMS / "cohorts" / "living-lab-2022.yaml"
 HEAD, SECRETARY = options_pb2.ROLE_HEAD, options_pb2.ROLE_SECRETARY
 
 
@@ -58,7 +59,7 @@ async def refusal(call: Awaitable[object]) -> Refused:
 
 def launching(*institutions: str, seconds_per_day: str = "600", **spec: Any) -> pb.LaunchCohortRequest:
     """The living lab with a few participants, under a name of its own."""
-    loaded = load_cohort(PROGRAMS / "cohorts" / "living-lab-2022.yaml")
+    loaded = load_cohort(COHORT)
     cohort = loaded.cohort.message
     roster = [p for p in cohort.roster if p.institution in (institutions or (SUMEDANG, BANDUNG))]
     del cohort.roster[:]
@@ -140,6 +141,18 @@ async def test_a_launch_with_faults_names_each_and_stores_nothing(program: Runni
         "cohort.roster[0].institution",
         "cohort.roster[1].people[0].email",
     }
+    assert await stored(program) == (0, 0, 0)
+
+
+async def test_a_roster_full_of_faults_is_refused_like_any_other(program: Running) -> None:
+    everybody = [p.institution for p in load_cohort(COHORT).cohort.message.roster]
+    request = launching(*everybody)
+    for participant in request.cohort.roster:
+        for person in participant.people:
+            person.email = "nobody"
+    refused = await refusal(manager(program).LaunchCohort(request))
+    assert refused.kind is Kind.INVALID_ARGUMENT
+    assert refused.violations[0].field == "cohort.roster[0].people[0].email"
     assert await stored(program) == (0, 0, 0)
 
 
