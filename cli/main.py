@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from cli import instrument, platform
+from cli import benchmark, instrument, platform
+from cli.ranking import ranking
 from cli.score import score
 
 app = typer.Typer(
@@ -15,6 +16,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(instrument.app, name="instrument")
+app.add_typer(benchmark.app, name="benchmark")
+app.command("ranking")(ranking)
 app.command("score")(score)
 app.command("up")(platform.up)
 app.command("down")(platform.down)

@@ -123,6 +123,11 @@ def firsts(
     return found
 
 
+def previous(periods: Iterable[str], period: str) -> str:
+    """The last of the periods before this one; empty without any."""
+    return max((p for p in periods if year_of(p) < year_of(period)), key=year_of, default="")
+
+
 def year_of(period: str) -> Fraction:
     """A period on the line of years, to order and to measure by: 2022-2 lies behind 2022."""
     year, _, part = period.partition("-")

@@ -27,6 +27,8 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
     async def GetRanking(self, request: pb.GetRankingRequest, context: Any) -> pb.GetRankingResponse:
         race, groups = await self._admission.race(request.race)
         first = _position(request.page_token)
+        if request.since_previous:
+            request.since_period = ranking.previous(await self._store.periods(race), race.period)
         keys = [race_key(race, period) for period in (race.period, request.since_period) if period]
 
         async def make() -> pb.GetRankingResponse:
@@ -53,6 +55,7 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
             total=len(places),
             next_page_token=mongo.page_token(str(end)) if end < len(places) else "",
             basis=basis,
+            since_period=request.since_period,
         )
 
     async def WatchRanking(
