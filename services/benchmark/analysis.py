@@ -80,7 +80,7 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
             )
         now, basis = model.on_basis(await self._standings(after, groups, after.period), after.basis)
         earlier, _ = model.on_basis(await self._standings(before, groups, before.period), basis)
-        return aggregates.before_and_after(earlier, now)
+        return await asyncio.to_thread(aggregates.before_and_after, earlier, now)
 
     async def ListTeachers(self, request: pb.ListTeachersRequest, context: Any) -> pb.ListTeachersResponse:
         auth.caller().require_institution(request.institution)

@@ -81,6 +81,11 @@ class Result:
         return (not self.imported) * 2**48 + self.version * 2 + bool(self.published)
 
 
+def is_newer_version(order: int, before: int) -> bool:
+    """Whether more than the publication of the same version lies between two orders; -1 is before any."""
+    return before < 0 or order // 2 > before // 2
+
+
 def result_id(institution: str, instrument: str, period: str, stage: str, rehearsal: str) -> str:
     """The parts hold no slash, so that two results never share an id."""
     return "/".join((institution, instrument, period, stage, rehearsal))

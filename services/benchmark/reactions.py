@@ -32,9 +32,9 @@ def on_result(store: Store) -> Handle:
         result = imported(event) if isinstance(event, imported_pb.ResultImported) else submitted(event)
         if result is None:
             return
+        before = await store.write(tx, result_writes(result))
         # A publication comes with a submission of the same version, and is told once.
-        before = await store.version(tx, result)
-        if await store.write(tx, result_writes(result)) and result.version > before:
+        if before is not None and model.is_newer_version(result.order, before):
             tx.add(model.ranked(result))
 
     return handle

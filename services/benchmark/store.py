@@ -60,31 +60,29 @@ class Store:
 
     # What is projected.
 
-    async def write(self, tx: mongo.Tx, writes: Iterable[Write]) -> bool:
-        """Keeps what is newer than what is there, in the generation that serves and in one that is being built;
-        says whether anything that serves became newer."""
+    async def write(self, tx: mongo.Tx, writes: Iterable[Write]) -> int | None:
+        """Keeps what is newer than what is there, in the generation that serves and in one that is being built. The
+        order of the result that a newer one replaced, -1 where there was none; None where none became newer."""
         pointer = await self._pointer(tx.session)
         generations = [pointer["serving"]] + ([pointer["building"]] if pointer.get("building") else [])
-        news = False
+        replaced = None
         for write in writes:
             for generation in generations:
-                fresh = await self._keep(tx, self.db[write.collection + generation], write)
-                news = news or (fresh and generation == pointer["serving"] and write.collection == "results")
-        return news
+                before = await self._keep(tx, self.db[write.collection + generation], write)
+                if generation == pointer["serving"] and write.collection == "results":
+                    replaced = before
+        return replaced
 
-    async def _keep(self, tx: mongo.Tx, collection: Any, write: Write) -> bool:
-        key = {"_id": write.row["_id"]}
+    async def _keep(self, tx: mongo.Tx, collection: Any, write: Write) -> int | None:
+        key, before = {"_id": write.row["_id"]}, -1
+        # A line of the history is nobody else's.
         if write.collection != "history":
             stored = await collection.find_one(key, {"order": 1}, session=tx.session)
-            if stored is not None and stored["order"] >= write.row["order"]:
-                return False
+            before = stored["order"] if stored else -1
+            if before >= write.row["order"]:
+                return None
         await collection.replace_one(key, write.row, upsert=True, session=tx.session)
-        return True
-
-    async def version(self, tx: mongo.Tx, result: model.Result) -> int:
-        """Of the fact that a result rests on so far; 0 without any."""
-        stored = await (await self._results()).find_one({"_id": result.id}, {"version": 1}, session=tx.session)
-        return int(stored["version"]) if stored else 0
+        return before
 
     # Generations.
 
