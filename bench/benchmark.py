@@ -13,6 +13,7 @@ from livinglab.benchmark.v1 import service_pb2 as pb
 from livinglab.benchmark.v1 import steward_service_pb2 as steward_pb
 from livinglab.benchmark.v1.service_pb2_grpc import BenchmarkServiceStub
 from livinglab.benchmark.v1.steward_service_pb2_grpc import StewardServiceStub
+from nats.js.api import AckPolicy, ConsumerConfig
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.read_concern import ReadConcern
 
@@ -177,7 +178,8 @@ async def _bare(js: Any, client: AsyncMongoClient[dict[str, Any]]) -> float:
     for name in ("results", "history"):
         await db[name].insert_one({"_id": "first"})
     wanted = naming.subject_filter(assessment_pb.EvaluationSubmitted)
-    subscription = await js.pull_subscribe(wanted, stream=naming.stream("assessment"), durable=None)
+    unacknowledged = ConsumerConfig(ack_policy=AckPolicy.NONE)
+    subscription = await js.pull_subscribe(wanted, stream=naming.stream("assessment"), config=unacknowledged)
     slots = asyncio.Semaphore(_SIDE_BY_SIDE)
 
     async def apply(message: Any) -> None:

@@ -11,7 +11,7 @@ from livinglab.benchmark.v1 import service_pb2 as pb
 from pymongo.errors import PyMongoError
 
 from chassis import telemetry
-from services.benchmark.store import PROJECTIONS, Store
+from services.benchmark.store import Store
 
 T = TypeVar("T")
 RaceKey = tuple[str, str, str, str]
@@ -21,8 +21,8 @@ _AWAIT_MS = 1_000
 _BATCH = 1_000
 _RETRY_SECONDS = 0.25
 _REMEMBERED = 512
-# Whose change concerns every race: who is in a group, what is aimed at, which generation serves.
-_EVERY = ("members", "clusters", "targets", "hosts", "populations", "generations")
+# Whose change concerns every race, as that of a group's members does.
+_SETTINGS = ("clusters", "targets", "hosts", "populations")
 
 
 def race_key(race: pb.Race, period: str) -> RaceKey:
@@ -42,7 +42,7 @@ class Live:
         self._news = asyncio.Event()
 
     async def run(self) -> None:
-        """Follows the database until cancelled."""
+        """Follows the database until cancelled; anew when another generation serves."""
         while True:
             try:
                 await self._follow()
@@ -79,10 +79,12 @@ class Live:
 
     async def _follow(self) -> None:
         async with await self._store.db.client.start_session() as session:
-            names = "|".join([*PROJECTIONS, *_EVERY])
+            serving = await self._store.serving()
+            # Not of what a rebuild fills.
+            names = [f"results{serving}", f"members{serving}", "generations", *_SETTINGS]
             pipeline = [
                 {"$changeStream": {}},
-                {"$match": {"ns.coll": {"$regex": f"^({names})(_|$)"}}},
+                {"$match": {"ns.coll": {"$in": names}}},
                 {
                     "$project": {
                         "ns.coll": 1,
@@ -94,20 +96,24 @@ class Live:
             ask = {"aggregate": 1, "pipeline": pipeline, "cursor": {"batchSize": 0}}
             answer = await self._store.db.command({**ask, "readConcern": {"level": "majority"}}, session)
             cursor = Int64(answer["cursor"]["id"])
-            self._store.serve(await self._store.serving())
+            if serving != await self._store.serving():
+                return
+            self._store.serve(serving)
             self._forget(open_=True)
             more = {"getMore": cursor, "collection": "$cmd.aggregate", "batchSize": _BATCH, "maxTimeMS": _AWAIT_MS}
             while True:
                 answer = await self._store.db.command(more, session)
-                if changes := answer["cursor"]["nextBatch"]:
-                    await self._take(changes)
+                changes = answer["cursor"]["nextBatch"]
+                if any(change["ns"]["coll"] == "generations" for change in changes) and (
+                    serving != await self._store.serving()
+                ):
+                    return
+                if changes:
+                    self._take(changes)
 
-    async def _take(self, changes: list[dict[str, Any]]) -> None:
-        """Generations that are built or dropped move no race; a swap moves all."""
+    def _take(self, changes: list[dict[str, Any]]) -> None:
         names = {change["ns"]["coll"] for change in changes}
-        if "generations" in names:
-            self._store.serve(await self._store.serving())
-        if any(name.partition("_")[0] in _EVERY for name in names):
+        if any(name.startswith(("members", *_SETTINGS)) for name in names):
             self._epoch += 1
         for change in changes:
             row = change.get("fullDocument")

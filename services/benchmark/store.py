@@ -1,6 +1,7 @@
 """What benchmark keeps: projections of facts, in generations of which one serves, and what managers set. Only this
 file and documents.py know how."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -128,14 +129,16 @@ class Store:
             stored = newest.get(write.row["_id"])
             if stored is None or stored["order"] < write.row["order"]:
                 newest[write.row["_id"]] = write.row
-        for name, rows in by_collection.items():
-            one = _replaced if name == "history" else _newer
-            await self.db[name + building].bulk_write([one(row) for row in rows.values()], ordered=False)
+        await asyncio.gather(*(self._fill(name, building, list(rows.values())) for name, rows in by_collection.items()))
         still = await self.db["generations"].update_one(
             {**_POINTER, "building": building}, {"$set": {"seen_time": datetime.now(UTC)}}
         )
         if not still.matched_count:
             raise precondition("REBUILDING", "another rebuild took over")
+
+    async def _fill(self, name: str, building: str, rows: list[Row]) -> None:
+        one = _replaced if name == "history" else _newer
+        await self.db[name + building].bulk_write([one(row) for row in rows], ordered=False)
 
     async def swap(self, building: str) -> None:
         """One write, after which every read is of the new generation. The old one stays until the next rebuild, so
