@@ -28,7 +28,7 @@ _BODIES, _YEARS, _INDICATORS = 600, ("2018", "2019", "2020", "2021", "2022"), 47
 _IN_FLIGHT, _QUERIES = 32, 3_200
 _NEWS = 150
 # Facts that the rebuild reads: each body's five years, several times revised.
-_FACTS = 6_000
+_FACTS = 20_000
 _BARE_FACTS = 3_000
 _SIDE_BY_SIDE = 64
 _BATCH = 500

@@ -60,8 +60,14 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
         histories, instrument = await self._histories(race, groups, request.institution)
         if request.institution not in histories:
             raise not_found("result", f"of {request.institution} in {race.instrument}, {race.stage}")
-        return trends.projection(
-            histories, request.institution, request.target_period, Decimal(request.target), _scale(instrument)
+        # In a thread, as all that imports scipy or takes long.
+        return await asyncio.to_thread(
+            trends.projection,
+            histories,
+            request.institution,
+            request.target_period,
+            Decimal(request.target),
+            _scale(instrument),
         )
 
     async def GetBackTest(self, request: pb.GetBackTestRequest, context: Any) -> pb.GetBackTestResponse:
