@@ -55,6 +55,8 @@ def result_writes(result: model.Result) -> list[Write]:
     whole = {
         "_id": result.id,
         **standing,
+        # As people read it.
+        "index": model.shown(result.index),
         "instrument_version": result.instrument_version,
         "cohort_id": result.cohort_id,
         "version": result.version,
