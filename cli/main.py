@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from cli import assessment, cohort, evidence, instrument, platform
+from cli import assessment, benchmark, cohort, evidence, instrument, platform
+from cli.ranking import ranking
 from cli.score import score
 
 app = typer.Typer(
@@ -18,6 +19,8 @@ app.add_typer(cohort.app, name="cohort")
 app.add_typer(assessment.app, name="assessment")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(instrument.app, name="instrument")
+app.add_typer(benchmark.app, name="benchmark")
+app.command("ranking")(ranking)
 app.command("score")(score)
 app.command("up")(platform.up)
 app.command("down")(platform.down)

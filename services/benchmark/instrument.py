@@ -16,6 +16,15 @@ class Node:
     weight: Fraction
     mean: bool
     children: tuple["Node", ...]
+    # As the instrument calls it: domain, aspect, indicator.
+    kind: str = ""
+    name: str = ""
+
+    def below(self) -> Iterator["Node"]:
+        """This node and all under it, parents before children."""
+        yield self
+        for child in self.children:
+            yield from child.below()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,38 @@ class Instrument:
         counts = Counter(_number(item, numbers) for item in items)
         shares = dict(_shares(self.root, Fraction(1), counts))
         return {item: shares[_number(item, numbers)] for item in items}
+
+    def indicators(self) -> list[Node]:
+        """What is scored, in the instrument's order."""
+        return list(_leaves(self.root))
+
+    def node_values(self, values: Mapping[str, Decimal]) -> list["NodeValue"]:
+        """The exact value and share of each node of an evaluation, parents before children."""
+        counted = self.counted(values)
+        shares = self.shares(counted)
+        numbers = {leaf.number for leaf in _leaves(self.root)}
+        weights: dict[str, Fraction] = {}
+        points: dict[str, Fraction] = {}
+        for item, value in counted.items():
+            number = _number(item, numbers)
+            weights[number] = weights.get(number, Fraction(0)) + shares[item]
+            points[number] = points.get(number, Fraction(0)) + shares[item] * Fraction(value)
+        found = []
+        for node in self.root.below():
+            below = [leaf.number for leaf in _leaves(node)]
+            share = sum((weights.get(number, Fraction(0)) for number in below), Fraction(0))
+            point = sum((points.get(number, Fraction(0)) for number in below), Fraction(0))
+            found.append(NodeValue(node, share, point / share if share else Fraction(self.minimum)))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class NodeValue:
+    """What a node of one evaluation is worth: its value, and how many index points one point of it is."""
+
+    node: Node
+    share: Fraction
+    value: Fraction
 
 
 def _leaves(node: Node) -> Iterator[Node]:

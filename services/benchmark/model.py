@@ -1,7 +1,8 @@
 """What is compared with what: results, the groups that institutions belong to, and numbers as they are shown."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
@@ -10,9 +11,13 @@ from livinglab.benchmark.v1 import events_pb2
 from livinglab.benchmark.v1 import service_pb2 as pb
 from livinglab.common.v1.meta_pb2 import Meta
 
-from chassis.errors import Violation
+from chassis.errors import Violation, precondition
 
 DIGITS = 2
+NATION = "nation"
+# Fewer bodies would show what single ones have, or carry no statistic.
+SMALLEST_GROUP = 5
+_ONE_STAGE = "one race compares one stage, so that self-assessed and verified values are never mixed"
 
 
 class Region(Protocol):
@@ -26,18 +31,25 @@ class Region(Protocol):
     def parent(self) -> str: ...
 
 
+# Institutions by their codes.
+Regions = Mapping[str, Region]
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How one institution stands in a race: its index, of two digits."""
+    """How one institution stands in a race. `index` is the computed one, of two digits, or the published one where
+    that is all there is and `computed` says no."""
 
     institution: str
     index: Decimal
     predicate: str
+    published: str = ""
+    computed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One submitted stage of an evaluation; `version` is the evaluation's."""
+    """One submitted stage of an evaluation, or an earlier result that was brought in; `version` is its aggregate's."""
 
     institution: str
     instrument: str
@@ -50,11 +62,28 @@ class Result:
     index: Decimal
     predicate: str
     values: Mapping[str, Decimal]
+    published: str = ""
+    computed: bool = True
+    imported: bool = False
+    # Of the fact that told it.
+    event_id: str = ""
+    occurred: datetime | None = None
 
     @property
     def id(self) -> str:
         """One result an institution, instrument, period, stage and realm."""
         return result_id(self.institution, self.instrument, self.period, self.stage, self.rehearsal)
+
+    @property
+    def order(self) -> int:
+        """Which of two facts on one result counts: an evaluation before what was brought in, then the newer version,
+        then the publication before the submission that it came with."""
+        return (not self.imported) * 2**48 + self.version * 2 + bool(self.published)
+
+
+def is_newer_version(order: int, before: int) -> bool:
+    """Whether more than the publication of the same version lies between two orders; -1 is before any."""
+    return before < 0 or order // 2 > before // 2
 
 
 def result_id(institution: str, instrument: str, period: str, stage: str, rehearsal: str) -> str:
@@ -77,10 +106,11 @@ def ranked(result: Result) -> events_pb2.ResultRanked:
 
 
 class Groups:
-    """Peer groups by their names: kind:kota, province:32 (the kabupaten and kota in it); empty is everybody."""
+    """Peer groups by their names: kind:kota, province:32 (the kabupaten and kota in it), and named sets such as
+    cohort:ID and cluster:NAME; empty is everybody."""
 
-    def __init__(self, regions: Mapping[str, Region]) -> None:
-        members: dict[str, set[str]] = {}
+    def __init__(self, regions: Mapping[str, Region], sets: Mapping[str, Collection[str]] | None = None) -> None:
+        members: dict[str, set[str]] = {name: set(codes) for name, codes in (sets or {}).items()}
         for code, region in regions.items():
             members.setdefault(f"kind:{region.kind}", set()).add(code)
             if region.parent:
@@ -89,27 +119,69 @@ class Groups:
         self._kinds = ", ".join(sorted(name for name in members if name.startswith("kind:")))
 
     def fault(self, group: str) -> str | None:
-        """What is wrong with a group's name; None for one that is known."""
-        if not group or group in self._members:
+        """What is wrong with a group's name; None for one that is known. A cohort is known by its form: it has no
+        members before the first facts of it arrive."""
+        if group in ("", NATION) or group in self._members or (group.startswith("cohort:") and group != "cohort:"):
             return None
-        return f"{group} is not a group: take {self._kinds}, province: and a province's code, or nothing for the nation"
+        if group.startswith("cluster:"):
+            return f"{group} is not a cluster: a manager names one with SetCluster"
+        return (
+            f"{group} is not a group: take {self._kinds}, province: and a province's code, cohort: and its id, "
+            "cluster: and its name, or nothing for the nation"
+        )
+
+    def members(self, group: str) -> frozenset[str] | None:
+        """Everybody of a group; None is the whole nation."""
+        return None if group in ("", NATION) else self._members.get(group, frozenset())
 
     def within(self, group: str, standings: Sequence[Standing]) -> list[Standing]:
         """Those of the group."""
-        if not group:
+        members = self.members(group)
+        if members is None:
             return list(standings)
-        members = self._members[group]
         return [standing for standing in standings if standing.institution in members]
+
+    def of(self, institution: str) -> list[str]:
+        """Every group that an institution is in, the nation first."""
+        return [NATION, *sorted(name for name, members in self._members.items() if institution in members)]
 
 
 def race_faults(race: pb.Race, groups: Groups, stages: Collection[str]) -> list[Violation]:
     """Every fault of what is asked to be compared."""
     faults = []
     if race.stage and race.stage not in stages:
-        faults.append(Violation("race.stage", f"{race.stage} is not one of {', '.join(stages)}"))
+        faults.append(Violation("race.stage", f"{race.stage} is not one of {', '.join(stages)}: {_ONE_STAGE}"))
     if description := groups.fault(race.group):
         faults.append(Violation("race.group", description))
     return faults
+
+
+def on_basis(standings: Sequence[Standing], basis: pb.Basis.ValueType) -> tuple[list[Standing], pb.Basis.ValueType]:
+    """Those that have an index of that basis, with it, and the basis that it is. FAILED_PRECONDITION (MIXED_BASIS)
+    where none is named and no basis covers everybody."""
+    computed = sum(standing.computed for standing in standings)
+    published = sum(bool(standing.published) for standing in standings)
+    if basis == pb.BASIS_UNSPECIFIED:
+        if computed == len(standings):
+            basis = pb.BASIS_COMPUTED
+        elif published == len(standings):
+            basis = pb.BASIS_PUBLISHED
+        else:
+            raise precondition(
+                "MIXED_BASIS",
+                f"of {len(standings)} results {computed} have a computed index and {published} a published one; "
+                "they are never ranked together: ask for computed or for published",
+            )
+    if basis == pb.BASIS_COMPUTED:
+        return [standing for standing in standings if standing.computed], basis
+    official = [replace(s, index=Decimal(s.published)) for s in standings if s.published]
+    return sorted(official, key=lambda s: (-s.index, s.institution)), basis
+
+
+def mixture(before: pb.Race, after: pb.Race) -> list[str]:
+    """In what two races differ besides the period: such are never compared."""
+    names = ("instrument", "stage", "group", "rehearsal", "basis")
+    return [name for name in names if getattr(before, name) != getattr(after, name)]
 
 
 def target_faults(targets: Sequence[str]) -> list[Violation]:
@@ -139,3 +211,9 @@ def written(value: Fraction | Decimal) -> str:
     exact, unit = Fraction(value), 10**DIGITS
     count = (2 * abs(exact.numerator) * unit + exact.denominator) // (2 * exact.denominator)
     return f"{Decimal(-count if exact < 0 else count).scaleb(-DIGITS):f}"
+
+
+def shown(index: Decimal) -> str:
+    """With two digits, or with the more that were published: 3.80, 0.91425."""
+    exponent = index.as_tuple().exponent
+    return f"{index:f}" if isinstance(exponent, int) and exponent < -DIGITS else written(index)

@@ -1,44 +1,50 @@
-"""Events in: one function a foreign fact; the table of them at the end."""
+"""Events in: one function a kind of foreign fact; the table of them at the end."""
 
-from decimal import Decimal
-from functools import partial
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from livinglab.assessment.v1 import events_pb2 as assessment_pb
+from livinglab.assessment.v1 import results_events_pb2 as imported_pb
 
 from chassis import mongo
 from chassis.stream import Reaction
-from services.benchmark import model
-from services.benchmark.store import STAGES, Store
+from services.benchmark import facts, model
+from services.benchmark.documents import result_writes
+from services.benchmark.facts import MEMBERSHIP, RESULTS, imported, submitted
+from services.benchmark.store import Store
+
+Handle = Callable[[mongo.Tx, Any], Awaitable[None]]
 
 
-async def on_instrument_published(store: Store, tx: mongo.Tx, event: assessment_pb.InstrumentPublished) -> None:
-    """Weights and scale are needed to say what a gap costs."""
-    await store.keep_instrument(tx, event.instrument)
+def on_known(store: Store) -> Handle:
+    """Instruments and memberships are only kept."""
+
+    async def handle(tx: mongo.Tx, event: Any) -> None:
+        await store.write(tx, facts.WRITES[type(event)](event))
+
+    return handle
 
 
-async def on_evaluation_submitted(store: Store, tx: mongo.Tx, event: assessment_pb.EvaluationSubmitted) -> None:
-    """The result enters the race of its own realm, or replaces an older one of the same stage."""
-    meta = event.meta
-    result = model.Result(
-        institution=event.institution,
-        instrument=event.instrument,
-        instrument_version=event.instrument_version,
-        period=event.period,
-        stage=STAGES[event.stage],
-        rehearsal=meta.rehearsal,
-        cohort_id=meta.cohort_id,
-        version=meta.version,
-        index=Decimal(event.score.index),
-        predicate=event.score.predicate,
-        values={item: Decimal(value) for item, value in event.values.items()},
-    )
-    if await store.project(tx, result):
-        tx.add(model.ranked(result))
+def on_result(store: Store) -> Handle:
+    """A result enters the race of its own realm, or replaces an older one of its stage; a newer version is told."""
+
+    async def handle(tx: mongo.Tx, event: Any) -> None:
+        result = imported(event) if isinstance(event, imported_pb.ResultImported) else submitted(event)
+        if result is None:
+            return
+        before = await store.write(tx, result_writes(result))
+        # A publication comes with a submission of the same version, and is told once.
+        if before is not None and model.is_newer_version(result.order, before):
+            tx.add(model.ranked(result))
+
+    return handle
 
 
 def table(store: Store) -> tuple[Reaction, ...]:
     """Everything that benchmark listens to."""
+    known, result = on_known(store), on_result(store)
     return (
-        Reaction(assessment_pb.InstrumentPublished, partial(on_instrument_published, store)),
-        Reaction(assessment_pb.EvaluationSubmitted, partial(on_evaluation_submitted, store)),
+        Reaction(assessment_pb.InstrumentPublished, known),
+        *(Reaction(event, known) for event in MEMBERSHIP),
+        *(Reaction(event, result) for event in RESULTS),
     )

@@ -1,67 +1,124 @@
-"""RPCs in: each method reads the projections and lets the model say what they mean."""
+"""RPCs in: the race itself. Each method reads the projections and lets the model say what they mean."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator
+from datetime import UTC
 from typing import Any
 
 from livinglab.benchmark.v1 import service_pb2 as pb
 from livinglab.benchmark.v1 import service_pb2_grpc
-from livinglab.common.v1 import options_pb2
 
 from chassis import auth, mongo
-from chassis.errors import denied, invalid, invalid_field
-from services.benchmark import gaps, model, ranking
-from services.benchmark.store import STAGES, Store
-
-_FIRST_STAGE = STAGES[min(STAGES)]
+from chassis.errors import invalid_field
+from services.benchmark import aggregates, gaps, model, ranking
+from services.benchmark.admission import Admission
+from services.benchmark.live import Live, race_key
+from services.benchmark.store import Store
 
 
 class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
     """The contract, on one store and the institutions that are known."""
 
-    def __init__(self, store: Store, regions: Mapping[str, model.Region]) -> None:
+    def __init__(self, store: Store, live: Live, admission: Admission, regions: model.Regions) -> None:
         self._store = store
+        self._live = live
+        self._admission = admission
         self._regions = regions
-        self._groups = model.Groups(regions)
 
     async def GetRanking(self, request: pb.GetRankingRequest, context: Any) -> pb.GetRankingResponse:
-        race = self._admitted(request.race)
+        race, groups = await self._admission.race(request.race)
         first = _position(request.page_token)
-        places = await self._places(race, race.period)
-        earlier = await self._places(race, request.since_period) if request.since_period else []
+        if request.since_previous:
+            request.since_period = ranking.previous(await self._store.periods(race), race.period)
+        keys = [race_key(race, period) for period in (race.period, request.since_period) if period]
+
+        async def make() -> pb.GetRankingResponse:
+            return await self._page(race, groups, request, first)
+
+        if request.HasField("as_of_time"):
+            return await make()
+        return await self._live.remembered(request.SerializeToString(deterministic=True), keys, make)
+
+    async def _page(
+        self, race: pb.Race, groups: model.Groups, request: pb.GetRankingRequest, first: int
+    ) -> pb.GetRankingResponse:
+        as_of = request.as_of_time.ToDatetime(UTC) if request.HasField("as_of_time") else None
+        standings = groups.within(race.group, await self._store.standings(race, race.period, as_of))
+        standings, basis = model.on_basis(standings, race.basis)
+        earlier: list[ranking.Place] = []
+        if request.since_period:
+            before = groups.within(race.group, await self._store.standings(race, request.since_period, as_of))
+            earlier = ranking.places(model.on_basis(before, basis)[0])
+        places = ranking.places(standings)
         end = first + mongo.page_size(request.page_size)
         return pb.GetRankingResponse(
             rows=ranking.rows(places[first:end], earlier, self._regions),
             total=len(places),
             next_page_token=mongo.page_token(str(end)) if end < len(places) else "",
+            basis=basis,
+            since_period=request.since_period,
         )
+
+    async def WatchRanking(
+        self, request: pb.WatchRankingRequest, context: Any
+    ) -> AsyncIterator[pb.WatchRankingResponse]:
+        race, _ = await self._admission.race(request.race)
+        keys = [race_key(race, period) for period in (race.period, request.since_period) if period]
+        whole = pb.GetRankingRequest(race=race, since_period=request.since_period, page_size=_EVERYBODY)
+        shown: list[pb.RankingRow] | None = None
+        while True:
+            stamp = self._live.stamp(keys)
+            page = await self._page(race, await self._admission.groups(), whole, 0)
+            rows, left = ranking.changes(shown or [], page.rows)
+            if shown is None or rows or left:
+                yield pb.WatchRankingResponse(complete=shown is None, rows=rows, total=page.total, left=left)
+            shown = list(page.rows)
+            await self._live.moved(keys, stamp)
 
     async def GetGap(self, request: pb.GetGapRequest, context: Any) -> pb.GetGapResponse:
         auth.caller().require_institution(request.institution)
-        race = self._admitted(request.race, request.targets)
+        race, groups = await self._admission.race(request.race, request.targets)
         result = await self._store.result(race, request.institution)
         role_model = await self._store.result(race, request.role_model) if request.role_model else None
         instrument = await self._store.instrument(result.instrument, result.instrument_version)
-        return gaps.gap(result, role_model, request.targets, instrument)
+        members = groups.members(race.group)
+        peers = [
+            peer
+            for peer in await self._store.results(race, race.period)
+            if (members is None or peer.institution in members) and peer.instrument_version == result.instrument_version
+        ]
+        lines = [] if request.targets else await self._lines(race, groups, request.institution)
+        return gaps.whole_gap(result, role_model, request.targets, lines, instrument, peers)
+
+    async def _lines(self, race: pb.Race, groups: model.Groups, institution: str) -> list[gaps.Line]:
+        """The target lines of every group that the institution is in, in the groups' order."""
+        of = {
+            row["group"]: row for row in await self._store.settings("targets") if row["instrument"] == race.instrument
+        }
+        return [
+            gaps.Line(group, line["period"], line["target"])
+            for group in groups.of(institution)
+            for line in of.get(group, {"lines": []})["lines"]
+        ]
 
     async def GetAggregate(self, request: pb.GetAggregateRequest, context: Any) -> pb.GetAggregateResponse:
-        race = self._admitted(request.race, request.targets)
-        standings = await self._store.standings(race, race.period)
-        return model.aggregate(self._groups.within(race.group, standings), request.targets)
+        race, groups = await self._admission.race(request.race, request.targets)
+        standings = groups.within(race.group, await self._store.standings(race, race.period))
+        standings, basis = model.on_basis(standings, race.basis)
+        answer = model.aggregate(standings, request.targets)
+        people = {row["_id"]: row["people"] for row in await self._store.settings("populations")}
+        aggregates.complete(answer, standings, people)
+        if basis == pb.BASIS_COMPUTED and standings:
+            among = {standing.institution for standing in standings}
+            results = [r for r in await self._store.results(race, race.period) if r.institution in among and r.values]
+            if results:
+                newest = max(result.instrument_version for result in results)
+                same = [result for result in results if result.instrument_version == newest]
+                instrument = await self._store.instrument_if_known(race.instrument, newest)
+                aggregates.profile(answer, same, instrument, published=race.stage == aggregates.PUBLIC_STAGE)
+        return answer
 
-    async def _places(self, race: pb.Race, period: str) -> list[ranking.Place]:
-        return ranking.places(self._groups.within(race.group, await self._store.standings(race, period)))
 
-    def _admitted(self, asked: pb.Race, targets: Sequence[str] = ()) -> pb.Race:
-        """The race with its stage filled in, if it is one and the caller may see it."""
-        faults = model.race_faults(asked, self._groups, STAGES.values()) + model.target_faults(targets)
-        if faults:
-            raise invalid(faults)
-        if asked.rehearsal and auth.caller().identity.roles <= {options_pb2.ROLE_PUBLIC}:
-            raise denied("REHEARSAL", "rehearsals are not for the public")
-        race = pb.Race()
-        race.CopyFrom(asked)
-        race.stage = asked.stage or _FIRST_STAGE
-        return race
+_EVERYBODY = 100_000
 
 
 def _position(token: str) -> int:

@@ -1,0 +1,125 @@
+"""Charts as SVG, for those who would rather look than read: the race over time, a radar, a distribution."""
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+
+_WIDTH, _HEIGHT, _MARGIN = 760, 440, 60
+# Told apart by people who see few colours too (Okabe and Ito).
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999933")
+_INK, _GRID = "#333333", "#dddddd"
+
+Lines = Mapping[str, Sequence[tuple[str, float]]]
+
+
+def race(title: str, lines: Lines, low: float, high: float, targets: Sequence[float] = ()) -> str:
+    """Index by period, one line a name; a series of one point is a dot."""
+    periods = sorted({period for points in lines.values() for period, _ in points})
+    right = _WIDTH - 180
+
+    def x(period: str) -> float:
+        return _MARGIN + (right - _MARGIN) * (periods.index(period) / max(len(periods) - 1, 1))
+
+    def y(value: float) -> float:
+        return _up(value, low, high)
+
+    parts = [*_scale(low, high, right), *(_target(target, y(target), right) for target in targets)]
+    parts += [_text(x(period), _HEIGHT - _MARGIN + 20, period, "middle") for period in periods]
+    for at, (name, points) in enumerate(lines.items()):
+        colour = _COLOURS[at % len(_COLOURS)]
+        path = " ".join(f"{x(period):.1f},{y(value):.1f}" for period, value in points)
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts += [f'<circle cx="{x(p):.1f}" cy="{y(v):.1f}" r="3" fill="{colour}"/>' for p, v in points]
+        parts.append(_key(at, name, colour))
+    return _drawing(title, parts)
+
+
+def radar(title: str, axes: Sequence[str], polygons: Mapping[str, Sequence[float]], low: float, high: float) -> str:
+    """One axis a node of the instrument, one polygon a body or group."""
+    centre_x, centre_y, radius = (_WIDTH - 180) / 2, _HEIGHT / 2 + 10, _HEIGHT / 2 - 70
+
+    def at(axis: int, value: float) -> tuple[float, float]:
+        angle = 2 * math.pi * axis / len(axes) - math.pi / 2
+        reach = radius * (value - low) / (high - low)
+        return centre_x + reach * math.cos(angle), centre_y + reach * math.sin(angle)
+
+    parts = []
+    for level in range(math.ceil(low) + 1, math.floor(high) + 1):
+        parts.append(_polygon([at(axis, level) for axis in range(len(axes))], _GRID, "none"))
+    for axis, name in enumerate(axes):
+        end_x, end_y = at(axis, high)
+        parts.append(_line(centre_x, centre_y, end_x, end_y, _GRID))
+        label_x, label_y = at(axis, high + (high - low) * 0.08)
+        anchor = "middle" if abs(label_x - centre_x) < 5 else "start" if label_x > centre_x else "end"
+        parts.append(_text(label_x, label_y + 4, name, anchor))
+    for number, (name, values) in enumerate(polygons.items()):
+        colour = _COLOURS[number % len(_COLOURS)]
+        parts.append(_polygon([at(axis, value) for axis, value in enumerate(values)], colour, colour))
+        parts.append(_key(number, name, colour))
+    return _drawing(title, parts)
+
+
+def distribution(title: str, bins: Sequence[tuple[float, float, int]], targets: Sequence[float]) -> str:
+    """How many bodies have which index, with a line at each target."""
+    right, most = _WIDTH - _MARGIN, max((count for _, _, count in bins), default=1)
+    low = min([start for start, _, _ in bins] + list(targets))
+    high = max([end for _, end, _ in bins] + list(targets))
+
+    def x(value: float) -> float:
+        return _MARGIN + (right - _MARGIN) * (value - low) / (high - low)
+
+    parts = []
+    for start, end, count in bins:
+        top = _up(count, 0, most)
+        size = f'width="{x(end) - x(start) - 2:.1f}" height="{_HEIGHT - _MARGIN - top:.1f}"'
+        parts.append(f'<rect x="{x(start) + 1:.1f}" y="{top:.1f}" {size} fill="{_COLOURS[0]}"/>')
+        parts.append(_text((x(start) + x(end)) / 2, top - 5, str(count), "middle"))
+        parts.append(_text(x(start), _HEIGHT - _MARGIN + 20, f"{start:g}", "middle"))
+    for target in targets:
+        parts.append(_line(x(target), _MARGIN, x(target), _HEIGHT - _MARGIN, _COLOURS[1], dashed=True))
+        parts.append(_text(x(target), _MARGIN - 6, f"target {target:g}", "middle"))
+    return _drawing(title, parts)
+
+
+def _drawing(title: str, parts: Sequence[str]) -> str:
+    box = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {box} font-family="sans-serif" font-size="12" role="img">'
+    back = f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>'
+    name = f'<text x="{_MARGIN}" y="24" font-size="15" fill="{_INK}">{escape(title)}</text>'
+    return "\n".join([head, f"<title>{escape(title)}</title>", back, name, *parts, "</svg>", ""])
+
+
+def _scale(low: float, high: float, right: float) -> list[str]:
+    parts = []
+    for level in range(math.ceil(low), math.floor(high) + 1):
+        y = _up(level, low, high)
+        parts += [_line(_MARGIN, y, right, y, _GRID), _text(_MARGIN - 8, y + 4, str(level), "end")]
+    return parts
+
+
+def _target(target: float, y: float, right: float) -> str:
+    return _line(_MARGIN, y, right, y, _COLOURS[1], dashed=True) + _text(_MARGIN + 4, y - 4, f"target {target:g}")
+
+
+def _up(value: float, low: float, high: float) -> float:
+    return _HEIGHT - _MARGIN - (_HEIGHT - 2 * _MARGIN) * (value - low) / (high - low)
+
+
+def _key(at: int, name: str, colour: str) -> str:
+    y = _MARGIN + 18 * at
+    square = f'<rect x="{_WIDTH - 168}" y="{y - 9}" width="10" height="10" fill="{colour}"/>'
+    return square + _text(_WIDTH - 152, y, name[:24])
+
+
+def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" fill="{_INK}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, colour: str, *, dashed: bool = False) -> str:
+    dashes = ' stroke-dasharray="6 4"' if dashed else ""
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}"{dashes}/>'
+
+
+def _polygon(points: Sequence[tuple[float, float]], stroke: str, fill: str) -> str:
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    return f'<polygon points="{path}" fill="{fill}" fill-opacity="0.15" stroke="{stroke}" stroke-width="2"/>'

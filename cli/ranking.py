@@ -1,0 +1,204 @@
+"""`livinglab ranking`: the race, as it stands, as it stood, or as it changes."""
+
+import csv
+import sys
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from cli.output import AsJson, fail, print_json, say, table
+
+if TYPE_CHECKING:
+    from livinglab.benchmark.v1 import service_pb2 as pb
+
+AsCsv = Annotated[bool, typer.Option("--csv", help="Write CSV, for spreadsheets.")]
+Svg = Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Draw a chart into this file.")]
+Instrument = Annotated[str, typer.Option("--instrument", metavar="ID", help="Id of the instrument.")]
+Period = Annotated[str, typer.Option("--period", metavar="PERIOD", help="Such as 2022.")]
+Stage = Annotated[str, typer.Option("--stage", metavar="STAGE", help="self-assessment where left out; publication ...")]
+Group = Annotated[
+    str,
+    typer.Option("--group", metavar="GROUP", help="nation, province:32, kind:kota, cohort:ID, cluster:NAME."),
+]
+Rehearsal = Annotated[str, typer.Option("--rehearsal", metavar="COHORT", help="A rehearsal's cohort; real without.")]
+
+_COLUMNS = ["rank", "institution", "name", "index", "published", "predicate", "movement", "gain", "percentile"]
+# A date ends where the nation's capital ends its day.
+_CAPITAL = "Asia/Jakarta"
+_DRAWN = 8
+_EVERYBODY = 1_000
+
+
+class Basis(StrEnum):
+    """What is ranked."""
+
+    COMPUTED = "computed"
+    PUBLISHED = "published"
+
+
+BasisOption = Annotated[
+    Basis | None, typer.Option("--basis", help="Computed or published indices; what everybody has without.")
+]
+
+
+def ranking(
+    instrument: Instrument,
+    period: Period,
+    stage: Stage = "",
+    group: Group = "",
+    basis: BasisOption = None,
+    rehearsal: Rehearsal = "",
+    as_of: Annotated[
+        str, typer.Option("--as-of", metavar="DATE", help="As it stood at the end of that day, in WIB.")
+    ] = "",
+    watch: Annotated[bool, typer.Option("--watch", help="Stay, and show each change.")] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+    svg: Svg = None,
+) -> None:
+    """Rank like with like: one instrument, period, stage and group."""
+    from cli.connection import run
+
+    race = race_of(instrument, period, stage, group, basis, rehearsal)
+    if watch and (as_of or svg or as_csv):
+        fail("--watch shows what changes from now on: leave out --as-of, --svg and --csv")
+    if watch:
+        run(_watch(race, as_json))
+        return
+    answer = run(_ranking(race, as_of))
+    if as_json:
+        print_json(_as_json(race, answer.rows))
+    elif as_csv:
+        write_csv(_COLUMNS, [_cells(row) for row in answer.rows])
+    else:
+        _show(answer.rows)
+    if svg:
+        svg.write_text(run(_race_over_time(race, [row.institution for row in answer.rows[:_DRAWN]])))
+
+
+def race_of(
+    instrument: str, period: str, stage: str = "", group: str = "", basis: Basis | None = None, rehearsal: str = ""
+) -> "pb.Race":
+    """The race that the options name; a list in one of them asks for a mix, which is refused with the reason."""
+    from livinglab.benchmark.v1 import service_pb2 as pb
+
+    for what, value in {"instruments": instrument, "periods": period, "stages": stage, "groups": group}.items():
+        if "," in value:
+            fail(f"refused: different {what} are never ranked together ({value}): like is compared with like only")
+    number = pb.Basis.Value(f"BASIS_{basis.name}") if basis else pb.BASIS_UNSPECIFIED
+    return pb.Race(instrument=instrument, period=period, stage=stage, group=group, basis=number, rehearsal=rehearsal)
+
+
+async def _ranking(race: "pb.Race", as_of: str) -> "pb.GetRankingResponse":
+    from livinglab.benchmark.v1 import service_pb2 as pb
+    from livinglab.benchmark.v1.service_pb2_grpc import BenchmarkServiceStub
+
+    from cli.connection import connected
+
+    whole = pb.GetRankingResponse()
+    async with connected("benchmark", BenchmarkServiceStub) as stub:
+        request = pb.GetRankingRequest(race=race, page_size=_EVERYBODY, since_previous=True)
+        if as_of:
+            request.as_of_time.FromDatetime(_end_of(as_of))
+        while True:
+            page: pb.GetRankingResponse = await stub.GetRanking(request)
+            whole.MergeFrom(page)
+            request.page_token = page.next_page_token
+            if not page.next_page_token:
+                return whole
+
+
+def _end_of(day: str) -> datetime:
+    try:
+        following = date.fromisoformat(day) + timedelta(days=1)
+    except ValueError:
+        fail(f"--as-of {day}: must be a date such as 2022-11-01")
+    return datetime.combine(following, time(), ZoneInfo(_CAPITAL)) - timedelta(microseconds=1)
+
+
+async def _watch(race: "pb.Race", as_json: bool) -> None:
+    from livinglab.benchmark.v1 import service_pb2 as pb
+    from livinglab.benchmark.v1.service_pb2_grpc import BenchmarkServiceStub
+
+    from cli.connection import connected
+
+    async with connected("benchmark", BenchmarkServiceStub) as stub:
+        async for news in stub.WatchRanking(pb.WatchRankingRequest(race=race)):
+            if as_json:
+                print_json({**_as_json(race, news.rows), "complete": news.complete, "left": list(news.left)})
+            else:
+                _show(news.rows, "" if news.complete else "changed")
+            sys.stdout.flush()
+
+
+def _as_json(race: "pb.Race", rows: Any) -> dict[str, Any]:
+    shown = [
+        {
+            "rank": row.rank,
+            "institution": row.institution,
+            "index": row.index,
+            "published": row.published or None,
+            "predicate": row.predicate,
+            "movement": row.movement if row.HasField("movement") else None,
+        }
+        for row in rows
+    ]
+    return {
+        "instrument": race.instrument,
+        "period": race.period,
+        "stage": race.stage or "self-assessment",
+        "group": race.group or "nation",
+        "rows": shown,
+    }
+
+
+def _cells(row: Any) -> list[str]:
+    movement = f"{row.movement:+d}" if row.HasField("movement") and row.movement else ""
+    return [
+        str(row.rank),
+        row.institution,
+        row.name,
+        row.index,
+        row.published,
+        row.predicate,
+        movement,
+        row.gain,
+        row.percentile,
+    ]
+
+
+def _show(rows: Any, title: str = "") -> None:
+    if not rows:
+        say("Nobody is in this race yet.")
+        return
+    table(_COLUMNS, [_cells(row) for row in rows], title, right=["rank", "index", "published", "movement", "gain"])
+
+
+async def _race_over_time(race: "pb.Race", institutions: list[str]) -> str:
+    from livinglab.benchmark.v1 import analysis_service_pb2 as analysis_pb
+    from livinglab.benchmark.v1.analysis_service_pb2_grpc import AnalysisServiceStub
+
+    from cli import charts
+    from cli.connection import connected
+
+    async with connected("benchmark", AnalysisServiceStub) as stub:
+        found = (await stub.ListSeries(analysis_pb.ListSeriesRequest(race=race))).series
+    by_code = {series.institution: series for series in found if series.instrument == race.instrument}
+    lines = {
+        by_code[code].name: [(point.period, float(point.index)) for point in by_code[code].points]
+        for code in institutions
+        if code in by_code
+    }
+    values = [value for points in lines.values() for _, value in points] or [0.0, 1.0]
+    return charts.race(f"{race.instrument}: {race.group or 'nation'}", lines, min(0.0, *values), max(1.0, *values))
+
+
+def write_csv(columns: list[str], rows: list[list[str]]) -> None:
+    """Write rows with their header to standard output."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)

@@ -1,0 +1,46 @@
+"""Which race a question is about: completed, checked, and whether the caller may see it."""
+
+from collections.abc import Sequence
+
+from livinglab.benchmark.v1 import service_pb2 as pb
+from livinglab.common.v1 import options_pb2
+
+from chassis import auth
+from chassis.errors import Violation, denied, invalid
+from services.benchmark import model
+from services.benchmark.live import Live
+from services.benchmark.store import STAGES, Store
+
+FIRST_STAGE = STAGES[min(STAGES)]
+
+
+class Admission:
+    """Completes and checks races against the groups that there are."""
+
+    def __init__(self, store: Store, live: Live, regions: model.Regions) -> None:
+        self._store = store
+        self._live = live
+        self._regions = regions
+
+    async def groups(self) -> model.Groups:
+        """Official groups, cohorts and clusters as they now are."""
+
+        async def make() -> model.Groups:
+            return model.Groups(self._regions, await self._store.sets())
+
+        return await self._live.remembered("groups", (), make)
+
+    async def race(
+        self, asked: pb.Race, targets: Sequence[str] = (), faults: Sequence[Violation] = ()
+    ) -> tuple[pb.Race, model.Groups]:
+        """The race with its stage filled in, if it is one and the caller may see it."""
+        groups = await self.groups()
+        found = [*model.race_faults(asked, groups, STAGES.values()), *model.target_faults(targets), *faults]
+        if found:
+            raise invalid(found)
+        if asked.rehearsal and auth.caller().identity.roles <= {options_pb2.ROLE_PUBLIC}:
+            raise denied("REHEARSAL", "rehearsals are not for the public")
+        race = pb.Race()
+        race.CopyFrom(asked)
+        race.stage = asked.stage or FIRST_STAGE
+        return race, groups

@@ -1,0 +1,178 @@
+"""Whom to learn from: hosts at the upper levels that are like the visitor and climbed, and who goes to whom."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from livinglab.benchmark.v1 import analysis_service_pb2 as pb
+
+from chassis.errors import invalid_field
+from services.benchmark.instrument import Instrument
+from services.benchmark.model import Regions, Result, shown
+from services.benchmark.ranking import name_of
+
+# Levels 4 and 5 of five: the upper quarter of a scale.
+_UPPER = Fraction(3, 4)
+# What likeness is made of, in thousandths of the whole.
+_KIND, _PROVINCE, _START, _CLIMB = 300, 100, 300, 300
+# A gain of one point, or more, counts in full.
+_FULL_CLIMB = Fraction(1)
+
+
+@dataclass(frozen=True)
+class School:
+    """Everybody's results in one version of the instrument, their indices before, and how many visitors each takes."""
+
+    instrument: Instrument
+    results: Mapping[str, Result]
+    earlier: Mapping[str, Decimal]
+    capacity: Mapping[str, int]
+    regions: Regions
+
+    def value(self, institution: str, indicator: str) -> Decimal:
+        """The level of an indicator; the scale's minimum while it is awaited."""
+        return self.results[institution].values.get(indicator, self.instrument.minimum)
+
+    def hosts(self, indicator: str) -> list[str]:
+        """Who is at the upper levels and receives visitors, by code."""
+        low, high = Fraction(self.instrument.minimum), Fraction(self.instrument.maximum)
+        enough = low + _UPPER * (high - low)
+        return [
+            code
+            for code in sorted(self.results)
+            if self.capacity.get(code) and Fraction(self.value(code, indicator)) >= enough
+        ]
+
+    def require(self, indicator: str) -> None:
+        """INVALID_ARGUMENT for an indicator that the instrument does not have."""
+        if indicator not in {node.number for node in self.instrument.indicators()}:
+            raise invalid_field("indicator", f"{indicator} is not an indicator of this instrument")
+
+
+def teachers(school: School, visitor: str, indicator: str) -> list[pb.Teacher]:
+    """Hosts of an indicator for one visitor, the most alike first, equals by code."""
+    school.require(indicator)
+    return _teachers(school, visitor, indicator)
+
+
+def _teachers(school: School, visitor: str, indicator: str) -> list[pb.Teacher]:
+    mine = school.value(visitor, indicator) if visitor in school.results else school.instrument.minimum
+    found = [
+        _teacher(school, visitor, host, indicator)
+        for host in school.hosts(indicator)
+        if host != visitor and school.value(host, indicator) > mine
+    ]
+    return sorted(found, key=lambda teacher: (-teacher.score, teacher.host))
+
+
+def _teacher(school: School, visitor: str, host: str, indicator: str) -> pb.Teacher:
+    own, other = school.results[visitor], school.results[host]
+    start = school.earlier.get(host)
+    gain = other.index - start if start is not None else None
+    ours, theirs = school.regions.get(visitor), school.regions.get(host)
+    same_kind = ours is not None and theirs is not None and ours.kind == theirs.kind
+    same_province = ours is not None and theirs is not None and bool(ours.parent) and ours.parent == theirs.parent
+    span = Fraction(school.instrument.maximum - school.instrument.minimum)
+    near = 1 - min(abs(Fraction((other.index if start is None else start) - own.index)) / span, Fraction(1))
+    climb = min(max(Fraction(gain or 0), Fraction(0)) / _FULL_CLIMB, Fraction(1))
+    score = int(_KIND * same_kind + _PROVINCE * same_province + _START * near + _CLIMB * climb)
+    teacher = pb.Teacher(
+        visitor=visitor,
+        host=host,
+        host_name=name_of(host, school.regions),
+        indicator=indicator,
+        visitor_value=f"{school.value(visitor, indicator):f}",
+        host_value=f"{school.value(host, indicator):f}",
+        same_kind=same_kind,
+        same_province=same_province,
+        host_start="" if start is None else shown(start),
+        host_gain="" if gain is None else shown(gain),
+        capacity=school.capacity[host],
+        score=score,
+    )
+    teacher.reason = _reason(teacher, own.index)
+    return teacher
+
+
+def _reason(teacher: pb.Teacher, own: Decimal) -> str:
+    parts = [f"is at {teacher.host_value} where the visitor is at {teacher.visitor_value}"]
+    if teacher.same_kind:
+        parts.append("is of the same kind")
+    if teacher.same_province:
+        parts.append("lies in the same province")
+    if teacher.host_start:
+        parts.append(
+            f"was at {teacher.host_start} (the visitor is at {shown(own)}) and has won {teacher.host_gain} since"
+        )
+    return f"{teacher.host_name} " + ", ".join(parts)
+
+
+def visit_plan(school: School, visitors: Sequence[str], indicator: str) -> pb.GetVisitPlanResponse:
+    """One host for each visitor: as many as can be placed, and among such plans one of the highest total score."""
+    if indicator:
+        school.require(indicator)
+    answer = pb.GetVisitPlanResponse()
+    offers: dict[str, list[pb.Teacher]] = {}
+    for visitor in sorted(visitors):
+        wanted = [indicator] if indicator else _costliest(school, visitor)
+        found = next((teachers for item in wanted if (teachers := _teachers(school, visitor, item))), [])
+        if found:
+            offers[visitor] = found
+        else:
+            what = f"indicator {indicator}" if indicator else "any of its costly indicators"
+            reason = f"nobody who receives visitors is ahead at the upper levels in {what}"
+            answer.unplaced.append(pb.Unplaced(institution=visitor, reason=reason))
+    chosen = _assigned(offers, school.capacity)
+    answer.visits.extend(chosen)
+    answer.total_score = sum(teacher.score for teacher in chosen)
+    placed = {teacher.visitor for teacher in chosen}
+    for visitor in offers:
+        if visitor not in placed:
+            answer.unplaced.append(pb.Unplaced(institution=visitor, reason="every host that suits is full"))
+    return answer
+
+
+def _costliest(school: School, visitor: str) -> list[str]:
+    """Indicators by the index points that they lack to the top, most first."""
+    instrument = school.instrument
+    values = instrument.counted(school.results[visitor].values)
+    shares = instrument.shares(values)
+    known = {node.number for node in instrument.indicators()}
+    costs = {
+        item: shares[item] * Fraction(instrument.maximum - value) for item, value in values.items() if item in known
+    }
+    return sorted((item for item in costs if costs[item] > 0), key=lambda item: -costs[item])
+
+
+def _assigned(offers: Mapping[str, Sequence[pb.Teacher]], capacity: Mapping[str, int]) -> list[pb.Teacher]:
+    """Solved by HiGHS. Every visitor placed outweighs all that scores could win, so the number placed comes first."""
+    pairs = [teacher for visitor in sorted(offers) for teacher in offers[visitor]]
+    if not pairs:
+        return []
+    import numpy as np
+    from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import csr_array
+
+    def once_each(names: Sequence[str]) -> tuple[list[str], csr_array]:
+        rows = sorted(set(names))
+        at = {name: row for row, name in enumerate(rows)}
+        ones, columns = np.ones(len(names)), np.arange(len(names))
+        return rows, csr_array((ones, ([at[name] for name in names], columns)), shape=(len(rows), len(names)))
+
+    visitors, by_visitor = once_each([pair.visitor for pair in pairs])
+    hosts, by_host = once_each([pair.host for pair in pairs])
+    placed = 1 + 1000 * len(visitors)
+    solved = milp(
+        c=-np.array([placed + pair.score for pair in pairs], dtype=float),
+        integrality=np.ones(len(pairs)),
+        bounds=Bounds(0, 1),
+        constraints=[
+            LinearConstraint(by_visitor, ub=np.ones(len(visitors))),
+            LinearConstraint(by_host, ub=np.array([capacity[host] for host in hosts], dtype=float)),
+        ],
+        options={"mip_rel_gap": 0},
+    )
+    if solved.x is None:
+        raise RuntimeError(f"the plan of visits was not solved: {solved.message}")
+    return [pair for pair, take in zip(pairs, solved.x, strict=True) if take > 0.5]
