@@ -18,8 +18,8 @@ from stack.system import empty, running_system
 
 _LATEST = Path(__file__).with_name("latest.json")
 # Each measures one thing: `async def rows(system) -> list[Row]`.
-PARTS = ("answering", "latency", "launch", "assessment", "benchmark")
-_QUIET = {"LIVINGLAB_TRACE_RATIO": "0", "LIVINGLAB_LOG_LEVEL": "WARNING"}
+PARTS = ("latency", "launch", "assessment", "benchmark", "answering")
+_QUIET = {"LIVINGLAB_TRACE_RATIO": "0", "LIVINGLAB_TRACE_FILE": "", "LIVINGLAB_LOG_LEVEL": "WARNING"}
 
 
 def main() -> int:

@@ -31,6 +31,9 @@ async def rows(system: System) -> list[Row]:
     log = system.home.logs / "bare.log"
     mongo = system.platform.addresses.mongodb
     bare = Process("bare", python_argv("bench.bare", "--listen", address, "--mongo", mongo), log_path=log)
+    others = [member for name, member in system.fleet.members.items() if name != "assessment"]
+    # Alone, as the bare handler is: what others make of our facts is not the writer's work.
+    await asyncio.gather(*(other.stop() for other in others))
     await bare.start()
     await bare.wait_for_line("ready", timeout=30)
     try:
@@ -45,6 +48,7 @@ async def rows(system: System) -> list[Row]:
         memory = _memory(system.fleet.members["assessment"].pid), _memory(bare.pid)
     finally:
         await bare.stop()
+        await system.fleet.start_again([other.name for other in others])
     return [
         at_least("answering", f"answers saved, {IN_FLIGHT} in flight", *saved, "1/s", 0.80),
         at_least("submitting", f"evaluations submitted, {IN_FLIGHT} in flight", *submitted, "1/s", 0.80),

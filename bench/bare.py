@@ -21,7 +21,7 @@ _DURABLE = WriteConcern(w="majority", j=True)
 
 
 class Bare(service_pb2_grpc.AssessmentServiceServicer):  # the other methods answer UNIMPLEMENTED
-    """Reads the evaluation, lays the answers over it, writes it, an outbox row and the answer to the request."""
+    """Reads the evaluation, lays the answers over it, writes it, an outbox row, a line of history, and the answer."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -53,6 +53,12 @@ class Bare(service_pb2_grpc.AssessmentServiceServicer):  # the other methods ans
             )
             event = {"_id": naming.new_id(), "pending": True, "payload": request.SerializeToString(), "time": now}
             await self._db["outbox"].insert_one(event, session=session)
+            change = {
+                "_id": naming.new_id(),
+                "evaluation": key,
+                "values": {a["indicator"]: a["value"] for a in answers},
+            }
+            await self._db["changes"].insert_one({**change, "time": now}, session=session)
             answer = {
                 "_id": request.request_id,
                 "content": hashlib.sha256(request.SerializeToString()).digest(),
@@ -66,7 +72,7 @@ class Bare(service_pb2_grpc.AssessmentServiceServicer):  # the other methods ans
 async def serve(listen: str, mongo_uri: str) -> None:
     """Until SIGTERM."""
     client = AsyncIOMotorClient(mongo_uri)
-    for name in ("evaluations", "outbox", "requests"):
+    for name in ("evaluations", "outbox", "changes", "requests"):
         await client["bare"][name].insert_one({"_id": "first"})
     server = grpc.aio.server()
     service_pb2_grpc.add_AssessmentServiceServicer_to_server(Bare(client), server)  # type: ignore[abstract]

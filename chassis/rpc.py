@@ -26,6 +26,7 @@ from chassis.outgoing import channel as channel
 
 # Longest upload whose caller set no deadline; each of its messages has the usual one.
 _DRAIN_SECONDS = 2.0
+_STRANGERS = frozenset({Kind.UNAUTHENTICATED, Kind.PERMISSION_DENIED})
 _STREAM_SECONDS = 3_600.0
 _SERVER_OPTIONS = [
     ("grpc.max_receive_message_length", LARGEST_MESSAGE),
@@ -177,7 +178,8 @@ class Gate(grpc.aio.ServerInterceptor):
                 except Exception as error:
                     refused = _as_refused(error, method)
                     observed.refused(refused)
-                await _drain(requests)
+                if refused.kind not in _STRANGERS:
+                    await _drain(requests)
                 await context.abort_with_status(status.to_status(refused))
                 raise AssertionError("unreachable")
 
@@ -215,7 +217,8 @@ class Gate(grpc.aio.ServerInterceptor):
 
 
 async def _drain(requests: AsyncIterator[Message]) -> None:
-    """A caller who is still sending takes the reset of its stream for the answer, so it may send on for a moment."""
+    """A caller who is still sending takes the reset of its stream for the answer, so it may send on for a moment.
+    From one who may not call at all, nothing is read."""
     with contextlib.suppress(TimeoutError, grpc.RpcError, Refused):
         async with asyncio.timeout(_DRAIN_SECONDS):
             async for _ in requests:

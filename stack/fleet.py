@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,11 +70,15 @@ class Fleet:
         """Until its health says SERVING; ProcessFailed with the end of its log if it ends before."""
         await self.members[name].wait_ready(_serving(self.address(name)), timeout=_READY_SECONDS)
 
+    async def start_again(self, names: Iterable[str]) -> None:
+        """Starts some that were stopped."""
+        async with asyncio.TaskGroup() as starting:
+            for name in names:
+                starting.create_task(self.start(name))
+
     async def start_all(self) -> None:
         """Starts all at once, in no order: each waits for what it needs."""
-        async with asyncio.TaskGroup() as starting:
-            for name in self.members:
-                starting.create_task(self.start(name))
+        await self.start_again(self.members)
 
     async def stop_all(self) -> None:
         """Stops all at once."""

@@ -43,6 +43,7 @@ def main() -> int:
         with held(home):
             for part in (home.data, home.logs):
                 empty(part)
+            home.traces.unlink(missing_ok=True)
             return asyncio.run(_interruptible(out, home, loaded, arguments.seed))
     except (AlreadyRunning, ServerMissing, ProcessFailed) as error:
         print(error, file=sys.stderr)

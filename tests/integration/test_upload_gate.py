@@ -26,18 +26,18 @@ async def assessment(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIt
 
 
 async def test_nothing_is_read_from_a_caller_who_may_not_call(assessment: Running) -> None:
-    asked = asyncio.Event()
+    answered = asyncio.Event()
 
-    async def endless() -> AsyncIterator[pb.SendUploadRequest]:
-        while not asked.is_set():
-            yield pb.SendUploadRequest(upload_id="a")
-            await asyncio.sleep(0)
+    async def unfinished() -> AsyncIterator[pb.SendUploadRequest]:
+        """Without an end until the answer is there: who waited for the last message would wait for ever."""
+        yield pb.SendUploadRequest(upload_id="a")
+        await answered.wait()
 
-    refused = await refusal(assessment.as_role(EvidenceServiceStub, "public").SendUpload(endless()))
+    refused = await refusal(assessment.as_role(EvidenceServiceStub, "public").SendUpload(unfinished()))
     assert (refused.kind, refused.reason) == (Kind.PERMISSION_DENIED, "ROLE")
-    refused = await refusal(assessment.with_token(EvidenceServiceStub, "").SendUpload(endless()))
+    refused = await refusal(assessment.with_token(EvidenceServiceStub, "").SendUpload(unfinished()))
     assert refused.kind == Kind.UNAUTHENTICATED
-    asked.set()
+    answered.set()
 
 
 async def test_every_message_is_checked_and_named_by_its_place(assessment: Running) -> None:
