@@ -5,8 +5,8 @@ import base64
 import hashlib
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -27,6 +27,8 @@ _ACKNOWLEDGED = WriteConcern(w="majority", j=True)
 _TRANSACTION_SECONDS = 10.0
 _COMMIT_MS = 5_000
 _NAMESPACE_EXISTS = 48
+# Well below the half hour after which a server forgets a session.
+_IDLE_SECONDS = 300.0
 _REQUESTS_KEPT_SECONDS = 7 * 86_400
 _INBOX_KEPT_SECONDS = 30 * 86_400
 # A published row stays this long, so that a person can see what went out.
@@ -84,6 +86,7 @@ class Database:
         self.name = name
         self._db = client.get_database(name, write_concern=_ACKNOWLEDGED, read_concern=ReadConcern("majority"))
         self._collections: dict[str, Any] = {}
+        self._sessions = Sessions(client)
 
     def __getitem__(self, collection: str) -> Any:
         found = self._collections.get(collection)
@@ -126,7 +129,7 @@ class Database:
                 await self["outbox"].insert_many(tx.rows, session=session)
             return result
 
-        return await run_transaction(self.client, body)
+        return await run_transaction(self._sessions, body)
 
     async def once(self, request: Message, decide: Callable[[Tx], Awaitable[M]], response: type[M]) -> M:
         """Serves a write once per request_id and caller: the repeat gets the first answer, stored in the same
@@ -156,13 +159,40 @@ class Database:
             return response.FromString(first["answer"])
 
 
+class Sessions:
+    """Sessions that wait for their next transaction: starting one costs a crossing into the driver's threads, like
+    any command. One that met an error is not kept."""
+
+    def __init__(self, client: AsyncIOMotorClient) -> None:
+        self._client = client
+        self._idle: list[tuple[float, Any]] = []
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Any]:
+        """One that nobody else uses."""
+        session = self._recent() or await self._client.start_session()
+        try:
+            yield session
+        except BaseException:
+            await session.end_session()
+            raise
+        self._idle.append((time.monotonic(), session))
+
+    def _recent(self) -> Any:
+        while self._idle:
+            since, session = self._idle.pop()
+            if time.monotonic() - since < _IDLE_SECONDS:
+                return session
+        return None
+
+
 async def run_transaction(
-    client: AsyncIOMotorClient, body: Callable[[Any], Awaitable[T]], seconds: float = _TRANSACTION_SECONDS
+    sessions: Sessions, body: Callable[[Any], Awaitable[T]], seconds: float = _TRANSACTION_SECONDS
 ) -> T:
     """The whole body again on TransientTransactionError, the commit again on UnknownTransactionCommitResult,
     until the deadline. motor's own with_transaction does not retry a commit that failed."""
     deadline = time.monotonic() + seconds
-    async with await client.start_session() as session:
+    async with sessions.session() as session:
         for attempt in range(1_000_000):
             session.start_transaction(
                 read_concern=ReadConcern("snapshot"),

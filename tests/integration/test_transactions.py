@@ -81,7 +81,7 @@ async def test_a_deadline_ends_the_tries(db: mongo.Database) -> None:
         await db["log"].insert_one({"_id": 1}, session=session)
 
     with pytest.raises(OperationFailure):
-        await mongo.run_transaction(db.client, body, seconds=0.3)
+        await mongo.run_transaction(mongo.Sessions(db.client), body, seconds=0.3)
 
 
 async def test_two_processes_of_one_service_prepare_its_database_at_the_same_moment(db: mongo.Database) -> None:
