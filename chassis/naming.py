@@ -4,11 +4,9 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Iterator
 from functools import cache
 
-from google.protobuf import message_factory
-from google.protobuf.descriptor import Descriptor, FileDescriptor
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from livinglab.common.v1 import options_pb2
 
@@ -36,13 +34,6 @@ def new_id() -> str:
 def is_event(descriptor: Descriptor) -> bool:
     """Events are the messages that carry the event option."""
     return bool(descriptor.GetOptions().HasExtension(options_pb2.event))
-
-
-def event_classes(file: FileDescriptor) -> Iterator[type[Message]]:
-    """The events of one proto file."""
-    for descriptor in file.message_types_by_name.values():
-        if is_event(descriptor):
-            yield message_factory.GetMessageClass(descriptor)
 
 
 @cache

@@ -85,11 +85,6 @@ def require_duty(
         raise denied("NOT_ASSIGNED", f"{subject} is not assigned {what}{evaluation.id}")
 
 
-def is_assigned(evaluation: Evaluation, subject: str) -> bool:
-    """Whether this is one of its assessors."""
-    return _assignment(evaluation, subject) is not None
-
-
 def save_assessments(
     evaluation: Evaluation,
     dossier: cycle_pb2.Dossier,

@@ -92,10 +92,6 @@ async def _answered(call: Awaitable[Any]) -> None:
     try:
         await call
     except RPCError as error:
-        if error.status in (
-            RPCStatusCode.UNAVAILABLE,
-            RPCStatusCode.DEADLINE_EXCEEDED,
-            RPCStatusCode.RESOURCE_EXHAUSTED,
-        ):
+        if error.status in _NO_ANSWER:
             raise unavailable("Temporal") from error
         raise
