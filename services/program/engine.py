@@ -2,22 +2,27 @@
 
 from collections.abc import Awaitable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+from livinglab.program.v1 import command_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.opentelemetry import TracingInterceptor
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from chassis.errors import unavailable
+from chassis.errors import Kind, Refused, precondition, unavailable
 from services.program import (
     bridge_exit,  # noqa: F401  for what it does at exit
     model,
 )
 from services.program.course import Course
 
+A = TypeVar("A")
+
+# A command that no worker has taken up by then is answered with UNAVAILABLE; its request_id still stands.
+_STEERING_TIMEOUT = timedelta(seconds=20)
 _NO_ANSWER = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED)
 
 
@@ -60,16 +65,37 @@ class Engine:
         """Tells a participant's workflow something; False when there is none that runs."""
         handle = self._client.get_workflow_handle(model.workflow_id(cohort_id, institution))
         try:
-            await _answered(handle.signal(signal, news))
+            await _in_time(handle.signal(signal, news))
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return False
             raise
         return True
 
+    async def steer(self, cohort_id: str, command: command_pb2.Command) -> command_pb2.CommandAnswer:
+        """Has a cohort carry out a command. A repeat of its request_id has the first answer. FAILED_PRECONDITION and
+        the like as the cohort says; UNAVAILABLE where no worker takes it up in time: it may come to count later."""
+        handle = self._client.get_workflow_handle(model.workflow_id(cohort_id))
+        try:
+            return await _in_time(
+                handle.execute_update(
+                    "steer",
+                    command,
+                    id=command.request_id,
+                    result_type=command_pb2.CommandAnswer,
+                    rpc_timeout=_STEERING_TIMEOUT,
+                )
+            )
+        except WorkflowUpdateFailedError as error:
+            raise _refusal(error) from error
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise precondition("COHORT_ENDED", f"cohort {cohort_id} has ended already") from error
+            raise
+
     async def _start(self, kind: str, name: str, start: Any, signal: str | None = None, news: Any = None) -> None:
         try:
-            await _answered(
+            await _in_time(
                 self._client.start_workflow(
                     kind,
                     start,
@@ -87,11 +113,21 @@ class Engine:
             return
 
 
-async def _answered(call: Awaitable[Any]) -> None:
-    """UNAVAILABLE where Temporal does not answer; what it does answer passes."""
+async def _in_time(call: Awaitable[A]) -> A:
+    """UNAVAILABLE where Temporal, or the worker behind it, does not answer."""
     try:
-        await call
+        return await call
+    except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError) as error:
+        raise unavailable("the cohort's workflow") from error
     except RPCError as error:
         if error.status in _NO_ANSWER:
             raise unavailable("Temporal") from error
         raise
+
+
+def _refusal(error: WorkflowUpdateFailedError) -> Refused:
+    """What the workflow refused with: its type is a kind, its first detail the reason."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and (kind := Kind.__members__.get(cause.type or "")):
+        return Refused(kind, str(cause.details[0]) if cause.details else kind.value, cause.message)
+    return precondition("COHORT_ENDED", f"the cohort does not take it any more: {cause}")
