@@ -1,5 +1,6 @@
-"""Definitions and cohorts as files: YAML, with the roster beside it as CSV, each fault with its file and line."""
+"""Definitions and cohorts as files: YAML, with the roster beside it as CSV or YAML, each fault with file and line."""
 
+import codecs
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -84,6 +85,7 @@ def load_cohort(path: Path) -> CohortFile:
     loaded.faults += [FileFault(path.name, fault) for fault in parsed.faults]
     if parsed.message.definition:
         _add_definition(loaded, path)
+    roster_file.speak(parsed.message.roster)
     if "roster_file" in parsed.extra:
         _add_roster(loaded, path)
     return loaded
@@ -134,7 +136,7 @@ def _add_roster(loaded: CohortFile, path: Path) -> None:
     if unreadable:
         loaded.faults.append(FileFault(path.name, Fault(line, "roster_file", f"{named} {unreadable}")))
         return
-    roster = roster_file.parse(text)
+    roster = roster_file.parse(text, named)
     loaded.cohort.message.roster.extend(roster.participants)
     loaded.roster_lines = roster.lines
     loaded.faults += [FileFault(loaded.roster_name, fault) for fault in roster.faults]
@@ -156,6 +158,9 @@ def _read(path: Path) -> tuple[str, str]:
             return "", f"has more than {_LARGEST_FILE} bytes"
         return content.decode("utf-8-sig"), ""
     except UnicodeDecodeError as error:
-        return "", f"is not UTF-8 text: byte {error.start} cannot be read"
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "", "is UTF-16 text: save it as UTF-8"
+        line = content.count(b"\n", 0, error.start) + 1
+        return "", f"is not UTF-8 text: line {line} has a byte that cannot be read, 0x{content[error.start]:02x}"
     except (OSError, ValueError) as error:
         return "", f"cannot be read: {getattr(error, 'strerror', None) or error}"
