@@ -64,10 +64,15 @@ class CohortFile:
         return self.roster_lines.get(path, 0)
 
 
-def load_definition(path: Path) -> tuple[definition_pb2.Definition, list[FileFault]]:
-    """The definition in a file, and every fault of its own."""
+def load_definition(
+    path: Path, known_regions: Collection[str] | None = None, known_instruments: Collection[str] | None = None
+) -> tuple[definition_pb2.Definition, list[FileFault]]:
+    """The definition in a file, and every fault of its own. Regions and instruments are looked up where given."""
     parsed = _parsed(path, definition_pb2.Definition)
-    faults = parsed.faults or parsed.locate(definition_rules.faults(parsed.message))
+    found = definition_rules.faults(parsed.message, known_instruments)
+    if known_regions is not None:
+        found += validation.role_model(parsed.message, known_regions)
+    faults = parsed.faults or parsed.locate(found)
     return parsed.message, [FileFault(path.name, fault) for fault in sorted(faults)]
 
 

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time, get_timezone_name
@@ -107,9 +107,13 @@ def _session(session: definition_pb2.DefinedSession, language: str) -> str:
     shape = "HH.mm" if language == "id" else "HH:mm"
     day = format_date(start.date(), "EEEE, d MMMM y", locale=language)
     hours = f"{format_time(start.time(), shape, locale=language)}–{format_time(end.time(), shape, locale=language)}"
-    zone_name = get_timezone_name(start, width="short", locale="id")
     place = f", {session.place}" if session.place else ""
-    return f"{session.title}{place}: {day}, {hours} {zone_name}"
+    return f"{session.title}{place}: {day}, {hours} {zone_name(start)}"
+
+
+def zone_name(at: datetime) -> str:
+    """WIB, WITA, WIT; elsewhere what Indonesians call it, such as GMT+9."""
+    return str(get_timezone_name(at, width="short", locale="id"))
 
 
 def _missing(occasion: Occasion, step: workflow_pb2.LetterStep, language: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import IntEnum
 from zoneinfo import ZoneInfo
 
@@ -17,13 +17,12 @@ class Kind(IntEnum):
     """What happens; at the same time in this order."""
 
     CLOSES = 1
-    OPENS = 2
-    REMINDER = 3
-    ESCALATION = 4
-    SESSION = 5
-    HOLDS = 6
-    EXTENDED = 7
-    ENDS = 8
+    EXTENDED = 2
+    ENDS = 3
+    OPENS = 4
+    REMINDER = 5
+    ESCALATION = 6
+    SESSION = 7
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,17 @@ class Happening:
     @property
     def if_needed(self) -> bool:
         """Whether it happens only for those, or only where, something is missing."""
-        return self.kind in {Kind.REMINDER, Kind.ESCALATION, Kind.HOLDS, Kind.EXTENDED}
+        return self.kind in {Kind.REMINDER, Kind.ESCALATION, Kind.EXTENDED}
+
+    @property
+    def is_end_of_day(self) -> bool:
+        """Whether people know its time as the end of a day rather than as the beginning of the next."""
+        return self.kind in {Kind.CLOSES, Kind.EXTENDED, Kind.ENDS}
+
+    @property
+    def day(self) -> date:
+        """The day of it, as people there count."""
+        return (self.local - timedelta(seconds=self.is_end_of_day)).date()
 
     @property
     def local(self) -> datetime:
@@ -59,7 +68,8 @@ class Happening:
 
 
 def happenings(definition: definition_pb2.Definition, cohort: definition_pb2.CohortSpec) -> list[Happening]:
-    """Everything in the order of time. Both must be without fault; the cohort may be empty, for a definition alone."""
+    """Everything in the order of time. Both must be without fault; the cohort may be empty, for a definition alone.
+    Phases may close earlier, once everybody has done what is required."""
     counts = effective(definition, cohort)
     start = clock.opening(counts.time_zone, counts.phases[0])
     # Reminders go by whole days of the clock that the workflows use.
@@ -100,11 +110,19 @@ def _phase(
         at = clock.local(session.start, session.time_zone)
         yield Happening(at, Kind.SESSION, phase, session.time_zone, invited, *audience, session=session)
     yield Happening(deadline, Kind.CLOSES, phase, zone, participants=len(cohort.roster))
-    if phase.gate.decision or (phase.gate.on_miss == definition_pb2.ON_MISS_HOLD and counted(phase)):
-        yield Happening(deadline, Kind.HOLDS, phase, zone, participants=len(cohort.roster))
-    elif phase.gate.on_miss == definition_pb2.ON_MISS_EXTEND and counted(phase):
+    if extends(phase):
         later = deadline + timedelta(days=phase.gate.extend_days)
         yield Happening(later, Kind.EXTENDED, phase, zone, participants=len(cohort.roster))
+
+
+def extends(phase: definition_pb2.Phase) -> bool:
+    """Whether its deadline moves where the quorum is missed."""
+    return phase.gate.on_miss == definition_pb2.ON_MISS_EXTEND and bool(counted(phase))
+
+
+def waits(phase: definition_pb2.Phase) -> bool:
+    """Whether it can stay open until somebody decides."""
+    return phase.gate.decision or (phase.gate.on_miss == definition_pb2.ON_MISS_HOLD and bool(counted(phase)))
 
 
 def counted(phase: definition_pb2.Phase) -> list[str]:

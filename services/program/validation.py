@@ -32,18 +32,20 @@ def validate(
     """Every fault of both, with paths as in LaunchCohortRequest; empty when the cohort may start. All rules of a
     definition hold for the one that counts for the cohort too (`overrides.effective`: that is what runs). Instruments
     are not looked up where `known_instruments` is None, nor whether a real cohort is over where `now` is."""
-    found = [
-        Violation(f"definition.{v.field}", v.description)
-        for v in definition_rules.faults(definition, known_instruments)
-    ]
-    if definition.role_model and definition.role_model not in known_regions:
-        found.append(Violation("definition.role_model", f"{definition.role_model[:80]!r} is not a known region"))
+    own = [*definition_rules.faults(definition, known_instruments), *role_model(definition, known_regions)]
+    found = [Violation(f"definition.{v.field}", v.description) for v in own]
     faults = [
         *_cohort_faults(definition, cohort, known_regions, now),
         *override_rules.faults(definition, cohort, known_instruments),
         *cost_rules.faults(definition, cohort),
     ]
     return found + [Violation(f"cohort.{v.field}", v.description) for v in faults]
+
+
+def role_model(definition: definition_pb2.Definition, known_regions: Collection[str]) -> Faults:
+    """The institution that everybody learns from is one that is known."""
+    if definition.role_model and definition.role_model not in known_regions:
+        yield Violation("role_model", f"{definition.role_model[:80]!r} is not a known region")
 
 
 def _cohort_faults(
