@@ -45,10 +45,13 @@ class Engine:
         """Starts the cohort's workflow, unless it runs or has run."""
         await self._start("ProgramWorkflow", model.workflow_id(course.cohort_id), course.program_input())
 
-    async def start_participant(self, course: Course, institution: str) -> None:
-        """Starts a participant's workflow, unless it runs or has run."""
+    async def start_participant(self, course: Course, institution: str, readmissions: int = 0) -> None:
+        """Starts a participant's workflow, unless it runs or has run; one that is taken in again may have run."""
         start = course.participant_input(institution)
-        await self._start("ParticipantWorkflow", model.workflow_id(course.cohort_id, institution), start)
+        start.readmissions = readmissions
+        name = model.workflow_id(course.cohort_id, institution)
+        reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE if readmissions else WorkflowIDReusePolicy.REJECT_DUPLICATE
+        await self._start("ParticipantWorkflow", name, start, reuse=reuse)
 
     async def cancel(self, course: Course, cancellation: pb.Cancellation) -> None:
         """Cancels the cohort, also one whose workflow has not started yet."""
@@ -93,7 +96,15 @@ class Engine:
                 raise precondition("COHORT_ENDED", f"cohort {cohort_id} has ended already") from error
             raise
 
-    async def _start(self, kind: str, name: str, start: Any, signal: str | None = None, news: Any = None) -> None:
+    async def _start(
+        self,
+        kind: str,
+        name: str,
+        start: Any,
+        signal: str | None = None,
+        news: Any = None,
+        reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
+    ) -> None:
         try:
             await _in_time(
                 self._client.start_workflow(
@@ -103,7 +114,7 @@ class Engine:
                     task_queue=self._task_queue,
                     task_timeout=self._task_timeout,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_reuse_policy=reuse,
                     start_signal=signal,
                     start_signal_args=[news] if signal else [],
                 )
