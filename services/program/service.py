@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
 from typing import Any
 
-from livinglab.program.v1 import cohort_pb2, definition_pb2, service_pb2_grpc, workflow_pb2
+from livinglab.program.v1 import cohort_pb2, service_pb2_grpc, workflow_pb2
 from livinglab.program.v1 import service_pb2 as pb
 
 from chassis import auth, mongo
 from chassis.errors import Kind, Refused, Violation, invalid, precondition
 from services.program import audit_store, clock, documents, model, progress, validation
 from services.program.engine import Engine
+from services.program.overrides import effective
 from services.program.participant_store import require_active
 from services.program.store import Store
 
@@ -40,7 +41,7 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
         async def decide(tx: mongo.Tx) -> pb.LaunchCohortResponse:
             here = await self._store.fingerprint(name, tx)
             if here is None:
-                definition = _effective(request)
+                definition = effective(request.definition, request.cohort)
                 pace = clock.cohort_clock(definition, request.cohort, now)
                 cohort = await self._store.launch(tx, definition, request.cohort, pace, fingerprint, now)
                 outcome = f"{len(request.cohort.roster)} participants"
@@ -131,15 +132,10 @@ def _fingerprint(request: pb.LaunchCohortRequest) -> bytes:
 
 def _preview(request: pb.LaunchCohortRequest, now: datetime) -> cohort_pb2.Cohort:
     """The cohort as it would stand after a launch now."""
-    definition = _effective(request)
+    definition = effective(request.definition, request.cohort)
     pace = clock.cohort_clock(definition, request.cohort, now)
     row = documents.cohort_row(definition, request.cohort, pace, b"", now)
     return progress.cohort(row, documents.participant_rows(request.cohort))
-
-
-def _effective(request: pb.LaunchCohortRequest) -> definition_pb2.Definition:
-    """The definition as it counts in this cohort."""
-    return request.definition
 
 
 def _entry(request: Any, command: str, cohort_id: str, **about: str) -> documents.Row:

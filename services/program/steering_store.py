@@ -41,7 +41,7 @@ class SteeringStore:
             "split": self._roster.split,
         }
 
-    async def record_command(self, step: pb.CommandStep) -> None:
+    async def record(self, step: pb.CommandStep) -> None:
         """What an order came to. Told again, nothing changes; what other news have overtaken stays as it is.
         NOT_FOUND for the cohort; ALREADY_EXISTS where a cohort is to be split off under an id that is taken."""
 

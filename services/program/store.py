@@ -147,10 +147,6 @@ class Store:
         """A phase as its workflow tells it; see PhaseStore."""
         await self._phases.record_phase(cohort_id, record, revision)
 
-    async def record_command(self, step: pb.CommandStep) -> None:
-        """What a manager's order came to; see SteeringStore."""
-        await self.steering.record_command(step)
-
     async def complete(self, step: pb.CompletionStep) -> None:
         """How a cohort ended, and the fact of it. Refused while a participant has no end."""
 
