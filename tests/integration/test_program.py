@@ -31,16 +31,17 @@ from tests.harness.program import (
     manager,
     refusal,
     request_id,
+    running_program,
     working,
 )
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running
 from tests.harness.waiting import eventually
 
 
 @pytest.fixture
 async def program(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIterator[Running]:
-    async with running_service("program", servers, issuer, nats_url) as running:
+    async with running_program(servers, issuer, nats_url) as running:
         yield running
 
 

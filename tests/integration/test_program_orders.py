@@ -16,9 +16,9 @@ from services.program import clock, model
 from services.program.store import Store
 from stack.issuer import Issuer
 from tests.harness.orders import CLOSED, NOW, OPEN, ordered, phase, recorded_twice
-from tests.harness.program import BANDUNG, GARUT, SUMEDANG, launching, manager, refusal
+from tests.harness.program import BANDUNG, GARUT, SUMEDANG, launching, manager, refusal, running_program
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running
 from tests.harness.waiting import eventually
 
 E = TypeVar("E", bound=Message)
@@ -27,7 +27,7 @@ FAILED = workflow.OutcomeStep(institution=GARUT, outcome=model.FAILED, reason="m
 
 @pytest.fixture
 async def program(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIterator[Running]:
-    async with running_service("program", servers, issuer, nats_url) as running:
+    async with running_program(servers, issuer, nats_url) as running:
         yield running
 
 
