@@ -1,21 +1,22 @@
 """`livinglab cohort`: check, launch, watch and steer cohorts."""
 
-import json
-import sys
 from typing import Annotated, Any
 
 import typer
 
-from cli import cohort_files
+from cli import cohort_files, cohort_people, cohort_report, cohort_steering, cohort_watch
 from cli import cohort_view as view
+from cli.cohort_view import CohortId, Reason
 from cli.output import AsJson, print_json, say, table
 
 app = typer.Typer(help="Cohorts: check, launch, watch, steer.", no_args_is_help=True)
 app.command()(cohort_files.validate)
 app.command()(cohort_files.launch)
-
-CohortId = Annotated[str, typer.Argument(metavar="ID", help="The id of a cohort.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it is recorded.")]
+app.command()(cohort_watch.watch)
+for verb in [*cohort_steering.VERBS, *cohort_people.VERBS]:
+    app.command()(verb)
+app.command()(cohort_report.report)
+app.command()(cohort_report.audit)
 
 
 @app.command("list")
@@ -61,27 +62,6 @@ def status(cohort_id: CohortId, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def watch(cohort_id: CohortId, as_json: AsJson = False) -> None:
-    """Follow a cohort until it has ended; with --json a line for each change."""
-    from livinglab.program.v1 import service_pb2 as pb
-    from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
-
-    from cli import connection
-
-    async def call() -> None:
-        async with connection.connected("program", ProgramServiceStub) as program:
-            stub: Any = program
-            async for change in stub.WatchCohort(pb.WatchCohortRequest(cohort_id=cohort_id)):
-                if as_json:
-                    sys.stdout.write(json.dumps(view.as_dict(change.cohort), ensure_ascii=False) + "\n")
-                    sys.stdout.flush()
-                else:
-                    view.show(change.cohort, as_json=False)
-
-    connection.run(call())
-
-
-@app.command()
 def participants(cohort_id: CohortId, as_json: AsJson = False) -> None:
     """List the participants of a cohort with what they have done and what they lack."""
     from livinglab.program.v1 import cohort_pb2
@@ -112,6 +92,9 @@ def participants(cohort_id: CohortId, as_json: AsJson = False) -> None:
                     "missing": list(p.missing),
                     "reason": p.reason,
                     "problems": list(p.problems),
+                    "excused": list(p.excused),
+                    "moved_to": p.moved_to,
+                    "enrolled": view.iso(p.enrol_time) if p.HasField("enrol_time") else None,
                 }
                 for p in found
             ]

@@ -1,12 +1,18 @@
 """A cohort in words and numbers: as a table for people, as a dictionary for programs."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from cli.output import print_json, say, table
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import cohort_pb2
+
+CohortId = Annotated[str, typer.Argument(metavar="ID", help="The id of a cohort.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is recorded.")]
 
 
 def show(cohort: "cohort_pb2.Cohort", as_json: bool) -> None:
@@ -17,7 +23,7 @@ def show(cohort: "cohort_pb2.Cohort", as_json: bool) -> None:
     rows = [
         (
             p.phase,
-            word(p, "state"),
+            phase_state(p),
             local_time(p.open_time),
             local_time(p.close_time if p.HasField("close_time") else p.deadline_time)
             + (" (moved)" if p.extended else ""),
@@ -27,12 +33,37 @@ def show(cohort: "cohort_pb2.Cohort", as_json: bool) -> None:
         )
         for p in cohort.phases
     ]
-    title = f"{cohort.id} ({kind(cohort)}): {word(cohort, 'state')}, {counts(cohort)}"
     columns = ["phase", "state", "opens", "closes", "invited", "done", "duties"]
-    table(columns, rows, title=title, right=["invited", "done"])
-    for line in [cohort.note, cohort.reason, *cohort.problems]:
-        if line:
-            say(line)
+    table(columns, rows, title=title(cohort), right=["invited", "done"])
+    for line in notes(cohort):
+        say(line)
+
+
+def title(cohort: "cohort_pb2.Cohort") -> str:
+    """What it is, how it stands, and how many are where."""
+    since = f" since {local_time(cohort.pause_time)}" if cohort.HasField("pause_time") else ""
+    return f"{cohort.id} ({kind(cohort)}): {word(cohort, 'state')}{since}, {counts(cohort)}"
+
+
+def phase_state(phase: "cohort_pb2.PhaseProgress") -> str:
+    """open, held, closed: one word for how a phase stands."""
+    return "held" if phase.HasField("held_time") and word(phase, "state") == "open" else word(phase, "state")
+
+
+def notes(cohort: "cohort_pb2.Cohort") -> Iterator[str]:
+    """What a manager should know besides, a line each."""
+    if cohort.split_from:
+        yield f"split from {cohort.split_from}"
+    for p in cohort.phases:
+        if phase_state(p) == "held":
+            yield f"{p.phase} waits beyond its deadline since {local_time(p.held_time)}"
+        if p.blocking:
+            named = ", ".join(blocker.institution for blocker in p.blockers[:5])
+            yield f"{p.phase} waits for {p.blocking}: {named}{', ...' if p.blocking > 5 else ''}"
+        for proposal in p.proposals:
+            action = word(proposal, "action")
+            yield f"{p.phase}: {proposal.actor} proposes {action}, another manager has to agree ({proposal.reason})"
+    yield from (line for line in [cohort.note, cohort.reason, *cohort.problems] if line)
 
 
 def as_dict(cohort: "cohort_pb2.Cohort") -> dict[str, Any]:
@@ -50,25 +81,54 @@ def as_dict(cohort: "cohort_pb2.Cohort") -> dict[str, Any]:
         "graduated": cohort.graduated,
         "withdrawn": cohort.withdrawn,
         "failed": cohort.failed,
-        "launched": _iso(cohort.launch_time),
-        "ended": _iso(cohort.end_time) if cohort.HasField("end_time") else None,
-        "phases": [
-            {
-                "phase": p.phase,
-                "title": p.title,
-                "state": word(p, "state"),
-                "opens": _iso(p.open_time),
-                "deadline": _iso(p.deadline_time),
-                "closed": _iso(p.close_time) if p.HasField("close_time") else None,
-                "invited": p.invited,
-                "done": p.done,
-                "extended": p.extended,
-                "duties": dict(sorted(p.duties.items())),
-            }
-            for p in cohort.phases
-        ],
+        "launched": iso(cohort.launch_time),
+        "ended": _time(cohort, "end_time"),
+        "paused": _time(cohort, "pause_time"),
+        "split_from": cohort.split_from,
+        "phases": [_phase(p) for p in cohort.phases],
         "problems": list(cohort.problems),
         "note": cohort.note,
+    }
+
+
+def _phase(p: "cohort_pb2.PhaseProgress") -> dict[str, Any]:
+    return {
+        "phase": p.phase,
+        "title": p.title,
+        "state": word(p, "state"),
+        "opens": iso(p.open_time),
+        "deadline": iso(p.deadline_time),
+        "closed": _time(p, "close_time"),
+        "held": _time(p, "held_time"),
+        "invited": p.invited,
+        "done": p.done,
+        "extended": p.extended,
+        "excused": p.excused,
+        "duties": dict(sorted(p.duties.items())),
+        "blocking": p.blocking,
+        "blockers": [
+            {"institution": b.institution, "missing": list(b.missing), "since": iso(b.since_time)} for b in p.blockers
+        ],
+        "proposals": [
+            {
+                "action": word(proposal, "action"),
+                "actor": proposal.actor,
+                "reason": proposal.reason,
+                "time": iso(proposal.time),
+            }
+            for proposal in p.proposals
+        ],
+        "sessions": [
+            {
+                "session": s.session,
+                "title": s.title,
+                "place": s.place,
+                "start": iso(s.start_time),
+                "end": iso(s.end_time),
+                "time_zone": s.time_zone,
+            }
+            for s in p.sessions
+        ],
     }
 
 
@@ -76,7 +136,10 @@ def word(message: Any, field: str) -> str:
     """running, open, graduated: an enum value without its prefix."""
     described = message.DESCRIPTOR.fields_by_name[field].enum_type
     name: str = described.values_by_number[getattr(message, field)].name
-    return name.rpartition("_STATE_")[2].lower()
+    for infix in ("_STATE_", "_ACTION_", "_KIND_", "ROLE_"):
+        if infix in name:
+            return name.rpartition(infix)[2].lower()
+    return name.lower()
 
 
 def kind(cohort: "cohort_pb2.Cohort") -> str:
@@ -92,9 +155,14 @@ def counts(cohort: "cohort_pb2.Cohort") -> str:
     return f"{cohort.participants} participants: {told}"
 
 
-def _iso(stamp: Any) -> str:
+def iso(stamp: Any) -> str:
+    """A time as programs read it."""
     moment: datetime = stamp.ToDatetime(tzinfo=UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _time(message: Any, field: str) -> str | None:
+    return iso(getattr(message, field)) if message.HasField(field) else None
 
 
 def local_time(stamp: Any) -> str:

@@ -9,7 +9,7 @@ from livinglab.program.v1 import steering_service_pb2 as pb
 
 from chassis import auth
 from chassis.errors import Kind, Refused, Violation, invalid, invalid_field, not_found, precondition
-from services.program import model, validation
+from services.program import model, shapes, validation
 from services.program.documents import Row
 from services.program.engine import Engine
 from services.program.participant_store import require_active
@@ -189,9 +189,7 @@ def _require_replaceable(row: Row, request: pb.ReplacePersonRequest) -> None:
 
 
 def _require_distinct(request: pb.SplitCohortRequest) -> None:
-    faults = []
-    if not set(request.new_cohort_id) <= set("abcdefghijklmnopqrstuvwxyz0123456789-"):
-        faults.append(Violation("new_cohort_id", "must be small letters, digits and dashes"))
+    faults = list(shapes.slug("new_cohort_id", request.new_cohort_id, validation.LONGEST_COHORT_ID))
     if len(set(request.institutions)) < len(request.institutions):
         faults.append(Violation("institutions", "names an institution twice"))
     if faults:

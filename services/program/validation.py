@@ -17,7 +17,7 @@ MOST_PARTICIPANTS = 5_000
 _MOST_PEOPLE = 20
 # As a message; a call carries 8 MiB with everything else in it. 5,000 participants with four people have about two.
 _LARGEST_ROSTER = 6 * 2**20
-_LONGEST_COHORT_ID = 40
+LONGEST_COHORT_ID = 40
 _EMAIL = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _LANGUAGES = ("id", "en")
 
@@ -54,7 +54,7 @@ def _cohort_faults(
     known_regions: Collection[str],
     now: datetime | None,
 ) -> Faults:
-    yield from shapes.slug("id", cohort.id, _LONGEST_COHORT_ID)
+    yield from shapes.slug("id", cohort.id, LONGEST_COHORT_ID)
     yield from shapes.text("title", cohort.title)
     yield from shapes.long("note", cohort.note, shapes.LONGEST_NOTE)
     if cohort.definition != definition.id:
