@@ -16,6 +16,7 @@ from chassis.errors import Kind, Refused, precondition, unavailable
 from services.program import (
     bridge_exit,  # noqa: F401  for what it does at exit
     model,
+    search_attributes,
 )
 from services.program.course import Course
 
@@ -43,23 +44,21 @@ class Engine:
 
     async def start_program(self, course: Course) -> None:
         """Starts the cohort's workflow, unless it runs or has run."""
-        await self._start("ProgramWorkflow", model.workflow_id(course.cohort_id), course.program_input())
+        await self._start("ProgramWorkflow", course.cohort_id, "", course.program_input())
 
     async def start_participant(self, course: Course, institution: str) -> None:
         """Starts a participant's workflow, unless it runs or has run."""
         start = course.participant_input(institution)
-        await self._start("ParticipantWorkflow", model.workflow_id(course.cohort_id, institution), start)
+        await self._start("ParticipantWorkflow", course.cohort_id, institution, start)
 
     async def cancel(self, course: Course, cancellation: pb.Cancellation) -> None:
         """Cancels the cohort, also one whose workflow has not started yet."""
-        name = model.workflow_id(course.cohort_id)
-        await self._start("ProgramWorkflow", name, course.program_input(), "cancelled", cancellation)
+        await self._start("ProgramWorkflow", course.cohort_id, "", course.program_input(), "cancelled", cancellation)
 
     async def withdraw(self, course: Course, institution: str, withdrawal: pb.Withdrawal) -> None:
         """Takes a participant out, also one whose workflow has not started yet."""
-        name = model.workflow_id(course.cohort_id, institution)
         start = course.participant_input(institution)
-        await self._start("ParticipantWorkflow", name, start, "withdrawn", withdrawal)
+        await self._start("ParticipantWorkflow", course.cohort_id, institution, start, "withdrawn", withdrawal)
 
     async def signal(self, cohort_id: str, institution: str, signal: str, news: Any) -> bool:
         """Tells a participant's workflow something; False when there is none that runs."""
@@ -93,17 +92,20 @@ class Engine:
                 raise precondition("COHORT_ENDED", f"cohort {cohort_id} has ended already") from error
             raise
 
-    async def _start(self, kind: str, name: str, start: Any, signal: str | None = None, news: Any = None) -> None:
+    async def _start(
+        self, kind: str, cohort_id: str, institution: str, start: Any, signal: str | None = None, news: Any = None
+    ) -> None:
         try:
             await _in_time(
                 self._client.start_workflow(
                     kind,
                     start,
-                    id=name,
+                    id=model.workflow_id(cohort_id, institution),
                     task_queue=self._task_queue,
                     task_timeout=self._task_timeout,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    search_attributes=search_attributes.at_start(cohort_id, institution),
                     start_signal=signal,
                     start_signal_args=[news] if signal else [],
                 )

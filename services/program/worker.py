@@ -14,6 +14,7 @@ from services.program.activities import Activities
 from services.program.engine import Engine, connect
 from services.program.participant_workflow import ParticipantWorkflow
 from services.program.store import Store
+from services.program.visibility import NotRegistered, register_search_attributes
 from services.program.workflows import ProgramWorkflow
 
 _ACTIVITIES = 50
@@ -29,6 +30,7 @@ async def main(process: runtime.Process) -> None:
     client = await process.wait_for(
         "Temporal", lambda: connect(settings.temporal_address, settings.temporal_namespace), RuntimeError
     )
+    await process.wait_for("search attributes", lambda: register_search_attributes(client), NotRegistered)
     activities = Activities(
         store,
         Engine(client),
