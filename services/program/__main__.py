@@ -10,6 +10,7 @@ from services.program.engine import Engine, connect
 from services.program.reactions import Reactions
 from services.program.service import ProgramService
 from services.program.store import Store
+from services.program.visibility import NotRegistered, register_search_attributes
 
 
 async def main(process: runtime.Process) -> None:
@@ -20,6 +21,7 @@ async def main(process: runtime.Process) -> None:
     client = await process.wait_for(
         "Temporal", lambda: connect(settings.temporal_address, settings.temporal_namespace), RuntimeError
     )
+    await process.wait_for("search attributes", lambda: register_search_attributes(client), NotRegistered)
     engine = Engine(client)
     service = ProgramService(store, engine, official_regions(), instrument_files())
     await process.relay(store.db)
