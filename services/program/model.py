@@ -23,6 +23,15 @@ GRADUATED = cohort_pb2.PARTICIPANT_STATE_GRADUATED
 WITHDRAWN = cohort_pb2.PARTICIPANT_STATE_WITHDRAWN
 FAILED = cohort_pb2.PARTICIPANT_STATE_FAILED
 
+ENDED = frozenset(
+    {cohort_pb2.COHORT_STATE_COMPLETED, cohort_pb2.COHORT_STATE_STOPPED, cohort_pb2.COHORT_STATE_CANCELLED}
+)
+
+
+def has_ended(state: int) -> bool:
+    """Whether a cohort in this state is over for good; one that is paused is not."""
+    return state in ENDED
+
 
 def workflow_id(cohort: str, institution: str | None = None) -> str:
     """program/<cohort>, or program/<cohort>/<institution> for a participant; made nowhere else."""

@@ -18,7 +18,8 @@ from services.program import model, releases
 from services.program.engine import Engine
 from services.program.store import Store
 from stack.issuer import Issuer
-from tests.harness.program import launching, own_namespace, working
+from tests.harness.namespace import own_namespace
+from tests.harness.program import launching, working
 from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
 from tests.harness.waiting import eventually
