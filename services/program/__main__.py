@@ -22,6 +22,7 @@ from services.program.report_service import ReportService
 from services.program.service import ProgramService
 from services.program.steering_service import SteeringService
 from services.program.store import Store
+from services.program.visibility import NotRegistered, register_search_attributes
 
 
 async def main(process: runtime.Process) -> None:
@@ -32,6 +33,7 @@ async def main(process: runtime.Process) -> None:
     client = await process.wait_for(
         "Temporal", lambda: connect(settings.temporal_address, settings.temporal_namespace), RuntimeError
     )
+    await process.wait_for("search attributes", lambda: register_search_attributes(client), NotRegistered)
     engine = Engine(client)
     regions = official_regions()
     await process.relay(store.db)

@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from livinglab.program.v1 import cohort_pb2, definition_pb2
     from livinglab.program.v1 import workflow_pb2 as pb
 
-    from services.program import calls, letter_steps, model, reminders
+    from services.program import calls, letter_steps, model, reminders, search_attributes
     from services.program.activities import Activities
 
 
@@ -101,10 +101,18 @@ class ParticipantWorkflow:
 
     async def _carry_out(self) -> pb.ParticipantResult:
         while not self._record.outcome:
+            self._show()
             await self._take_up_next()
         await self._take_leave()
+        self._show()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return pb.ParticipantResult(outcome=self._record.outcome, reason=self._record.reason)
+
+    def _show(self) -> None:
+        """Where it stands, in the lists of Temporal."""
+        phases = [phase.opening.phase.id for phase in self._record.open]
+        state = search_attributes.participant_state(self._record.outcome or model.ACTIVE)
+        search_attributes.upsert(phase=phases[0] if phases else "", state=state)
 
     async def _take_up_next(self) -> None:
         if self._leaving:

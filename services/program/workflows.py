@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from livinglab.program.v1 import cohort_pb2, command_pb2
     from livinglab.program.v1 import workflow_pb2 as pb
 
-    from services.program import calls, clock, errands, model, phase_steps, steering
+    from services.program import calls, clock, errands, model, phase_steps, search_attributes, steering
     from services.program.activities import Activities
     from services.program.agenda import Act, Cohort, Step
 
@@ -122,6 +122,7 @@ class ProgramWorkflow:
             actor=self._state.actor,
         )
         await self._step(Activities.complete_cohort, step, calls.ONE)
+        self._show()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return model.result(self._state.outcome, self._state.ended)
 
@@ -129,6 +130,7 @@ class ProgramWorkflow:
         await self._start_participants()
         while True:
             step = self._next_step()
+            self._show()
             if step is None:
                 await self._rest()
             elif step.act is Act.END:
@@ -139,6 +141,14 @@ class ProgramWorkflow:
         await self._say_farewell()
         stopped = any(record.stopped for record in self._state.phases)
         self._state.outcome = cohort_pb2.COHORT_STATE_STOPPED if stopped else cohort_pb2.COHORT_STATE_COMPLETED
+
+    def _show(self) -> None:
+        """Where it stands, in the lists of Temporal."""
+        state = cohort_pb2.COHORT_STATE_PAUSED if self._cohort.paused else cohort_pb2.COHORT_STATE_RUNNING
+        phases = [self._state.phases[place].phase for place in self._cohort.open_places()]
+        search_attributes.upsert(
+            phase=phases[0] if phases else "", state=search_attributes.cohort_state(self._state.outcome or state)
+        )
 
     def _next_step(self) -> Step | None:
         return None if self._steering.locked() else self._cohort.next_step(workflow.now())

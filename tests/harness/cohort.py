@@ -15,7 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from services.program import clock, model
+from services.program import clock, model, visibility
 from services.program.course import Course
 from services.program.definition_file import PROGRAMS, load_definition
 from services.program.engine import Engine
@@ -288,4 +288,8 @@ async def running_cohort(
 async def time_skipping() -> WorkflowEnvironment:
     """The time-skipping server, found as any other server is."""
     program = binaries.find(binaries.TEMPORAL_TEST_SERVER)
-    return await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(program))
+    env = await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(program))
+    # It takes no workflow with search attributes that it was not told of, and does not say which ones it knows.
+    addition = visibility.addition(env.client.namespace, visibility.NAMES)
+    await env.client.operator_service.add_search_attributes(addition)
+    return env

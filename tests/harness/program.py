@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import grpc
@@ -19,35 +19,18 @@ from livinglab.common.v1 import options_pb2
 from livinglab.notify.v1 import service_pb2 as notify
 from livinglab.program.v1 import service_pb2 as pb
 from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
-from temporalio.service import RPCError
 
 from chassis.errors import Refused
 from chassis.runtime import Process
 from chassis.status import from_rpc_error
-from services.program import model, worker
+from services.program import worker
 from services.program.definition_file import PROGRAMS, load_cohort
-from services.program.engine import connect
-from stack.issuer import Issuer
 from stack.ports import free_ports
-from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running
 
 SUMEDANG, BANDUNG, GARUT = "32.11", "32.04", "32.05"
 COHORT = PROGRAMS / "cohorts" / "living-lab-2022.yaml"
 HEAD, SECRETARY = options_pb2.ROLE_HEAD, options_pb2.ROLE_SECRETARY
-
-
-@asynccontextmanager
-async def running_program(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIterator[Running]:
-    """Program until the block ends. The workflows of its cohorts end with it: no worker of another test is to be busy
-    with them."""
-    async with running_service("program", servers, issuer, nats_url) as program:
-        yield program
-        client = await connect(servers.temporal_address, "default")
-        for row in await program.db["cohorts"].find({}, {"_id": 1}).to_list(None):
-            with suppress(RPCError):
-                # It has ended, or has never started.
-                await client.get_workflow_handle(model.workflow_id(row["_id"])).terminate()
 
 
 def request_id() -> str:
@@ -126,8 +109,8 @@ class Neighbours:
 
 
 @asynccontextmanager
-async def working(program: Running) -> AsyncIterator[Neighbours]:
-    """The worker, and neighbours for it to call."""
+async def working(program: Running, build_id: str = "") -> AsyncIterator[Neighbours]:
+    """A worker of that build, and neighbours for it to call."""
     neighbours = Neighbours()
     server = grpc.aio.server()
     for service in (assessment.DESCRIPTOR, coaching.DESCRIPTOR, notify.DESCRIPTOR):
@@ -137,7 +120,12 @@ async def working(program: Running) -> AsyncIterator[Neighbours]:
     server.add_insecure_port(f"127.0.0.1:{played}")
     await server.start()
     peers = dict.fromkeys(("assessment", "coaching", "notify"), f"127.0.0.1:{played}")
-    changed = {"peers": peers, "listen": f"127.0.0.1:{listen}", "metrics_listen": f"127.0.0.1:{metrics}"}
+    changed = {
+        "peers": peers,
+        "listen": f"127.0.0.1:{listen}",
+        "metrics_listen": f"127.0.0.1:{metrics}",
+        "build_id": build_id,
+    }
     async with AsyncExitStack() as stack:
         process = Process("program-worker", program.process.settings.model_copy(update=changed), stack)
         await worker.main(process)

@@ -1,6 +1,5 @@
 """Participants that go on in a cohort of their own: what they have done comes along, and what they do counts there."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,10 +11,8 @@ from livinglab.program.v1 import workflow_pb2 as workflow
 from chassis.errors import Kind, Refused
 from services.program import model
 from services.program.store import Store
-from stack.issuer import Issuer
 from tests.harness.orders import CLOSED, OPEN, ordered, phase, recorded_twice
-from tests.harness.program import BANDUNG, GARUT, SUMEDANG, launching, manager, running_program
-from tests.harness.servers import Servers
+from tests.harness.program import BANDUNG, GARUT, SUMEDANG, launching, manager
 from tests.harness.service import Running
 from tests.harness.waiting import eventually
 
@@ -25,12 +22,6 @@ COSTS = [
         title="bed", phase="summit", amount="2", currency="IDR", per=definition_pb2.COST_PER_PARTICIPANT
     ),
 ]
-
-
-@pytest.fixture
-async def program(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIterator[Running]:
-    async with running_program(servers, issuer, nats_url) as running:
-        yield running
 
 
 async def launched(program: Running) -> str:
