@@ -2,22 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from cli import cohort_view as view
 from directory import official_regions
 
 if TYPE_CHECKING:
-    from livinglab.program.v1 import audit_service_pb2, report_service_pb2
+    from livinglab.program.v1 import audit_service_pb2, cohort_pb2, report_service_pb2
 
 _TEMPLATES = Path(__file__).parent / "templates"
 # More lines than this nobody reads in a chart; the table has them all.
 _MOST_DRAWN = 40
-_LINE, _LEFT, _RIGHT, _WIDTH = 22, 190, 60, 720
+_LINE, _LEFT, _RIGHT, _WIDTH = 22, 210, 60, 720
 # Bigger areas have their name in two places: the chart keeps to one line.
-_LONGEST_NAME = 26
+_LONGEST_NAME = 28
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,16 @@ def page(report: "report_service_pb2.Report", entries: "Sequence[audit_service_p
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(when=_when, name=_name, word=view.word, state=view.phase_state, amount=_amount)
+    environment.filters.update(when=_when, session_time=_session_time, name=_name, amount=_amount)
+    environment.filters.update(word=view.word, state=view.phase_state)
     return environment.get_template("cohort_report.html").render(
-        r=report, c=report.cohort, chart=_chart(report), audit=entries, phase_costs=_phase_costs(report), share=_share
+        r=report,
+        c=report.cohort,
+        chart=_chart(report),
+        audit=entries,
+        phase_costs=_phase_costs(report),
+        share=_share,
+        zone=datetime.now().astimezone().tzname(),
     )
 
 
@@ -105,6 +114,13 @@ def _share(part: int, whole: int) -> str:
 
 def _when(stamp: Any) -> str:
     return view.local_time(stamp)[:16]
+
+
+def _session_time(session: "cohort_pb2.PlannedSession") -> str:
+    """In the time of its place, by which people come: 2022-11-01 09:00 WIB."""
+    zone = ZoneInfo(session.time_zone)
+    start = session.start_time.ToDatetime(tzinfo=UTC).astimezone(zone)
+    return f"{start:%Y-%m-%d %H:%M} {start.tzname()}"
 
 
 def _name(institution: str) -> str:

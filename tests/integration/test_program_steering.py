@@ -64,7 +64,7 @@ async def participants(program: Running, cohort_id: str) -> dict[str, cohort_pb2
 async def reached(program: Running, cohort_id: str, phase: int, state: int) -> cohort_pb2.Cohort:
     """The cohort, once that phase is in that state."""
 
-    async def found() -> cohort_pb2.Cohort | None:
+    async def found() -> Any:
         cohort = await shown(program, cohort_id)
         return cohort if cohort.phases[phase].state == state else None
 
@@ -384,7 +384,7 @@ def _coach_calls(neighbours: Neighbours) -> int:
 async def _ended(program: Running, cohort_id: str) -> cohort_pb2.Cohort:
     """The cohort, once it has ended."""
 
-    async def found() -> cohort_pb2.Cohort | None:
+    async def found() -> Any:
         cohort = await shown(program, cohort_id)
         return cohort if model.has_ended(cohort.state) else None
 
