@@ -81,6 +81,8 @@ def _composed(text: str, faults: list[Fault]) -> yaml.Node | None:
         mark, problem = error.problem_mark or error.context_mark, error.problem or error.context
         if problem and "'\\t'" in problem:
             problem = "a tab stands where only spaces may"
+        elif problem and problem.startswith("but "):
+            problem = f"{error.context}, {problem}"
         faults.append(Fault(mark.line + 1 if mark else 0, "", f"is not YAML: {problem}"))
         return None
     except yaml.reader.ReaderError as error:

@@ -20,7 +20,7 @@ CohortPath = Annotated[Path, typer.Argument(metavar="FILE", help="A cohort file.
 
 
 def validate(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A cohort file or a definition.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A cohort file, a definition or a roster.")],
     as_json: AsJson = False,
 ) -> None:
     """Name every fault of a cohort file, its roster and its definition, each with its line; without a fault, draw the
@@ -29,15 +29,28 @@ def validate(
 
     from directory import official_regions
     from instruments import instrument_files
-    from services.program.definition_file import holds_definition, load_definition
+    from services.program.definition_file import check_roster, holds_definition, holds_roster, load_definition
 
-    if holds_definition(file):
+    if holds_roster(file):
+        roster, faults = check_roster(file, official_regions())
+        _stop_at(faults, as_json)
+        _report_roster(file.name, roster.participants, as_json)
+    elif holds_definition(file):
         definition, faults = load_definition(file, official_regions(), instrument_files())
         _stop_at(faults, as_json)
         _report(file.name, definition, definition_pb2.CohortSpec(), as_json)
     else:
         loaded = _checked(file, as_json)
         _report(file.name, loaded.definition.message, loaded.cohort.message, as_json)
+
+
+def _report_roster(name: str, roster: "list[definition_pb2.Participant]", as_json: bool) -> None:
+    people = sum(len(participant.people) for participant in roster)
+    if as_json:
+        print_json({"valid": True, "faults": [], "participants": len(roster), "people": people})
+        return
+    say(f"{name}: no fault, {len(roster):,} participants with {people:,} people; a cohort file that names it is")
+    say("checked against its definition too")
 
 
 def _report(

@@ -88,7 +88,10 @@ def set_field(message: object, name: str, value: object) -> None:
             lambda d, c: set_field(d.phases[0].gate, "quorum_percent", 101),
             "gate.quorum_percent: must be between 1 and 100",
         ),
-        (lambda d, c: set_field(d.phases[0].gate, "on_miss", 0), "gate.on_miss: must be one of extend, go_on, hold, stop"),
+        (
+            lambda d, c: set_field(d.phases[0].gate, "on_miss", 0),
+            "gate.on_miss: must be one of extend, go_on, hold, stop",
+        ),
         (lambda d, c: set_field(d.phases[1].gate, "extend_days", 0), "gate.extend_days: must be between 1 and 365"),
         (lambda d, c: d.phases[0].ClearField("gate"), "definition.phases[0].gate: is required"),
         (lambda d, c: d.phases[0].ClearField("invites"), "definition.phases[0].invites: invites nobody"),
