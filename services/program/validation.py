@@ -101,7 +101,7 @@ def _pace(cohort: definition_pb2.CohortSpec) -> Faults:
         if cohort.seconds_per_day:
             yield Violation(path, "is for rehearsals: a real cohort follows the calendar")
         return
-    if not re.fullmatch(r"\d{1,5}(\.\d{1,6})?", cohort.seconds_per_day):
+    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,6})?", cohort.seconds_per_day):
         given = f", not {cohort.seconds_per_day[:80]!r}" if cohort.seconds_per_day else ""
         yield Violation(path, f"must be a decimal such as 1.5 in a rehearsal{given}")
     elif not Decimal("0.001") <= Decimal(cohort.seconds_per_day) <= Decimal(clock.REAL_DAY):

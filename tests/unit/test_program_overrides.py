@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from livinglab.program.v1 import definition_pb2
+from livinglab.program.v1.definition_pb2 import CohortSpec, Definition
 
 from directory import official_regions
 from instruments import instrument_files
@@ -16,7 +17,6 @@ from services.program import timeline, validation
 from services.program.definition_file import PROGRAMS, check_cohort
 from services.program.overrides import effective
 
-Definition, CohortSpec = definition_pb2.Definition, definition_pb2.CohortSpec
 COHORT = PROGRAMS / "cohorts" / "study-visit.yaml"
 # Values that get far into the rules, and some that do not.
 WORDS = [
