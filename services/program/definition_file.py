@@ -167,7 +167,9 @@ def check_roster(path: Path, known_regions: Collection[str]) -> tuple[Roster, li
 def _add_definition(loaded: CohortFile, path: Path) -> None:
     name = f"{loaded.cohort.message.definition}.yaml"
     candidates = [folder / name for folder in (path.parent, path.parent.parent, PROGRAMS)]
-    found = next((c for c in candidates if c.is_file() and c.resolve() != path.resolve()), None)
+    standing = [c for c in candidates if c.is_file() and c.resolve() != path.resolve()]
+    # A cohort may have the name of another one's definition.
+    found = next((c for c in standing if holds_definition(c)), standing[0] if standing else None)
     if found is None or "/" in name or "\\" in name:
         fault = Fault(loaded.cohort.line("definition"), "definition", f"there is no definition {name}")
         loaded.faults.append(FileFault(_name(path), fault))
