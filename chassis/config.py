@@ -19,6 +19,8 @@ class Settings(BaseSettings):
     nats_replicas: int = 1
     temporal_address: str = "temporal:7233"
     temporal_namespace: str = "default"
+    # Names the release that a worker is of; empty where releases are not told apart.
+    build_id: str = ""
     smtp_address: str = "smtp:25"
     smtp_username: str = ""
     smtp_password: SecretStr = SecretStr("")

@@ -16,6 +16,8 @@ from chassis.errors import Kind, Refused, precondition, unavailable
 from services.program import (
     bridge_exit,  # noqa: F401  for what it does at exit
     model,
+    search_attributes,
+    versions,
 )
 from services.program.course import Course
 
@@ -35,31 +37,42 @@ class Engine:
     """Every start is idempotent by the workflow's id, for good: a workflow that has ended is not started again."""
 
     def __init__(
-        self, client: Client, task_queue: str = model.TASK_QUEUE, task_timeout: timedelta | None = None
+        self,
+        client: Client,
+        task_queue: str = model.TASK_QUEUE,
+        task_timeout: timedelta | None = None,
+        build_id: str = "",
+        reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
     ) -> None:
+        """`build_id` is the worker's own, where it is one: an activity runs on the build of its cohort."""
         self._client = client
         self._task_queue = task_queue
         self._task_timeout = task_timeout
+        self._build_id = build_id
 
     async def start_program(self, course: Course) -> None:
-        """Starts the cohort's workflow, unless it runs or has run."""
-        await self._start("ProgramWorkflow", model.workflow_id(course.cohort_id), course.program_input())
+        """Starts the cohort's workflow, unless it runs or has run. Its first task decides on its build."""
+        await self._start("ProgramWorkflow", course.cohort_id, course.program_input())
 
-    async def start_participant(self, course: Course, institution: str) -> None:
-        """Starts a participant's workflow, unless it runs or has run."""
+    async def start_participant(self, course: Course, institution: str, readmissions: int = 0) -> None:
+        """Starts a participant's workflow on its cohort's build, unless it runs or has run; one that is taken in again
+        may have run."""
         start = course.participant_input(institution)
-        await self._start("ParticipantWorkflow", model.workflow_id(course.cohort_id, institution), start)
+        start.readmissions = readmissions
+        reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE if readmissions else WorkflowIDReusePolicy.REJECT_DUPLICATE
+        cohort_id, build_id = course.cohort_id, self._build_id
+        await self._start("ParticipantWorkflow", cohort_id, start, institution, build_id=build_id, reuse=reuse)
 
     async def cancel(self, course: Course, cancellation: pb.Cancellation) -> None:
         """Cancels the cohort, also one whose workflow has not started yet."""
-        name = model.workflow_id(course.cohort_id)
-        await self._start("ProgramWorkflow", name, course.program_input(), "cancelled", cancellation)
+        signal = ("cancelled", cancellation)
+        await self._start("ProgramWorkflow", course.cohort_id, course.program_input(), signal=signal)
 
     async def withdraw(self, course: Course, institution: str, withdrawal: pb.Withdrawal) -> None:
         """Takes a participant out, also one whose workflow has not started yet."""
-        name = model.workflow_id(course.cohort_id, institution)
-        start = course.participant_input(institution)
-        await self._start("ParticipantWorkflow", name, start, "withdrawn", withdrawal)
+        start, signal = course.participant_input(institution), ("withdrawn", withdrawal)
+        build_id = self._build_id or await self._build_of(course.cohort_id)
+        await self._start("ParticipantWorkflow", course.cohort_id, start, institution, signal=signal, build_id=build_id)
 
     async def signal(self, cohort_id: str, institution: str, signal: str, news: Any) -> bool:
         """Tells a participant's workflow something; False when there is none that runs."""
@@ -93,19 +106,42 @@ class Engine:
                 raise precondition("COHORT_ENDED", f"cohort {cohort_id} has ended already") from error
             raise
 
-    async def _start(self, kind: str, name: str, start: Any, signal: str | None = None, news: Any = None) -> None:
+    async def _build_of(self, cohort_id: str) -> str:
+        """The build that runs a cohort; empty where that is not decided or builds are not told apart."""
         try:
+            found = await _in_time(self._client.get_workflow_handle(model.workflow_id(cohort_id)).describe())
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return ""
+            raise
+        return found.raw_info.versioning_info.deployment_version.build_id
+
+    async def _start(
+        self,
+        kind: str,
+        cohort_id: str,
+        start: Any,
+        institution: str = "",
+        *,
+        signal: tuple[str, Any] | None = None,
+        build_id: str = "",
+        reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
+    ) -> None:
+        try:
+            # Not eagerly: that would pass over the choice of the build.
             await _in_time(
                 self._client.start_workflow(
                     kind,
                     start,
-                    id=name,
+                    id=model.workflow_id(cohort_id, institution),
                     task_queue=self._task_queue,
                     task_timeout=self._task_timeout,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    start_signal=signal,
-                    start_signal_args=[news] if signal else [],
+                    id_reuse_policy=reuse,
+                    search_attributes=search_attributes.at_start(cohort_id, institution),
+                    versioning_override=versions.pinned(build_id),
+                    start_signal=signal[0] if signal else None,
+                    start_signal_args=signal[1:] if signal else [],
                 )
             )
         except WorkflowAlreadyStartedError:

@@ -10,8 +10,10 @@ from livinglab.program.v1 import service_pb2 as pb
 
 from chassis import auth, mongo
 from chassis.errors import Kind, Refused, Violation, invalid, precondition
-from services.program import clock, documents, model, validation
+from services.program import audit_store, clock, documents, model, progress, validation
 from services.program.engine import Engine
+from services.program.overrides import effective
+from services.program.participant_store import require_active
 from services.program.store import Store
 
 
@@ -39,15 +41,18 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
         async def decide(tx: mongo.Tx) -> pb.LaunchCohortResponse:
             here = await self._store.fingerprint(name, tx)
             if here is None:
-                pace = clock.cohort_clock(request.definition, request.cohort, now)
-                cohort = await self._store.launch(tx, request.definition, request.cohort, pace, fingerprint, now)
+                definition = effective(request.definition, request.cohort)
+                pace = clock.cohort_clock(definition, request.cohort, now)
+                cohort = await self._store.launch(tx, definition, request.cohort, pace, fingerprint, now)
+                outcome = f"{len(request.cohort.roster)} participants"
+                await self._store.audit.add(tx, _entry(request, "launch", name, outcome=outcome))
                 return pb.LaunchCohortResponse(cohort=cohort)
             if here != fingerprint:
                 raise _taken(name)
             return pb.LaunchCohortResponse(cohort=await self._store.cohort(name, tx))
 
         response = await self._store.db.once(request, decide, pb.LaunchCohortResponse)
-        if response.cohort.state == cohort_pb2.COHORT_STATE_RUNNING:
+        if not model.has_ended(response.cohort.state):
             # A crash before this line is healed by our own reaction to CohortLaunched.
             await self._engine.start_program(await self._store.known_course(name))
         return response
@@ -62,14 +67,14 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
     async def WatchCohort(self, request: pb.WatchCohortRequest, context: Any) -> AsyncIterator[pb.WatchCohortResponse]:
         last = await self._store.cohort(request.cohort_id)
         yield pb.WatchCohortResponse(cohort=last)
-        if last.state != cohort_pb2.COHORT_STATE_RUNNING:
+        if model.has_ended(last.state):
             return
         async for _ in self._store.changes(request.cohort_id):
             cohort = await self._store.cohort(request.cohort_id)
             if cohort != last:
                 yield pb.WatchCohortResponse(cohort=cohort)
                 last = cohort
-            if cohort.state != cohort_pb2.COHORT_STATE_RUNNING:
+            if model.has_ended(cohort.state):
                 return
 
     async def ListParticipants(self, request: pb.ListParticipantsRequest, context: Any) -> pb.ListParticipantsResponse:
@@ -85,13 +90,12 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
 
         async def decide(tx: mongo.Tx) -> pb.WithdrawParticipantResponse:
             cohort = await self._store.cohort(request.cohort_id, tx)
-            state = await self._store.participants.state(tx, request.cohort_id, request.institution)
+            row = await self._store.participants.standing(request.cohort_id, request.institution, tx)
             _require_running(cohort)
-            if state != model.ACTIVE:
-                name = cohort_pb2.ParticipantState.Name(cohort_pb2.ParticipantState.ValueType(state))
-                ended = name.removeprefix("PARTICIPANT_STATE_").lower()
-                raise precondition("PARTICIPANT_ENDED", f"{request.institution} has {ended} already")
+            require_active(row)
             await self._store.participants.ask_to_leave(tx, request.cohort_id, withdrawal, request.institution)
+            about = {"institution": request.institution, "outcome": "withdrawn"}
+            await self._store.audit.add(tx, _entry(request, "withdraw", request.cohort_id, **about))
             return pb.WithdrawParticipantResponse()
 
         response = await self._store.db.once(request, decide, pb.WithdrawParticipantResponse)
@@ -104,6 +108,7 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
         async def decide(tx: mongo.Tx) -> pb.CancelCohortResponse:
             cohort = await self._store.cohort(request.cohort_id, tx)
             _require_running(cohort)
+            await self._store.audit.add(tx, _entry(request, "cancel", request.cohort_id, outcome="being cancelled"))
             return pb.CancelCohortResponse(cohort=cohort)
 
         response = await self._store.db.once(request, decide, pb.CancelCohortResponse)
@@ -127,13 +132,21 @@ def _fingerprint(request: pb.LaunchCohortRequest) -> bytes:
 
 def _preview(request: pb.LaunchCohortRequest, now: datetime) -> cohort_pb2.Cohort:
     """The cohort as it would stand after a launch now."""
-    pace = clock.cohort_clock(request.definition, request.cohort, now)
-    row = documents.cohort_row(request.definition, request.cohort, pace, b"", now)
-    return documents.cohort(row, documents.participant_rows(request.cohort))
+    definition = effective(request.definition, request.cohort)
+    pace = clock.cohort_clock(definition, request.cohort, now)
+    row = documents.cohort_row(definition, request.cohort, pace, b"", now)
+    return progress.cohort(row, documents.participant_rows(request.cohort))
+
+
+def _entry(request: Any, command: str, cohort_id: str, **about: str) -> documents.Row:
+    """An order as the audit keeps it."""
+    actor = auth.caller().subject
+    reason = getattr(request, "reason", "")
+    return audit_store.entry(cohort_id, command, request.request_id, actor, datetime.now(UTC), reason=reason, **about)
 
 
 def _require_running(cohort: cohort_pb2.Cohort) -> None:
-    if cohort.state != cohort_pb2.COHORT_STATE_RUNNING:
+    if model.has_ended(cohort.state):
         name = cohort_pb2.CohortState.Name(cohort.state).removeprefix("COHORT_STATE_").lower()
         raise precondition("COHORT_ENDED", f"cohort {cohort.id} has ended already: {name}")
 

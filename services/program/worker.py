@@ -9,11 +9,12 @@ from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from chassis import runtime
-from services.program import model
+from services.program import model, versions
 from services.program.activities import Activities
 from services.program.engine import Engine, connect
 from services.program.participant_workflow import ParticipantWorkflow
 from services.program.store import Store
+from services.program.visibility import NotRegistered, register_search_attributes
 from services.program.workflows import ProgramWorkflow
 
 _ACTIVITIES = 50
@@ -29,9 +30,10 @@ async def main(process: runtime.Process) -> None:
     client = await process.wait_for(
         "Temporal", lambda: connect(settings.temporal_address, settings.temporal_namespace), RuntimeError
     )
+    await process.wait_for("search attributes", lambda: register_search_attributes(client), NotRegistered)
     activities = Activities(
         store,
-        Engine(client),
+        Engine(client, build_id=settings.build_id),
         AssessmentServiceStub(process.channel("assessment")),
         CoachingServiceStub(process.channel("coaching")),
         NotifyServiceStub(process.channel("notify")),
@@ -44,6 +46,7 @@ async def main(process: runtime.Process) -> None:
         max_concurrent_activities=_ACTIVITIES,
         max_concurrent_workflow_tasks=_WORKFLOW_TASKS,
         max_cached_workflows=_CACHED_WORKFLOWS,
+        deployment_config=versions.deployment(settings.build_id),
         graceful_shutdown_timeout=timedelta(seconds=settings.grace_seconds),
         # Tests run the workflows in the sandbox; here it would cost a third more CPU and protect from nothing new.
         workflow_runner=UnsandboxedWorkflowRunner(),
