@@ -93,7 +93,8 @@ PEMDI, VISIT = "pemdi-2026", "study-visit"
         (PEMDI, lambda d: escalate(d, "visit", 2, SECRETARY, SECRETARY), "escalations[2].to[1]: names secretary twice"),
         (PEMDI, lambda d: escalate(d, "visit", 3, SECRETARY), "escalations[2].days_before: 3 stands here twice"),
         (PEMDI, lambda d: escalate(d, "visit", 30, SECRETARY), "30 days before the last day, 2026-11-13, the phase is"),
-        (PEMDI, lambda d: escalate(d, "interview", -8, SECRETARY), "is 8 days after the last day; at most 7 are taken"),
+        (PEMDI, lambda d: escalate(d, "interview", -1, SECRETARY), "is after the last day, and this phase does not go"),
+        (PEMDI, lambda d: escalate(d, "visit", -400, SECRETARY), "is 400 days after the last day; at most 365 are"),
         (VISIT, lambda d: escalate(d, "kick-off", -1, SECRETARY), "is after the last day, and this phase does not go"),
         (PEMDI, lambda d: escalate(d, "review", 1, SECRETARY), "escalations: have nothing to tell"),
         # Counted duties.
@@ -133,7 +134,7 @@ def test_a_fault_is_named_with_its_place(name: str, change: Change, expected: st
         (PEMDI, lambda d: put(d.phases[5].when, "missed", "evidence-half")),
         # A duty of a phase that was not for everybody: those whom it was not for have missed it.
         (VISIT, lambda d: put(d.phases[5].when, "missed", "visited")),
-        (PEMDI, lambda d: escalate(d, "interview", -7, SECRETARY)),
+        (PEMDI, lambda d: escalate(d, "visit", -365, SECRETARY)),
         (PEMDI, lambda d: put(d.phases[2].duties[0], "count", 0)),
         (VISIT, lambda d: d.phases[0].after.append("start")),
     ],

@@ -40,7 +40,7 @@ def leap(zone: str) -> definition_pb2.Definition:
                 duties=[definition_pb2.Duty(id="plan", kind=definition_pb2.DUTY_KIND_PLAN_APPROVED, required=True)],
                 gate=definition_pb2.Gate(quorum_percent=50, on_miss=definition_pb2.ON_MISS_EXTEND, extend_days=1),
                 remind_days_before=[1, 0],
-                escalations=[definition_pb2.Escalation(days_before=-1, to=[SECRETARY])],
+                escalations=[definition_pb2.Escalation(days_before=2, to=[SECRETARY])],
             ),
             definition_pb2.Phase(
                 id="after",
@@ -74,7 +74,7 @@ def test_days_begin_and_end_in_the_zone_of_the_cohort(zone: str, hours: int) -> 
     assert (Kind.OPENS, midnight) in found
     assert (Kind.REMINDER, datetime(2028, 2, 28, 8, tzinfo=UTC)) in found
     assert (Kind.REMINDER, datetime(2028, 2, 29, 8, tzinfo=UTC)) in found
-    assert (Kind.ESCALATION, datetime(2028, 3, 1, 8, tzinfo=UTC)) in found
+    assert (Kind.ESCALATION, datetime(2028, 2, 27, 8, tzinfo=UTC)) in found
     assert (Kind.EXTENDED, datetime(2028, 3, 2, tzinfo=UTC)) in found
 
 
