@@ -9,6 +9,7 @@ import typer
 from cli import cohort_calendar as calendar
 from cli import cohort_timeline
 from cli import cohort_view as view
+from cli.cohort_ics import ics
 from cli.output import AsJson, fail, print_json, say
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ CohortPath = Annotated[Path, typer.Argument(metavar="FILE", help="A cohort file.
 def validate(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A cohort file, a definition or a roster.")],
     as_json: AsJson = False,
+    ics_file: Annotated[
+        Path | None, typer.Option("--ics", metavar="FILE", help="Write phases and sessions for calendars.")
+    ] = None,
 ) -> None:
     """Name every fault of a cohort file, its roster and its definition, each with its line; without a fault, draw the
     timeline and tell what happens day by day. Needs no server."""
@@ -32,16 +36,18 @@ def validate(
     from services.program.definition_file import check_roster, holds_definition, holds_roster, load_definition
 
     if holds_roster(file):
+        if ics_file:
+            fail(f"{file.name}: is a roster and has no dates: name a cohort or a definition")
         roster, faults = check_roster(file, official_regions())
         _stop_at(faults, as_json)
         _report_roster(file.name, roster.participants, as_json)
     elif holds_definition(file):
         definition, faults = load_definition(file, official_regions(), instrument_files())
         _stop_at(faults, as_json)
-        _report(file.name, definition, definition_pb2.CohortSpec(), as_json)
+        _report(file.name, definition, definition_pb2.CohortSpec(), as_json, ics_file)
     else:
         loaded = _checked(file, as_json)
-        _report(file.name, loaded.definition.message, loaded.cohort.message, as_json)
+        _report(file.name, loaded.definition.message, loaded.cohort.message, as_json, ics_file)
 
 
 def _report_roster(name: str, roster: "list[definition_pb2.Participant]", as_json: bool) -> None:
@@ -54,14 +60,21 @@ def _report_roster(name: str, roster: "list[definition_pb2.Participant]", as_jso
 
 
 def _report(
-    name: str, definition: "definition_pb2.Definition", cohort: "definition_pb2.CohortSpec", as_json: bool
+    name: str,
+    definition: "definition_pb2.Definition",
+    cohort: "definition_pb2.CohortSpec",
+    as_json: bool,
+    ics_file: Path | None,
 ) -> None:
     """What was found to be without fault: its dates, as a chart and as a calendar."""
     from services.program import timeline
     from services.program.overrides import effective
 
     counts, happenings = effective(definition, cohort), timeline.happenings(definition, cohort)
-    pace = timeline.wall_clock(definition, cohort, datetime.now(UTC)) if cohort.rehearsal else None
+    now = datetime.now(UTC)
+    pace = timeline.wall_clock(definition, cohort, now) if cohort.rehearsal else None
+    if ics_file:
+        _write(ics_file, ics(counts, cohort, happenings, now))
     participants = len(cohort.roster) if cohort.id else None
     if as_json:
         report = {"valid": True, "faults": [], "definition": definition.id, "version": definition.version}
@@ -118,6 +131,13 @@ def launch(
         _rehearse(cohort, loaded, as_json)
     else:
         view.show(cohort, as_json)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        fail(f"{path}: cannot be written: {error.strerror or error}")
 
 
 def _rehearse(cohort: "cohort_pb2.Cohort", loaded: "CohortFile", as_json: bool) -> None:
