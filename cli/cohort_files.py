@@ -13,9 +13,10 @@ from cli.cohort_ics import ics
 from cli.output import AsJson, fail, print_json, say
 
 if TYPE_CHECKING:
-    from livinglab.program.v1 import cohort_pb2, definition_pb2
+    from livinglab.program.v1 import cohort_pb2, definition_pb2, workflow_pb2
 
     from services.program.definition_file import CohortFile, FileFault
+    from services.program.timeline import Happening
 
 CohortPath = Annotated[Path, typer.Argument(metavar="FILE", help="A cohort file.")]
 
@@ -88,6 +89,13 @@ def _report(
     say("")
     cohort_timeline.draw(counts, happenings)
     say("")
+    _tell(happenings, pace, now if cohort.id else None)
+
+
+def _tell(happenings: "list[Happening]", pace: "workflow_pb2.Clock | None", now: datetime | None) -> None:
+    """Day by day; of a real cohort with what a late launch does."""
+    if now and not pace and (warning := calendar.lateness(happenings, now)):
+        say(warning)
     calendar.tell(happenings, pace)
 
 
@@ -145,14 +153,14 @@ def _rehearse(cohort: "cohort_pb2.Cohort", loaded: "CohortFile", as_json: bool) 
     from services.program import timeline
 
     definition, spec = loaded.definition.message, loaded.cohort.message
-    happenings = timeline.happenings(definition, spec)
-    pace = timeline.wall_clock(definition, spec, datetime.now(UTC)) if spec.rehearsal else None
+    happenings, now = timeline.happenings(definition, spec), datetime.now(UTC)
+    pace = timeline.wall_clock(definition, spec, now) if spec.rehearsal else None
     if as_json:
         print_json(view.as_dict(cohort) | {"calendar": [calendar.as_data(h, pace) for h in happenings]})
         return
     view.show(cohort, as_json)
     say("Nothing was stored. What would happen, unless somebody steers it:")
-    calendar.tell(happenings, pace)
+    _tell(happenings, pace, now)
 
 
 def _checked(file: Path, as_json: bool, name: str = "") -> "CohortFile":

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.cohort import app
+from cli.cohort_calendar import lateness
 from cli.cohort_timeline import DRAWN, chart
 from directory import official_regions
 from services.program import timeline
@@ -102,6 +104,13 @@ def test_a_real_cohort_has_no_times_of_a_rehearsal(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(text)
     (tmp_path / "study-visit-roster.yaml").write_text((EXAMPLES[2].parent / "study-visit-roster.yaml").read_text())
     assert {item["wall_time"] for item in as_data(tmp_path / "c.yaml")["calendar"]} == {None}
+
+
+def test_a_launch_after_the_first_days_is_told_what_it_does() -> None:
+    loaded = check_cohort(EXAMPLES[2], official_regions())
+    happenings = timeline.happenings(loaded.definition.message, loaded.cohort.message)
+    assert lateness(happenings, datetime(2027, 1, 10, tzinfo=UTC)) == ""
+    assert lateness(happenings, datetime(2027, 3, 1, tzinfo=UTC)).startswith("Days since 2027-01-11 have passed")
 
 
 @pytest.mark.parametrize("name", ["living-lab-2022-roster.csv", "study-visit-roster.yaml"])
