@@ -19,6 +19,9 @@ _INTEGERS = {
     FieldDescriptor.CPPTYPE_UINT32: (0, 2**32 - 1),
     FieldDescriptor.CPPTYPE_UINT64: (0, 2**64 - 1),
 }
+_DEEPEST = 100
+# Characters that the slow reader takes a second or two for.
+_SMALL = 200_000
 # Descriptors are Any below: the types that protobuf's stubs give to its two implementations do not agree.
 _NULL, _BOOL, _INT = ("tag:yaml.org,2002:" + name for name in ("null", "bool", "int"))
 
@@ -74,13 +77,33 @@ def parse(
     return parsed
 
 
+def _root(text: str) -> yaml.Node | None:
+    """The nodes of a text. libyaml reads megabytes in no time, but follows nesting on the C stack and says less about
+    a fault: depth is counted first, and the faults of a small text are left to the other reader."""
+    if not yaml.__with_libyaml__:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                raise RecursionError
+        return yaml.compose(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError:
+        if len(text) > _SMALL:
+            raise
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+
+
 def _composed(text: str, faults: list[Fault]) -> yaml.Node | None:
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = _root(text)
     except yaml.MarkedYAMLError as error:
         mark, problem = error.problem_mark or error.context_mark, error.problem or error.context
         if problem and "'\\t'" in problem:
             problem = "a tab stands where only spaces may"
+        elif problem and problem.startswith("but "):
+            problem = f"{error.context}, {problem}"
         faults.append(Fault(mark.line + 1 if mark else 0, "", f"is not YAML: {problem}"))
         return None
     except yaml.reader.ReaderError as error:

@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from services.program.timeline import Happening
 
 
+def lateness(happenings: "list[Happening]", now: datetime) -> str:
+    """What becomes of days that have passed when a real cohort is launched now; empty where none has."""
+    passed = [item for item in happenings if item.at < now]
+    if not passed:
+        return ""
+    since = passed[0].day
+    return f"Days since {since} have passed: a phase that opens late closes as many days later, and so those after it."
+
+
 def tell(happenings: "list[Happening]", pace: "workflow_pb2.Clock | None") -> None:
     """Writes a heading for each day and a line for each thing on it; with `pace`, that of a rehearsal, also when that
     is by the clock of this machine if it is launched now."""

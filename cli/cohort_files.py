@@ -9,19 +9,24 @@ import typer
 from cli import cohort_calendar as calendar
 from cli import cohort_timeline
 from cli import cohort_view as view
+from cli.cohort_ics import ics
 from cli.output import AsJson, fail, print_json, say
 
 if TYPE_CHECKING:
-    from livinglab.program.v1 import cohort_pb2, definition_pb2
+    from livinglab.program.v1 import cohort_pb2, definition_pb2, workflow_pb2
 
     from services.program.definition_file import CohortFile, FileFault
+    from services.program.timeline import Happening
 
 CohortPath = Annotated[Path, typer.Argument(metavar="FILE", help="A cohort file.")]
 
 
 def validate(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A cohort file or a definition.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A cohort file, a definition or a roster.")],
     as_json: AsJson = False,
+    ics_file: Annotated[
+        Path | None, typer.Option("--ics", metavar="FILE", help="Write phases and sessions for calendars.")
+    ] = None,
 ) -> None:
     """Name every fault of a cohort file, its roster and its definition, each with its line; without a fault, draw the
     timeline and tell what happens day by day. Needs no server."""
@@ -29,26 +34,48 @@ def validate(
 
     from directory import official_regions
     from instruments import instrument_files
-    from services.program.definition_file import holds_definition, load_definition
+    from services.program.definition_file import check_roster, holds_definition, holds_roster, load_definition
 
-    if holds_definition(file):
+    if holds_roster(file):
+        if ics_file:
+            fail(f"{file.name}: is a roster and has no dates: name a cohort or a definition")
+        roster, faults = check_roster(file, official_regions())
+        _stop_at(faults, as_json)
+        _report_roster(file.name, roster.participants, as_json)
+    elif holds_definition(file):
         definition, faults = load_definition(file, official_regions(), instrument_files())
         _stop_at(faults, as_json)
-        _report(file.name, definition, definition_pb2.CohortSpec(), as_json)
+        _report(file.name, definition, definition_pb2.CohortSpec(), as_json, ics_file)
     else:
         loaded = _checked(file, as_json)
-        _report(file.name, loaded.definition.message, loaded.cohort.message, as_json)
+        _report(file.name, loaded.definition.message, loaded.cohort.message, as_json, ics_file)
+
+
+def _report_roster(name: str, roster: "list[definition_pb2.Participant]", as_json: bool) -> None:
+    people = sum(len(participant.people) for participant in roster)
+    if as_json:
+        print_json({"valid": True, "faults": [], "participants": len(roster), "people": people})
+        return
+    say(f"{name}: no fault, {len(roster):,} participants with {people:,} people; a cohort file that names it is")
+    say("checked against its definition too")
 
 
 def _report(
-    name: str, definition: "definition_pb2.Definition", cohort: "definition_pb2.CohortSpec", as_json: bool
+    name: str,
+    definition: "definition_pb2.Definition",
+    cohort: "definition_pb2.CohortSpec",
+    as_json: bool,
+    ics_file: Path | None,
 ) -> None:
     """What was found to be without fault: its dates, as a chart and as a calendar."""
     from services.program import timeline
     from services.program.overrides import effective
 
     counts, happenings = effective(definition, cohort), timeline.happenings(definition, cohort)
-    pace = timeline.wall_clock(definition, cohort, datetime.now(UTC)) if cohort.rehearsal else None
+    now = datetime.now(UTC)
+    pace = timeline.wall_clock(definition, cohort, now) if cohort.rehearsal else None
+    if ics_file:
+        _write(ics_file, ics(counts, cohort, happenings, now))
     participants = len(cohort.roster) if cohort.id else None
     if as_json:
         report = {"valid": True, "faults": [], "definition": definition.id, "version": definition.version}
@@ -62,6 +89,13 @@ def _report(
     say("")
     cohort_timeline.draw(counts, happenings)
     say("")
+    _tell(happenings, pace, now if cohort.id else None)
+
+
+def _tell(happenings: "list[Happening]", pace: "workflow_pb2.Clock | None", now: datetime | None) -> None:
+    """Day by day; of a real cohort with what a late launch does."""
+    if now and not pace and (warning := calendar.lateness(happenings, now)):
+        say(warning)
     calendar.tell(happenings, pace)
 
 
@@ -107,19 +141,26 @@ def launch(
         view.show(cohort, as_json)
 
 
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        fail(f"{path}: cannot be written: {error.strerror or error}")
+
+
 def _rehearse(cohort: "cohort_pb2.Cohort", loaded: "CohortFile", as_json: bool) -> None:
     """The cohort that would stand, and what would happen if it were launched now."""
     from services.program import timeline
 
     definition, spec = loaded.definition.message, loaded.cohort.message
-    happenings = timeline.happenings(definition, spec)
-    pace = timeline.wall_clock(definition, spec, datetime.now(UTC)) if spec.rehearsal else None
+    happenings, now = timeline.happenings(definition, spec), datetime.now(UTC)
+    pace = timeline.wall_clock(definition, spec, now) if spec.rehearsal else None
     if as_json:
         print_json(view.as_dict(cohort) | {"calendar": [calendar.as_data(h, pace) for h in happenings]})
         return
     view.show(cohort, as_json)
     say("Nothing was stored. What would happen, unless somebody steers it:")
-    calendar.tell(happenings, pace)
+    _tell(happenings, pace, now)
 
 
 def _checked(file: Path, as_json: bool, name: str = "") -> "CohortFile":

@@ -1,17 +1,13 @@
 """For whom a phase may be: by what was done, or by the index of a self-assessment, before it opens. Pure."""
 
-import re
 from decimal import Decimal
 
 from livinglab.program.v1 import definition_pb2
 
 from chassis.errors import Violation
-from services.program import sequence
+from services.program import sequence, shapes
 from services.program.duty_rules import EVALUATIONS
 from services.program.shapes import Faults
-
-_INDEX = re.compile(r"\d{1,3}(\.\d{1,6})?")
-_MOST_INDEX = 100
 
 
 def faults(definition: definition_pb2.Definition) -> Faults:
@@ -54,8 +50,8 @@ def _index(
     bounds: dict[str, Decimal] = {}
     for field in ("index_below", "index_from"):
         text = getattr(when, field)
-        if text and _INDEX.fullmatch(text) and 0 < Decimal(text) <= _MOST_INDEX:
-            bounds[field] = Decimal(text)
+        if (bound := shapes.index(text)) is not None:
+            bounds[field] = bound
         elif text:
             yield Violation(f"{path}.{field}", f"must be a decimal such as 3.5, not {text[:80]!r}")
     if len(bounds) == 2 and bounds["index_from"] >= bounds["index_below"]:

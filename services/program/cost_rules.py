@@ -10,7 +10,7 @@ from services.program import shapes
 from services.program.shapes import Faults
 
 _MOST_COSTS = 200
-_AMOUNT = re.compile(r"\d{1,15}(\.\d{1,4})?")
+_AMOUNT = re.compile(r"\d{1,15}(\.\d{1,4})?", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 

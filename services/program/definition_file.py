@@ -14,9 +14,12 @@ from livinglab.program.v1 import definition_pb2
 
 from chassis.errors import Violation
 from chassis.yaml_message import Fault, Parsed, parse
-from services.program import definition_rules, roster_file, validation
+from services.program import definition_rules, follow_ups, roster_file, validation
+from services.program.roster_file import Roster
 
 M = TypeVar("M", bound=Message)
+# What of a cohort can only be judged by its definition.
+_OF_DEFINITION = ("definition", "overrides", "time_zone", "costs")
 _LARGEST_FILE = 8 * 2**20
 PROGRAMS = Path(str(files("programs")))
 
@@ -41,7 +44,7 @@ class CohortFile:
     definition: Parsed[definition_pb2.Definition]
     definition_name: str = ""
     roster_name: str = ""
-    roster_lines: dict[str, int] = field(default_factory=dict)
+    roster: Roster = field(default_factory=Roster)
     faults: list[FileFault] = field(default_factory=list)
 
     def locate(self, violations: Iterable[Violation]) -> list[FileFault]:
@@ -54,14 +57,36 @@ class CohortFile:
             line = self.definition.line(path)
             return FileFault(self.definition_name, Fault(line, path, violation.description))
         if self.roster_name and path.startswith("roster"):
-            return FileFault(self.roster_name, Fault(self._roster_line(path), "", violation.description))
+            return FileFault(self.roster_name, Fault(self.roster_line(path), "", violation.description))
         line = self.cohort.line(path) if part == "cohort" else 0
         return FileFault(self.cohort_name, Fault(line, path or violation.field, violation.description))
 
-    def _roster_line(self, path: str) -> int:
-        while path not in self.roster_lines and "." in path:
+    def follows(self, violation: Violation) -> bool:
+        """Whether a broken rule may only follow from what could not be read."""
+        part, _, path = violation.field.partition(".")
+        if part == "definition":
+            return not self.definition_name or follow_ups.follows(path, self.definition.faults)
+        if path.startswith(_OF_DEFINITION) and (not self.definition_name or self.definition.faults):
+            return True
+        if path.startswith("roster"):
+            return self._roster_follows(path)
+        return follow_ups.follows(path, self.cohort.faults)
+
+    def _roster_follows(self, path: str) -> bool:
+        if path == "roster":
+            unread = {"", "roster_file"}
+            if any(f.fault.field in unread and f.file != self.definition_name for f in self.faults):
+                return True
+        place = re.fullmatch(r"roster\[(\d+)\]\.people", path)
+        if place and self.cohort.message.roster[int(place[1])].institution in self.roster.incomplete:
+            return True
+        return follow_ups.follows(path, [f for f in (*self.roster.faults, *self.cohort.faults) if f.field])
+
+    def roster_line(self, path: str) -> int:
+        """The line of something in the roster's own file."""
+        while path not in self.roster.lines and "." in path:
             path = path.rpartition(".")[0]
-        return self.roster_lines.get(path, 0)
+        return self.roster.lines.get(path, 0)
 
 
 def load_definition(
@@ -72,8 +97,9 @@ def load_definition(
     found = definition_rules.faults(parsed.message, known_instruments)
     if known_regions is not None:
         found += validation.role_model(parsed.message, known_regions)
-    faults = parsed.faults or parsed.locate(found)
-    return parsed.message, [FileFault(path.name, fault) for fault in sorted(faults)]
+    own = [violation for violation in found if not follow_ups.follows(violation.field, parsed.faults)]
+    faults = {*parsed.faults, *parsed.locate(own)}
+    return parsed.message, [FileFault(_name(path), fault) for fault in sorted(faults)]
 
 
 def holds_definition(path: Path) -> bool:
@@ -82,14 +108,24 @@ def holds_definition(path: Path) -> bool:
     return re.search(r"^phases:", text, re.MULTILINE) is not None
 
 
+def holds_roster(path: Path) -> bool:
+    """Whether a file is a roster rather than a cohort: a table, or YAML that begins with the code of a region."""
+    if path.suffix.lower() == ".csv":
+        return True
+    text, _ = _read(path)
+    return re.match(r"""(?:[ \t]*(?:#[^\n]*)?\r?\n)*["']?\d\d(\.\d\d)?["']?\s*:""", text) is not None
+
+
 def load_cohort(path: Path) -> CohortFile:
     """The cohort in a file, with its roster and the definition that it names: <id>.yaml beside it, one folder up, or
     one of ours. `faults` tells what could not be read."""
     parsed = _parsed(path, definition_pb2.CohortSpec, ("roster_file",))
-    loaded = CohortFile(parsed, path.name, Parsed(definition_pb2.Definition()))
-    loaded.faults += [FileFault(path.name, fault) for fault in parsed.faults]
+    loaded = CohortFile(parsed, _name(path), Parsed(definition_pb2.Definition()))
+    loaded.faults += [FileFault(_name(path), fault) for fault in parsed.faults]
     if parsed.message.definition:
         _add_definition(loaded, path)
+    elif not follow_ups.follows("definition", parsed.faults):
+        loaded.faults.append(FileFault(_name(path), Fault(0, "definition", "is required")))
     roster_file.speak(parsed.message.roster)
     if "roster_file" in parsed.extra:
         _add_roster(loaded, path)
@@ -104,25 +140,39 @@ def check_cohort(
     name: str = "",
 ) -> CohortFile:
     """As `load_cohort`, under another id where `name` gives one, with every fault that would keep it from starting.
-    What cannot be read is told by itself: the rules would only add what follows from it."""
+    Rules are left out where they would only tell again what could not be read."""
     loaded = load_cohort(path)
     if name:
         loaded.cohort.message.id = name
-    if not loaded.faults:
-        found = validation.validate(
-            loaded.definition.message, loaded.cohort.message, known_regions, known_instruments, now
-        )
-        loaded.faults = loaded.locate(found)
+    found = validation.validate(loaded.definition.message, loaded.cohort.message, known_regions, known_instruments, now)
+    broken = loaded.locate(violation for violation in found if not loaded.follows(violation))
+    loaded.faults = sorted({*loaded.faults, *broken})
     return loaded
+
+
+def check_roster(path: Path, known_regions: Collection[str]) -> tuple[Roster, list[FileFault]]:
+    """A roster by itself, and every fault that it has whatever the definition is."""
+    loaded = CohortFile(Parsed(definition_pb2.CohortSpec()), "", Parsed(definition_pb2.Definition()))
+    loaded.roster_name = path.name
+    text, unreadable = _read(path)
+    loaded.roster = Roster(faults=[Fault(0, "", unreadable)]) if unreadable else roster_file.parse(text, path.name)
+    loaded.cohort.message.roster.extend(loaded.roster.participants)
+    loaded.faults = [FileFault(_name(path), fault) for fault in loaded.roster.faults]
+    found = validation.roster_faults(loaded.roster.participants, known_regions)
+    named = (Violation(f"cohort.{violation.field}", violation.description) for violation in found)
+    broken = loaded.locate(violation for violation in named if not loaded.follows(violation))
+    return loaded.roster, sorted({*loaded.faults, *broken})
 
 
 def _add_definition(loaded: CohortFile, path: Path) -> None:
     name = f"{loaded.cohort.message.definition}.yaml"
     candidates = [folder / name for folder in (path.parent, path.parent.parent, PROGRAMS)]
-    found = next((c for c in candidates if c.is_file() and c.resolve() != path.resolve()), None)
+    standing = [c for c in candidates if c.is_file() and c.resolve() != path.resolve()]
+    # A cohort may have the name of another one's definition.
+    found = next((c for c in standing if holds_definition(c)), standing[0] if standing else None)
     if found is None or "/" in name or "\\" in name:
         fault = Fault(loaded.cohort.line("definition"), "definition", f"there is no definition {name}")
-        loaded.faults.append(FileFault(path.name, fault))
+        loaded.faults.append(FileFault(_name(path), fault))
         return
     loaded.definition_name = found.name if found.name != path.name else f"{found.parent.name}/{found.name}"
     loaded.definition = _parsed(found, definition_pb2.Definition)
@@ -134,16 +184,16 @@ def _add_roster(loaded: CohortFile, path: Path) -> None:
     line = loaded.cohort.line("roster_file")
     if loaded.cohort.message.roster:
         both = Fault(line, "roster_file", "the roster is given twice: here and under roster")
-        loaded.faults.append(FileFault(path.name, both))
+        loaded.faults.append(FileFault(_name(path), both))
         return
     loaded.roster_name = Path(named).name
     text, unreadable = _read(path.parent / named)
     if unreadable:
-        loaded.faults.append(FileFault(path.name, Fault(line, "roster_file", f"{named} {unreadable}")))
+        loaded.faults.append(FileFault(_name(path), Fault(line, "roster_file", f"{named} {unreadable}")))
         return
     roster = roster_file.parse(text, named)
     loaded.cohort.message.roster.extend(roster.participants)
-    loaded.roster_lines = roster.lines
+    loaded.roster = roster
     loaded.faults += [FileFault(loaded.roster_name, fault) for fault in roster.faults]
 
 
@@ -152,6 +202,10 @@ def _parsed(path: Path, message: type[M], extra: tuple[str, ...] = ()) -> Parsed
     if unreadable:
         return Parsed(message(), faults=[Fault(0, "", unreadable)])
     return parse(text, message, extra)
+
+
+def _name(path: Path) -> str:
+    return path.name or str(path)
 
 
 def _read(path: Path) -> tuple[str, str]:

@@ -1,7 +1,6 @@
 """What a definition must hold: phases one after the other or side by side, with sessions within them. Pure."""
 
 from collections.abc import Collection
-from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
 from livinglab.program.v1 import definition_pb2
@@ -126,13 +125,9 @@ def _session(
 
 
 def _target(path: str, target: definition_pb2.Target) -> Faults:
-    try:
-        index = Decimal(target.index)
-    except InvalidOperation:
-        index = Decimal(-1)
-    if not 0 < index <= 100:
-        yield Violation(f"{path}.index", f"must be a decimal such as 3.0, not {target.index!r}")
+    if shapes.index(target.index) is None:
+        yield Violation(f"{path}.index", f"must be a decimal such as 3.0, not {target.index[:80]!r}")
     if not 2000 <= target.year <= 2100:
         yield Violation(f"{path}.year", f"must be a year such as 2023, not {target.year}")
     if target.scope not in {"region", "mean"}:
-        yield Violation(f"{path}.scope", f"must be region or mean, not {target.scope!r}")
+        yield Violation(f"{path}.scope", f"must be region or mean, not {target.scope[:80]!r}")

@@ -10,8 +10,8 @@ from livinglab.program.v1 import definition_pb2
 from chassis.errors import Violation
 from services.program.shapes import Faults, slug
 
-_PERIOD = re.compile(r"(19|20)\d\d(-\d{1,2})?")
-_SHARE = re.compile(r"[01](\.\d{1,6})?")
+_PERIOD = re.compile(r"(19|20)\d\d(-\d{1,2})?", re.ASCII)
+_SHARE = re.compile(r"[01](\.\d{1,6})?", re.ASCII)
 EVALUATIONS = frozenset({definition_pb2.DUTY_KIND_SELF_ASSESS, definition_pb2.DUTY_KIND_REASSESS})
 # Kinds that are counted, and the most that one duty may ask for.
 _MOST_COUNTED = {

@@ -90,17 +90,11 @@ def _escalation(path: str, phase: definition_pb2.Phase, escalation: definition_p
     days = escalation.days_before
     if days >= 0:
         yield from _not_open_yet(f"{path}.days_before", phase, days)
-    elif (most := _days_beyond(phase)) == 0:
+    elif not (phase.gate.decision or phase.gate.on_miss == definition_pb2.ON_MISS_HOLD):
+        # Where a gate extends, days count from the moved deadline: after it the phase has closed too.
         yield Violation(f"{path}.days_before", "is after the last day, and this phase does not go on then")
-    elif -days > most:
-        yield Violation(f"{path}.days_before", f"is {-days} days after the last day; at most {most} are taken here")
-
-
-def _days_beyond(phase: definition_pb2.Phase) -> int:
-    """For how many days a phase can go on after its last day by its own rules."""
-    if phase.gate.decision or phase.gate.on_miss == definition_pb2.ON_MISS_HOLD:
-        return _MOST_DAYS
-    return phase.gate.extend_days if phase.gate.on_miss == definition_pb2.ON_MISS_EXTEND else 0
+    elif -days > _MOST_DAYS:
+        yield Violation(f"{path}.days_before", f"is {-days} days after the last day; at most {_MOST_DAYS} are taken")
 
 
 def _not_open_yet(path: str, phase: definition_pb2.Phase, days: int) -> Faults:

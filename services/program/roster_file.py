@@ -3,6 +3,7 @@ code of the region, or as a cohort has it under `roster`."""
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -26,6 +27,8 @@ class Roster:
     participants: list[definition_pb2.Participant] = field(default_factory=list)
     lines: dict[str, int] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    # Institutions of which something could not be taken.
+    incomplete: set[str] = field(default_factory=set)
 
 
 # What spreadsheets write between the values of a line.
@@ -49,7 +52,10 @@ def speak(participants: Iterable[definition_pb2.Participant]) -> None:
 def _from_yaml(text: str) -> Roster:
     parsed = yaml_message.parse(text, definition_pb2.CohortSpec, arrange=_as_cohort)
     speak(parsed.message.roster)
-    return Roster(list(parsed.message.roster), parsed.lines, sorted(parsed.faults))
+    roster = list(parsed.message.roster)
+    broken = (re.match(r"roster\[(\d+)\]", fault.field) for fault in parsed.faults)
+    incomplete = {roster[int(place[1])].institution for place in broken if place and int(place[1]) < len(roster)}
+    return Roster(roster, parsed.lines, sorted(parsed.faults), incomplete)
 
 
 def _as_cohort(root: yaml.Node, faults: list[Fault]) -> yaml.Node:
@@ -86,19 +92,22 @@ def _from_csv(text: str) -> Roster:
     roster = Roster()
     places: dict[str, int] = {}
     seen: dict[tuple[str, ...], int] = {}
-    for line, row in _rows(text, roster.faults):
+    for line, row in _rows(text, roster):
         problems = list(_problems(row))
         key = tuple(row[column] for column in ("institution", "role", "email"))
         if not problems and key in seen:
             problems.append(f"repeats line {seen[key]}: {row['role']} {row['email']} of {row['institution']}")
         seen.setdefault(key, line)
         roster.faults += [Fault(line, "", problem) for problem in problems]
-        if not problems:
+        if problems:
+            roster.incomplete.add(row["institution"])
+        else:
             _add(roster, places, line, row)
     return roster
 
 
-def _rows(text: str, faults: list[Fault]) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(text: str, roster: Roster) -> Iterator[tuple[int, dict[str, str]]]:
+    faults = roster.faults
     head = text.partition("\n")[0]
     separator = max(_SEPARATORS, key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -115,6 +124,7 @@ def _rows(text: str, faults: list[Fault]) -> Iterator[tuple[int, dict[str, str]]
                 continue
             if len(values) != len(header):
                 faults.append(Fault(reader.line_num, "", f"has {len(values)} values for {len(header)} columns"))
+                roster.incomplete.add(dict(zip(header, values, strict=False)).get("institution", "").strip())
                 continue
             yield reader.line_num, {name: value.strip() for name, value in zip(header, values, strict=True)}
     except csv.Error as error:

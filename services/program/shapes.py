@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from livinglab.common.v1 import options_pb2
@@ -19,8 +20,10 @@ OF_INSTITUTION = (
     options_pb2.ROLE_REGENT,
 )
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+_INDEX = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
+_HIGHEST_INDEX = 100
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d", re.ASCII)
 
 Faults = Iterator[Violation]
 
@@ -81,6 +84,12 @@ def local_time(value: str, zone: ZoneInfo | None) -> datetime | None:
         return datetime.fromisoformat(value).replace(tzinfo=zone).astimezone(UTC)
     except ValueError:
         return None
+
+
+def index(value: str) -> Decimal | None:
+    """3.5 as an index of some instrument; None for anything else."""
+    found = Decimal(value) if _INDEX.fullmatch(value) else None
+    return found if found and found <= _HIGHEST_INDEX else None
 
 
 def time_zone(name: str) -> ZoneInfo | None:

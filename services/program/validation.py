@@ -1,7 +1,7 @@
 """Every fault of a cohort and its definition at once, each with its place. Pure."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -64,20 +64,26 @@ def _cohort_faults(
     yield from _pace(cohort)
     if now is not None and not cohort.rehearsal:
         yield from _over(effective(definition, cohort), now)
-    if not cohort.roster:
+    yield from roster_faults(cohort.roster, known_regions, _wanted(definition))
+
+
+def roster_faults(
+    roster: Sequence[definition_pb2.Participant],
+    known_regions: Collection[str],
+    wanted: Mapping[options_pb2.Role.ValueType, str] | None = None,
+) -> Faults:
+    """Every fault of a roster; `wanted` are the roles that each participant needs somebody for, and why."""
+    if not roster:
         yield Violation("roster", "has no participant")
-    elif len(cohort.roster) > MOST_PARTICIPANTS:
-        yield Violation("roster", f"has {len(cohort.roster)} participants; at most {MOST_PARTICIPANTS} are taken")
+    elif len(roster) > MOST_PARTICIPANTS:
+        yield Violation("roster", f"has {len(roster)} participants; at most {MOST_PARTICIPANTS} are taken")
         return
-    elif (size := sum(participant.ByteSize() for participant in cohort.roster)) > _LARGEST_ROSTER:
+    elif (size := sum(participant.ByteSize() for participant in roster)) > _LARGEST_ROSTER:
         yield Violation("roster", f"has {size} bytes; at most {_LARGEST_ROSTER} are taken")
         return
-    yield from shapes.unique(
-        "institution", ((f"roster[{i}].institution", p.institution) for i, p in enumerate(cohort.roster))
-    )
-    wanted = _wanted(definition)
-    for i, participant in enumerate(cohort.roster):
-        yield from _participant(f"roster[{i}]", participant, known_regions, wanted)
+    yield from shapes.unique("institution", ((f"roster[{i}].institution", p.institution) for i, p in enumerate(roster)))
+    for i, participant in enumerate(roster):
+        yield from _participant(f"roster[{i}]", participant, known_regions, wanted or {})
 
 
 def _wanted(definition: definition_pb2.Definition) -> dict[options_pb2.Role.ValueType, str]:
@@ -95,7 +101,7 @@ def _pace(cohort: definition_pb2.CohortSpec) -> Faults:
         if cohort.seconds_per_day:
             yield Violation(path, "is for rehearsals: a real cohort follows the calendar")
         return
-    if not re.fullmatch(r"\d{1,5}(\.\d{1,6})?", cohort.seconds_per_day):
+    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,6})?", cohort.seconds_per_day):
         given = f", not {cohort.seconds_per_day[:80]!r}" if cohort.seconds_per_day else ""
         yield Violation(path, f"must be a decimal such as 1.5 in a rehearsal{given}")
     elif not Decimal("0.001") <= Decimal(cohort.seconds_per_day) <= Decimal(clock.REAL_DAY):
