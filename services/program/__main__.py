@@ -1,6 +1,11 @@
 """Wiring of the program process: its API, its reactions and its relay. The workflows run in services.program.worker."""
 
-from livinglab.program.v1 import service_pb2, service_pb2_grpc
+from livinglab.program.v1 import (
+    schedule_service_pb2,
+    schedule_service_pb2_grpc,
+    service_pb2,
+    service_pb2_grpc,
+)
 
 from chassis import runtime
 from chassis.rpc import Served
@@ -8,6 +13,9 @@ from directory import official_regions
 from instruments import instrument_files
 from services.program.engine import Engine, connect
 from services.program.reactions import Reactions
+from services.program.schedule_service import ScheduleService
+from services.program.schedule_store import ScheduleStore
+from services.program.schedules import Schedules
 from services.program.service import ProgramService
 from services.program.store import Store
 from services.program.visibility import NotRegistered, register_search_attributes
@@ -23,11 +31,27 @@ async def main(process: runtime.Process) -> None:
     )
     await process.wait_for("search attributes", lambda: register_search_attributes(client), NotRegistered)
     engine = Engine(client)
-    service = ProgramService(store, engine, official_regions(), instrument_files())
+    regions, instruments = official_regions(), instrument_files()
+    service = ProgramService(store, engine, regions, instruments)
+    schedule_store = ScheduleStore(store.db)
+    await schedule_store.prepare()
+    schedules = Schedules(schedule_store, client)
+    schedule_service = ScheduleService(schedule_store, schedules, regions, instruments)
+    process.background("schedules", schedules.run())
     await process.relay(store.db)
     await process.consume(store.db, Reactions(store, engine).table())
-    descriptor = service_pb2.DESCRIPTOR.services_by_name["ProgramService"]
-    await process.serve(Served(descriptor, service, service_pb2_grpc.add_ProgramServiceServicer_to_server))
+    await process.serve(
+        Served(
+            service_pb2.DESCRIPTOR.services_by_name["ProgramService"],
+            service,
+            service_pb2_grpc.add_ProgramServiceServicer_to_server,
+        ),
+        Served(
+            schedule_service_pb2.DESCRIPTOR.services_by_name["ScheduleService"],
+            schedule_service,
+            schedule_service_pb2_grpc.add_ScheduleServiceServicer_to_server,
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ _ROLES = (
 class Neighbours(grpc.GenericRpcHandler):
     """Assessment, coaching and notify: they answer every call with nothing in particular."""
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any]":
         """For any method of any service."""
         name = handler_call_details.method.strip("/").replace("/", ".")
         method = descriptor_pool.Default().FindMethodByName(name)
