@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -56,28 +56,46 @@ class Parsed(Generic[M]):
         return [Fault(self.line(v.field), v.field, v.description) for v in violations]
 
 
-def parse(text: str, message_class: type[M], extra_keys: Sequence[str] = ()) -> Parsed[M]:
+def parse(
+    text: str,
+    message_class: type[M],
+    extra_keys: Sequence[str] = (),
+    arrange: Callable[[yaml.Node, list[Fault]], yaml.Node] | None = None,
+) -> Parsed[M]:
     """Reads what can be read and names the rest. Keys are field names; enum values may be written short (`attend` for
     DUTY_KIND_ATTEND); a string field takes any plain value as it is written, so that 3.0 stays 3.0. `extra_keys` are
-    keys of the top level that are no fields; their text is in `extra`. Anchors and aliases are refused."""
+    keys of the top level that are no fields; their text is in `extra`. `arrange` brings a file of another shape into
+    that of the message first, node by node, so that lines stay right. Anchors and aliases are refused."""
     parsed = Parsed(message_class())
+    root = _composed(text, parsed.faults)
+    if root is not None:
+        root = arrange(root, parsed.faults) if arrange else root
+        _Reader(parsed, frozenset(extra_keys)).message(root, parsed.message, "")
+    return parsed
+
+
+def _composed(text: str, faults: list[Fault]) -> yaml.Node | None:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        parsed.faults.append(Fault(mark.line + 1 if mark else 0, "", f"is not YAML: {error.problem or error.context}"))
-        return parsed
+        mark, problem = error.problem_mark or error.context_mark, error.problem or error.context
+        if problem and "'\\t'" in problem:
+            problem = "a tab stands where only spaces may"
+        faults.append(Fault(mark.line + 1 if mark else 0, "", f"is not YAML: {problem}"))
+        return None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        faults.append(Fault(line, "", f"is not YAML: U+{error.character:04X} is not a character of a text"))
+        return None
     except yaml.YAMLError as error:
-        parsed.faults.append(Fault(0, "", f"is not YAML: {error}"))
-        return parsed
+        faults.append(Fault(0, "", f"is not YAML: {error}"))
+        return None
     except RecursionError:
-        parsed.faults.append(Fault(0, "", "is nested too deeply"))
-        return parsed
+        faults.append(Fault(0, "", "is nested too deeply"))
+        return None
     if root is None:
-        parsed.faults.append(Fault(0, "", "is empty"))
-        return parsed
-    _Reader(parsed, frozenset(extra_keys)).message(root, parsed.message, "")
-    return parsed
+        faults.append(Fault(0, "", "is empty"))
+    return root
 
 
 class _Reader:

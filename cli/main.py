@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli import assessment, benchmark, cohort, evidence, instrument, platform, release, schedule
+from cli import assessment, benchmark, cohort, evidence, instrument, platform, release, schedule, session, visit
 from cli.ranking import ranking
 from cli.score import score
 
@@ -22,6 +22,8 @@ app.add_typer(assessment.app, name="assessment")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(instrument.app, name="instrument")
 app.add_typer(benchmark.app, name="benchmark")
+app.add_typer(session.app, name="session")
+app.add_typer(visit.app, name="visit")
 app.command("ranking")(ranking)
 app.command("score")(score)
 app.command("up")(platform.up)

@@ -18,6 +18,8 @@ LADDER, AGE = "LADDER", "AGE"
 _PAGES = re.compile(r"[0-9]{1,5}(-[0-9]{1,5})?(, ?[0-9]{1,5}(-[0-9]{1,5})?)*")
 _MINUTES = re.compile(r"[0-9]{1,3}(:[0-5][0-9]){1,2}(-[0-9]{1,3}(:[0-5][0-9]){1,2})?(, ?[0-9]{1,3}(:[0-5][0-9]){1,2})*")
 _OPEN_STATES = frozenset({pb.EVIDENCE_STATE_DRAFT, pb.EVIDENCE_STATE_REVISE})
+# A piece in one of these stands for its indicator: handed in, and not sent back.
+STANDING = (pb.EVIDENCE_STATE_IN_PROCESS, pb.EVIDENCE_STATE_ACCEPTED)
 # Furthest from accepted first.
 _WORST_FIRST = (
     pb.EVIDENCE_STATE_REVISE,
@@ -65,6 +67,25 @@ class Case:
             cohort_id=self.evaluation.cohort_id,
             rehearsal=self.evaluation.rehearsal,
         )
+
+
+def coverage(case: Case, indicators: int, version: int) -> evidence_events_pb2.EvidenceCoverageChanged:
+    """The fact that evidence stands for another number of indicators; `version` counts such facts of an evaluation."""
+    evaluation = case.evaluation
+    return evidence_events_pb2.EvidenceCoverageChanged(
+        meta=Meta(
+            aggregate_id=f"evidence-coverage:{evaluation.id}",
+            version=version,
+            cohort_id=evaluation.cohort_id,
+            rehearsal=evaluation.rehearsal,
+        ),
+        institution=evaluation.institution,
+        evaluation_id=evaluation.id,
+        instrument=evaluation.instrument,
+        instrument_version=evaluation.instrument_version,
+        period=evaluation.period,
+        indicators_with_evidence=indicators,
+    )
 
 
 def require_unfrozen(evaluation: evaluation_pb2.Evaluation) -> None:

@@ -91,6 +91,7 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
             shown = await self._store.shown(request.evaluation_id, request.indicator, tx)
             tx.add(evidence.detach(case, shown, request.evidence_id, request.level))
             await self._store.save(tx, shown)
+            await self._tell_coverage(tx, case)
             return pb.DetachEvidenceResponse(indicator=shown)
 
         return await self._store.db.once(request, decide, pb.DetachEvidenceResponse)
@@ -108,6 +109,7 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
                     answer.indicators.append(shown)
             if not answer.indicators:
                 raise precondition("NO_DRAFT", "there is no draft of evidence to hand in")
+            await self._tell_coverage(tx, case)
             return answer
 
         return await self._store.db.once(request, decide, pb.HandInEvidenceResponse)
@@ -126,6 +128,7 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
             )
             tx.add(evidence.review(case, shown, piece, request.etag, found.document_date))
             await self._store.save(tx, shown)
+            await self._tell_coverage(tx, case)
             return pb.ReviewEvidenceResponse(indicator=_handed_in(shown))
 
         return await self._store.db.once(request, decide, pb.ReviewEvidenceResponse)
@@ -170,6 +173,12 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
         if request.validate_only:
             return await self._store.db.transaction(decide)
         return await self._store.db.once(request, decide, pb.CarryEvidenceResponse)
+
+    async def _tell_coverage(self, tx: mongo.Tx, case: Case) -> None:
+        """After what may have changed for how many indicators evidence stands; drafts never do."""
+        counted = await self._store.count_standing(tx, case.evaluation.id)
+        if counted is not None:
+            tx.add(evidence.coverage(case, *counted))
 
     async def _own_case(self, evaluation_id: str, tx: mongo.Tx) -> Case:
         """The case of an evaluation that the caller's institution may still change."""

@@ -10,6 +10,7 @@ from pymongo.errors import DuplicateKeyError
 
 from chassis import mongo
 from chassis.errors import conflict, not_found
+from services.assessment.evidence import STANDING
 
 _INDEXES = {
     "evidence": [
@@ -21,6 +22,8 @@ _INDEXES = {
         IndexModel([("evaluation", 1), ("indicator", 1)], unique=True),
         IndexModel([("pieces.evidence", 1), ("evaluation", 1)]),
     ],
+    # For how many indicators of an evaluation evidence stands, as was told last.
+    "evidence_coverage": [],
 }
 
 
@@ -32,6 +35,7 @@ class EvidenceStore:
         self._evidence = db["evidence"]
         self._uploads = db["uploads"]
         self._shown = db["indicator_evidence"]
+        self._coverage = db["evidence_coverage"]
 
     async def prepare(self) -> None:
         """Collections and indexes; once at start-up."""
@@ -131,6 +135,19 @@ class EvidenceStore:
             raise conflict("evidence of indicator", shown.indicator) from error
         if result.matched_count == 0:
             raise conflict("evidence of indicator", shown.indicator)
+
+    async def count_standing(self, tx: mongo.Tx, evaluation_id: str) -> tuple[int, int] | None:
+        """For how many indicators evidence stands after this transaction's writes, and the version of that count; None
+        where it is as it was. Two that change it at once meet here, and one of them counts again."""
+        standing = {"evaluation": evaluation_id, "pieces.state": {"$in": STANDING}}
+        count = int(await self._shown.count_documents(standing, session=tx.session))
+        row = await self._coverage.find_one({"_id": evaluation_id}, session=tx.session)
+        known, version = (row["count"], row["version"]) if row else (0, 0)
+        if count == known:
+            return None
+        change = {"$set": {"count": count, "version": version + 1}}
+        await self._coverage.update_one({"_id": evaluation_id}, change, upsert=True, session=tx.session)
+        return count, version + 1
 
     async def evaluations_showing(self, evidence_id: str) -> list[str]:
         """The evaluations in which a file is handed in."""

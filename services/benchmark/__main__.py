@@ -47,7 +47,7 @@ async def main(process: runtime.Process) -> None:
         ),
         Served(
             steward_service_pb2.DESCRIPTOR.services_by_name["StewardService"],
-            StewardService(store, model.Groups(regions), streams),
+            StewardService(store, live, model.Groups(regions), streams),
             steward_service_pb2_grpc.add_StewardServiceServicer_to_server,
         ),
     )

@@ -62,6 +62,14 @@ class Live:
             await self._news.wait()
         return stamp
 
+    async def caught_up(self) -> None:
+        """Waits until answers are of the generation that the database says serves."""
+        while True:
+            news = self._news
+            if not self._open or self._store.reads(await self._store.serving()):
+                return
+            await news.wait()
+
     async def remembered(self, name: Hashable, keys: Iterable[RaceKey], make: Callable[[], Awaitable[T]]) -> T:
         """The answer of that name for the races as they stand, made only when one of them has moved."""
         stamp = self.stamp(keys)

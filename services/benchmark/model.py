@@ -81,9 +81,15 @@ class Result:
         return (not self.imported) * 2**48 + self.version * 2 + bool(self.published)
 
 
-def is_newer_version(order: int, before: int) -> bool:
-    """Whether more than the publication of the same version lies between two orders; -1 is before any."""
-    return before < 0 or order // 2 > before // 2
+def told_version(order: int) -> int:
+    """The version under which a result of that order is told. A submission and the publication that came with it share
+    one, and an evaluation's lie above every import's: those of one result only grow, whichever fact is heard first."""
+    return order // 2
+
+
+def is_news(order: int, before: int) -> bool:
+    """Whether a result that replaces one of the order `before` (-1 is none) is told: under a version of its own."""
+    return told_version(order) > told_version(before)
 
 
 def result_id(institution: str, instrument: str, period: str, stage: str, rehearsal: str) -> str:
@@ -95,7 +101,10 @@ def ranked(result: Result) -> events_pb2.ResultRanked:
     """The fact that a result stands in the race."""
     return events_pb2.ResultRanked(
         meta=Meta(
-            aggregate_id=result.id, version=result.version, cohort_id=result.cohort_id, rehearsal=result.rehearsal
+            aggregate_id=result.id,
+            version=told_version(result.order),
+            cohort_id=result.cohort_id,
+            rehearsal=result.rehearsal,
         ),
         institution=result.institution,
         instrument=result.instrument,

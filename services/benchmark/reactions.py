@@ -34,7 +34,7 @@ def on_result(store: Store) -> Handle:
             return
         before = await store.write(tx, result_writes(result))
         # A publication comes with a submission of the same version, and is told once.
-        if before is not None and model.is_newer_version(result.order, before):
+        if before is not None and model.is_news(result.order, before):
             tx.add(model.ranked(result))
 
     return handle

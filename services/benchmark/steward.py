@@ -12,6 +12,7 @@ from livinglab.common.v1.meta_pb2 import Meta
 from chassis import mongo
 from chassis.errors import Violation, invalid
 from services.benchmark import facts, model
+from services.benchmark.live import Live
 from services.benchmark.rebuild import Streams, rebuild
 from services.benchmark.store import Store
 
@@ -19,8 +20,9 @@ from services.benchmark.store import Store
 class StewardService(steward_service_pb2_grpc.StewardServiceServicer):
     """The contract, on one store; `regions` are those that a cluster may hold."""
 
-    def __init__(self, store: Store, groups: model.Groups, streams: Streams) -> None:
+    def __init__(self, store: Store, live: Live, groups: model.Groups, streams: Streams) -> None:
         self._store = store
+        self._live = live
         self._groups = groups
         self._streams = streams
 
@@ -82,6 +84,9 @@ class StewardService(steward_service_pb2_grpc.StewardServiceServicer):
 
     async def Rebuild(self, request: pb.RebuildRequest, context: Any) -> AsyncIterator[pb.RebuildResponse]:
         async for told in rebuild(self._store, self._streams):
+            if told.done:
+                # Who is told so and asks here is answered from the new projections.
+                await self._live.caught_up()
             yield told
 
     async def _set(self, tx: mongo.Tx, event: Message, aggregate: str) -> Mapping[str, Any]:

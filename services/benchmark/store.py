@@ -95,6 +95,10 @@ class Store:
         """Which generation is read from now on; None asks the database each time."""
         self._serving = generation
 
+    def reads(self, generation: str) -> bool:
+        """Whether that generation is the one that is read."""
+        return self._serving == generation
+
     async def serving(self) -> str:
         """The generation that the database says serves."""
         return str((await self._pointer())["serving"])

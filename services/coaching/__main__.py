@@ -1,6 +1,6 @@
 """Wiring of the coaching process."""
 
-from livinglab.coaching.v1 import service_pb2, service_pb2_grpc
+from livinglab.coaching.v1 import service_pb2, service_pb2_grpc, visit_service_pb2, visit_service_pb2_grpc
 
 from chassis import runtime
 from chassis.rpc import Served
@@ -8,18 +8,28 @@ from directory import official_regions
 from services.coaching import reactions
 from services.coaching.service import CoachingService
 from services.coaching.store import Store
+from services.coaching.visit_service import VisitService
 
 
 async def main(process: runtime.Process) -> None:
     """Listens to evaluations, serves, and publishes what it decides."""
     store = Store(await process.database())
     await store.prepare()
-    service = CoachingService(store, official_regions())
     await process.relay(store.db)
     await process.consume(store.db, reactions.table(store))
-    descriptor = service_pb2.DESCRIPTOR.services_by_name["CoachingService"]
-    add = service_pb2_grpc.add_CoachingServiceServicer_to_server
-    await process.serve(Served(descriptor, service, add))
+    regions = official_regions()
+    await process.serve(
+        Served(
+            service_pb2.DESCRIPTOR.services_by_name["CoachingService"],
+            CoachingService(store, regions),
+            service_pb2_grpc.add_CoachingServiceServicer_to_server,
+        ),
+        Served(
+            visit_service_pb2.DESCRIPTOR.services_by_name["VisitService"],
+            VisitService(store, regions),
+            visit_service_pb2_grpc.add_VisitServiceServicer_to_server,
+        ),
+    )
 
 
 if __name__ == "__main__":

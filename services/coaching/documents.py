@@ -32,6 +32,13 @@ def versioned(row: dict[str, Any], message_class: type[M]) -> M:
     return json_format.ParseDict({**known, "id": row["_id"], "etag": str(row["version"])}, message_class())
 
 
+def session_of(row: dict[str, Any]) -> pb.Session:
+    """A session; one that was stored before sessions could be cancelled is on."""
+    session = versioned(row, pb.Session)
+    session.state = session.state or pb.SESSION_STATE_SCHEDULED
+    return session
+
+
 def coach_of(row: dict[str, Any]) -> pb.Coach:
     """A coach; the document's id is made of the realm and the coach's."""
     known = {name: row[name] for name in ("name", "email", "capacity", "rehearsal")}

@@ -1,4 +1,4 @@
-"""The rules of coaches, sessions, attendance and agreements. Decisions return new state and facts."""
+"""The rules of coaches and agreements, and what every request must say. Decisions return new state and facts."""
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from livinglab.coaching.v1 import service_pb2 as rpc
 from livinglab.common.v1 import options_pb2
 from livinglab.common.v1.meta_pb2 import Meta
 
-from chassis.errors import Violation, invalid, precondition
+from chassis.errors import Violation, precondition
 
 # Whose seats there are at a session: the people of a region.
 SEATS = (options_pb2.ROLE_OPERATOR, options_pb2.ROLE_HEAD, options_pb2.ROLE_SECRETARY, options_pb2.ROLE_REGENT)
@@ -33,7 +33,7 @@ class Assignment:
 
 def faults(request: Any, institutions: Container[str]) -> list[Violation]:
     """What the field rules cannot see: an institution that nobody knows, a realm that is not the cohort's, a seat
-    that no region has. Fields that the request does not have are not looked at."""
+    that no region has, a reason that says nothing. Fields that the request does not have are not looked at."""
     found = []
     fields = request.DESCRIPTOR.fields_by_name
     if "institution" in fields and request.institution not in institutions:
@@ -43,6 +43,8 @@ def faults(request: Any, institutions: Container[str]) -> list[Violation]:
     if "role" in fields and request.role not in SEATS:
         names = ", ".join(seat_name(role) for role in SEATS)
         found.append(Violation("role", f"is not the seat of a region's {names}"))
+    if "reason" in fields and not request.reason.strip():
+        found.append(Violation("reason", "is required: say why"))
     return found
 
 
@@ -84,60 +86,6 @@ def assigned(
     return coach, assignment, fact
 
 
-def scheduled(
-    request: rpc.ScheduleSessionRequest, known: pb.Session | None
-) -> tuple[pb.Session, events_pb2.SessionScheduled | None]:
-    """The session as it is from now on, and the fact unless nothing has changed."""
-    _require_times(request)
-    session = pb.Session(
-        id=request.session_id,
-        cohort_id=request.cohort_id,
-        phase=request.phase,
-        title=request.title,
-        place=request.place,
-        start_time=request.start_time,
-        end_time=request.end_time,
-        time_zone=request.time_zone,
-        rehearsal=request.rehearsal,
-        etag=known.etag if known else "1",
-    )
-    if known is not None:
-        if known.cohort_id != session.cohort_id:
-            raise precondition("OTHER_COHORT", f"session {known.id} belongs to cohort {known.cohort_id}")
-        require_realm(known.rehearsal, session.rehearsal, f"session {known.id}")
-        if known == session:
-            return known, None
-        session.etag = str(int(known.etag) + 1)
-    fact = events_pb2.SessionScheduled(
-        meta=_session_meta(f"session:{session.id}", int(session.etag), session),
-        session_id=session.id,
-        phase=session.phase,
-        title=session.title,
-        place=session.place,
-        start_time=session.start_time,
-        end_time=session.end_time,
-        time_zone=session.time_zone,
-    )
-    return session, fact
-
-
-def seat_id(request: rpc.RecordAttendanceRequest) -> str:
-    """One seat a session, institution and role."""
-    return f"{request.session_id}/{request.institution}/{seat_name(request.role)}"
-
-
-def attended(request: rpc.RecordAttendanceRequest, session: pb.Session) -> events_pb2.AttendanceRecorded:
-    """The fact of the first record of a seat."""
-    return events_pb2.AttendanceRecorded(
-        meta=_session_meta(f"attendance:{seat_id(request)}", 1, session),
-        institution=request.institution,
-        session_id=session.id,
-        phase=session.phase,
-        role=request.role,
-        delegate=request.delegate,
-    )
-
-
 def agreement_id(request: rpc.SignAgreementRequest) -> str:
     """One agreement a cohort, phase and institution."""
     return f"{request.cohort_id}/{request.phase}/{request.institution}"
@@ -156,20 +104,3 @@ def signed(request: rpc.SignAgreementRequest) -> events_pb2.AgreementSigned:
         phase=request.phase,
         signatory=request.signatory,
     )
-
-
-def _require_times(request: rpc.ScheduleSessionRequest) -> None:
-    found = []
-    for field in ("start_time", "end_time"):
-        try:
-            getattr(request, field).ToJsonString()
-        except ValueError:
-            found.append(Violation(field, "is not a time of the years 1 to 9999"))
-    if not found and request.end_time.ToNanoseconds() <= request.start_time.ToNanoseconds():
-        found.append(Violation("end_time", "must be after start_time"))
-    if found:
-        raise invalid(found)
-
-
-def _session_meta(aggregate_id: str, version: int, session: pb.Session) -> Meta:
-    return Meta(aggregate_id=aggregate_id, version=version, cohort_id=session.cohort_id, rehearsal=session.rehearsal)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Container
+from datetime import UTC, datetime
 from typing import Any
 
 from livinglab.coaching.v1 import coaching_pb2, service_pb2_grpc
@@ -9,7 +10,7 @@ from livinglab.coaching.v1 import service_pb2 as pb
 
 from chassis import auth, mongo
 from chassis.errors import Kind, Refused, denied, invalid, not_found, precondition
-from services.coaching import model, plan, planning
+from services.coaching import model, plan, planning, sessions
 from services.coaching.store import Store
 
 # A fact takes milliseconds to arrive; who asks too early is told to ask again then.
@@ -69,13 +70,39 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
 
         async def decide(tx: mongo.Tx) -> pb.ScheduleSessionResponse:
             known = await self._store.session(tx, request.session_id)
-            session, fact = model.scheduled(request, known)
+            session, fact = sessions.scheduled(request, known)
             if fact is not None:
                 await self._store.save_session(tx, session)
                 tx.add(fact)
             return pb.ScheduleSessionResponse(session=session)
 
         return await self._store.db.once(request, decide, pb.ScheduleSessionResponse)
+
+    async def MoveSession(self, request: pb.MoveSessionRequest, context: Any) -> pb.MoveSessionResponse:
+        self._require_sound(request)
+
+        async def decide(tx: mongo.Tx) -> pb.MoveSessionResponse:
+            session = await self._known_session(tx, request.session_id)
+            fact = sessions.moved(request, session, datetime.now(UTC))
+            if fact is not None:
+                await self._store.save_session(tx, session)
+                tx.add(fact)
+            return pb.MoveSessionResponse(session=session)
+
+        return await self._store.db.once(request, decide, pb.MoveSessionResponse)
+
+    async def CancelSession(self, request: pb.CancelSessionRequest, context: Any) -> pb.CancelSessionResponse:
+        self._require_sound(request)
+
+        async def decide(tx: mongo.Tx) -> pb.CancelSessionResponse:
+            session = await self._known_session(tx, request.session_id)
+            fact = sessions.cancelled(session, request.reason, datetime.now(UTC))
+            if fact is not None:
+                await self._store.save_session(tx, session)
+                tx.add(fact)
+            return pb.CancelSessionResponse(session=session)
+
+        return await self._store.db.once(request, decide, pb.CancelSessionResponse)
 
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Any) -> pb.ListSessionsResponse:
         return pb.ListSessionsResponse(sessions=await self._store.sessions(request.cohort_id))
@@ -85,11 +112,10 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
         self._require_sound(request)
 
         async def decide(tx: mongo.Tx) -> pb.RecordAttendanceResponse:
-            session = await self._store.session(tx, request.session_id)
-            if session is None:
-                raise not_found("session", request.session_id)
+            session = await self._known_session(tx, request.session_id)
+            sessions.require_on(session)
             if await self._store.seat(tx, request, session):
-                tx.add(model.attended(request, session))
+                tx.add(sessions.attended(request, session))
             return pb.RecordAttendanceResponse()
 
         return await self._store.db.once(request, decide, pb.RecordAttendanceResponse)
@@ -180,6 +206,13 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
             )
         instrument = await self._store.instrument(tx, evaluation.instrument, evaluation.instrument_version)
         return planning.draft(request, assignment.coach_id, evaluation, instrument)
+
+    async def _known_session(self, tx: mongo.Tx, session_id: str) -> coaching_pb2.Session:
+        """NOT_FOUND where there is none."""
+        found = await self._store.session(tx, session_id)
+        if found is None:
+            raise not_found("session", session_id)
+        return found
 
     async def _own_plan(self, plan_id: str, tx: mongo.Tx | None = None) -> coaching_pb2.Plan:
         """The plan, if the caller may reach its institution."""

@@ -1,5 +1,5 @@
-"""What coaching keeps: coaches, sessions, agreements, plans, and projections of others' facts. Only this file knows
-MongoDB."""
+"""What coaching keeps: coaches, sessions, visits, agreements, plans, and projections of others' facts. Only this file
+knows MongoDB."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,12 +10,13 @@ from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.assessment.v1 import instrument_pb2
 from livinglab.coaching.v1 import coaching_pb2 as pb
 from livinglab.coaching.v1 import service_pb2 as rpc
+from livinglab.coaching.v1 import visit_pb2
 from pymongo import IndexModel
 
 from chassis import mongo
 from chassis.errors import conflict, not_found, unavailable
-from services.coaching import model
-from services.coaching.documents import coach_of, fields, instrument_of, versioned
+from services.coaching import model, sessions
+from services.coaching.documents import coach_of, fields, instrument_of, session_of, versioned
 from services.coaching.instrument import Instrument
 from services.coaching.planning import Evaluation, period_order
 
@@ -25,6 +26,12 @@ _INDEXES = {
     # How many institutions each coach has in a cohort.
     "loads": [IndexModel([("cohort_id", 1)])],
     "sessions": [IndexModel([("cohort_id", 1), ("start", 1)])],
+    # `parties` are the visitor and the host.
+    "visits": [
+        IndexModel([("cohort_id", 1), ("_id", 1)]),
+        IndexModel([("rehearsal", 1), ("_id", 1)]),
+        IndexModel([("parties", 1), ("_id", 1)]),
+    ],
     "attendance": [IndexModel([("cohort_id", 1), ("institution", 1)])],
     "agreements": [IndexModel([("cohort_id", 1), ("institution", 1)])],
     "plans": [
@@ -115,7 +122,7 @@ class Store:
     async def session(self, tx: mongo.Tx, session_id: str) -> pb.Session | None:
         """The session as this transaction sees it, or None."""
         row = await self.db["sessions"].find_one({"_id": session_id}, session=tx.session)
-        return versioned(row, pb.Session) if row else None
+        return session_of(row) if row else None
 
     async def save_session(self, tx: mongo.Tx, session: pb.Session) -> None:
         """Stores the next version; ABORTED where somebody else did so first."""
@@ -125,7 +132,7 @@ class Store:
     async def sessions(self, cohort_id: str) -> list[pb.Session]:
         """Those of a cohort, by start."""
         rows = await self.db["sessions"].find({"cohort_id": cohort_id}).sort([("start", 1), ("_id", 1)]).to_list(None)
-        return [versioned(row, pb.Session) for row in rows]
+        return [session_of(row) for row in rows]
 
     async def seat(self, tx: mongo.Tx, request: rpc.RecordAttendanceRequest, session: pb.Session) -> bool:
         """Notes who sat on a seat; False where it was noted before."""
@@ -138,7 +145,7 @@ class Store:
             "name": request.name,
             "delegate": request.delegate,
         }
-        return await self._add_once(tx, "attendance", model.seat_id(request), row)
+        return await self._add_once(tx, "attendance", sessions.seat_id(request), row)
 
     async def sign(self, tx: mongo.Tx, request: rpc.SignAgreementRequest) -> bool:
         """Keeps a signature; False where there is one."""
@@ -150,6 +157,22 @@ class Store:
             "rehearsal": request.rehearsal,
         }
         return await self._add_once(tx, "agreements", model.agreement_id(request), row)
+
+    # Visits.
+
+    async def visit(self, tx: mongo.Tx, visit_id: str) -> visit_pb2.Visit | None:
+        """The visit as this transaction sees it, or None."""
+        row = await self.db["visits"].find_one({"_id": visit_id}, session=tx.session)
+        return versioned(row, visit_pb2.Visit) if row else None
+
+    async def save_visit(self, tx: mongo.Tx, visit: visit_pb2.Visit) -> None:
+        """Stores the next version; ABORTED where somebody else did so first."""
+        await self._save(tx, "visits", visit, {**fields(visit), "parties": [visit.visitor, visit.host]})
+
+    async def visit_page(self, keys: dict[str, str], size: int, token: str) -> tuple[list[visit_pb2.Visit], str]:
+        """Visits ordered by id, and the token of the next page."""
+        rows, token = await self._page("visits", keys, size, token)
+        return [versioned(row, visit_pb2.Visit) for row in rows], token
 
     # Plans.
 

@@ -19,8 +19,8 @@ GIVE_UP_AFTER = timedelta(hours=24)
 # One second, then four times as long each time: eight attempts take up to 83 minutes.
 _FIRST_WAIT = timedelta(seconds=1)
 _LONGEST_WAIT = timedelta(hours=1)
-# Values of several lines, one thing a line; everything else may come to stand in a header.
-_SEVERAL_LINES = frozenset({"sessions", "missing"})
+# Values of several lines, in bodies only; everything else may come to stand in a header.
+_SEVERAL_LINES = frozenset({"sessions", "missing", "reason"})
 _LONGEST_VALUE = 4_000
 _LONGEST_WORDS = 500
 

@@ -68,6 +68,8 @@ class Activities:
         return [
             self.start_participants,
             self.announce,
+            self.record_command,
+            self.choose_addressed,
             self.open_phase,
             self.extend_phase,
             self.close_phase,
@@ -82,66 +84,89 @@ class Activities:
 
     @activity.defn
     async def start_participants(self, step: pb.RosterStep) -> pb.Reached:
-        """Starts the workflow of each participant, in batches; one that runs or has run stays as it is."""
+        """Starts the workflow of each participant, in batches; one that runs stays as it is. One that has run is
+        started again only where it was taken in again."""
         course = await self._store.known_course(step.cohort_id)
 
         async def start(institution: str) -> None:
-            await self._engine.start_participant(course, institution)
+            await self._engine.start_participant(course, institution, step.readmissions.get(institution, 0))
 
-        await self._each(await self._store.participants.active(step.cohort_id), start)
-        return pb.Reached(ended=await self._store.participants.ended(step.cohort_id))
+        await self._each(await self._named(step.cohort_id, step.only), start)
+        return await self._reached(step.cohort_id, step.only)
 
     @activity.defn
     async def announce(self, announcement: pb.Announcement) -> pb.Reached:
-        """Tells every participant the same, in batches. One that should run and does not has failed."""
+        """Tells everybody, or those named, the same, in batches. One that should run and does not has failed."""
         course = await self._store.known_course(announcement.cohort_id)
-        kind = announcement.WhichOneof("news")
-        signal = {"opening": "phase_opened", "closing": "phase_closed", "withdrawal": "withdrawn"}[kind or ""]
-        news = getattr(announcement, kind or "")
+        kind = announcement.WhichOneof("news") or ""
+        news = getattr(announcement, kind)
 
         async def tell(institution: str) -> None:
-            if not await self._engine.signal(course.cohort_id, institution, signal, news):
+            if not await self._engine.signal(course.cohort_id, institution, model.SIGNALS[kind], news):
                 step = pb.OutcomeStep(institution=institution, outcome=model.FAILED, reason=_GONE)
                 await self._store.participants.record_outcome(course, step)
 
-        await self._each(await self._store.participants.active(course.cohort_id), tell)
-        return pb.Reached(ended=await self._store.participants.ended(course.cohort_id))
+        await self._each(await self._named(course.cohort_id, announcement.only), tell)
+        return await self._reached(course.cohort_id, announcement.only)
+
+    @activity.defn
+    async def record_command(self, step: pb.CommandStep) -> None:
+        """Enters what a command came to into the read model and the audit, and publishes it."""
+        await self._store.steering.record(step)
+
+    @activity.defn
+    async def choose_addressed(self, step: pb.PhaseStep) -> pb.Addressed:
+        """The participants for which the condition of a phase holds now."""
+        course = await self._store.known_course(step.cohort_id)
+        phase = model.find_phase(course.definition, step.record.phase)
+        return pb.Addressed(institutions=await self._store.participants.addressed(step.cohort_id, phase))
 
     @activity.defn
     async def open_phase(self, step: pb.PhaseStep) -> None:
         """Notes in the read model that a phase opened, and publishes it."""
-        await self._store.record_phase(step.cohort_id, step.record)
+        await self._store.record_phase(step.cohort_id, step.record, step.revision)
 
     @activity.defn
     async def extend_phase(self, step: pb.PhaseStep) -> None:
         """Notes in the read model that a deadline moved."""
-        await self._store.record_phase(step.cohort_id, step.record)
+        await self._store.record_phase(step.cohort_id, step.record, step.revision)
 
     @activity.defn
     async def close_phase(self, step: pb.PhaseStep) -> None:
         """Notes in the read model that a phase closed, and publishes it."""
-        await self._store.record_phase(step.cohort_id, step.record)
+        await self._store.record_phase(step.cohort_id, step.record, step.revision)
 
     @activity.defn
     async def schedule_session(self, step: pb.SessionStep) -> None:
-        """Puts a session on coaching's calendar, at the wall clock time that it has in this cohort."""
+        """Puts a session on coaching's calendar, at the wall clock time that it has in this cohort, or takes it off."""
         course = await self._store.known_course(step.cohort_id)
+        if step.cancelled_reason:
+            await self._cancel_session(course, step)
+            return
         phase = model.find_phase(course.definition, step.phase)
         session = next(session for session in phase.sessions if session.id == step.session)
         start, end = (clock.local(text, session.time_zone) for text in (session.start, session.end))
+        moved = clock.wall_days(course.clock, step.moved_days)
         request = coaching.ScheduleSessionRequest(
-            request_id=f"{course.cohort_id}:{session.id}:schedule",
+            request_id=f"{course.cohort_id}:{session.id}:schedule" + (f":{step.moved_days}" if step.moved_days else ""),
             session_id=f"{course.cohort_id}:{session.id}",
             cohort_id=course.cohort_id,
             phase=phase.id,
             title=session.title,
             place=session.place,
-            start_time=clock.stamp(clock.wall_time(course.clock, start)),
-            end_time=clock.stamp(clock.wall_time(course.clock, end)),
+            start_time=clock.stamp(clock.wall_time(course.clock, start) + moved),
+            end_time=clock.stamp(clock.wall_time(course.clock, end) + moved),
             time_zone=session.time_zone,
             rehearsal=course.mark,
         )
         await self._call(self._coaching.ScheduleSession(request), f"session {session.id}", course)
+
+    async def _cancel_session(self, course: Course, step: pb.SessionStep) -> None:
+        name = f"{course.cohort_id}:{step.session}"
+        request = coaching.CancelSessionRequest(
+            request_id=f"{name}:cancel", session_id=name, reason=step.cancelled_reason
+        )
+        await self._call(self._coaching.CancelSession(request), f"session {step.session}", course)
 
     @activity.defn
     async def open_evaluation(self, step: pb.DutyStep) -> pb.DutiesDone:
@@ -192,7 +217,7 @@ class Activities:
         course = await self._store.known_course(step.cohort_id)
         phase = model.find_phase(course.definition, step.phase) if step.phase else None
         people = await self._store.participants.people(step.cohort_id, step.institution)
-        invited = [person for person in people if phase is None or person.role in phase.invites]
+        invited = [person for person in people if _is_meant(step, phase, person)]
         if not invited:
             return
         request = notify.SendMessagesRequest(
@@ -218,6 +243,17 @@ class Activities:
         course = await self._store.known_course(step.cohort_id)
         phase = model.find_phase(course.definition, step.phase)
         return course, next(duty for duty in phase.duties if duty.id == step.duty)
+
+    async def _reached(self, cohort_id: str, only: Sequence[str]) -> pb.Reached:
+        ended = await self._store.participants.ended(cohort_id)
+        named = set(only)
+        return pb.Reached(ended={code: state for code, state in ended.items() if not named or code in named})
+
+    async def _named(self, cohort_id: str, only: Sequence[str]) -> list[str]:
+        """Those still active, or of them those named, in order."""
+        active = await self._store.participants.active(cohort_id)
+        named = set(only)
+        return [institution for institution in active if institution in named] if named else active
 
     async def _each(self, institutions: Sequence[str], work: Callable[[str], Awaitable[None]]) -> None:
         """Batch after batch, with a heartbeat after each; another try goes on after the last one that was finished."""
@@ -247,6 +283,13 @@ class Activities:
 
 def _request_id(step: pb.DutyStep, what: str) -> str:
     return f"{step.cohort_id}:{step.institution}:{step.duty}:{what}"
+
+
+def _is_meant(step: pb.LetterStep, phase: definition_pb2.Phase | None, person: definition_pb2.Person) -> bool:
+    if step.email and person.email != step.email:
+        return False
+    roles = step.roles or (phase.invites if phase else ())
+    return not roles or person.role in roles
 
 
 def _draft(

@@ -83,6 +83,7 @@ def timetable(definition: definition_pb2.Definition, clock: workflow_pb2.Clock) 
             state=cohort_pb2.PHASE_STATE_PENDING,
             open_time=stamp(wall_time(clock, opening(zone, phase))),
             deadline_time=stamp(wall_time(clock, closing(zone, phase))),
+            session_starts={s.id: stamp(wall_time(clock, local(s.start, s.time_zone))) for s in phase.sessions},
         )
         for phase in definition.phases
     ]

@@ -18,20 +18,28 @@ class Course:
     definition: definition_pb2.Definition
     clock: pb.Clock
     participants: int
+    # The rehearsal that a cohort was split off; facts go on to carry that one's mark.
+    realm: str = ""
+    # A ProgramState: with what a cohort begins that was split off.
+    start_state: bytes = b""
 
     @property
     def mark(self) -> str:
         """What data of a rehearsal carries in its field `rehearsal`; empty when real."""
-        return self.cohort_id if self.rehearsal else ""
+        return (self.realm or self.cohort_id) if self.rehearsal else ""
 
     def program_input(self) -> pb.ProgramInput:
         """To start the cohort's workflow with."""
+        if self.start_state:
+            state = pb.ProgramState.FromString(self.start_state)
+        else:
+            state = pb.ProgramState(phases=clock.timetable(self.definition, self.clock))
         return pb.ProgramInput(
             cohort_id=self.cohort_id,
             definition=self.definition,
             clock=self.clock,
             participants=self.participants,
-            state=pb.ProgramState(phases=clock.timetable(self.definition, self.clock)),
+            state=state,
         )
 
     def participant_input(self, institution: str) -> pb.ParticipantInput:

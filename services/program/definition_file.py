@@ -1,5 +1,6 @@
-"""Definitions and cohorts as files: YAML, with the roster beside it as CSV, each fault with its file and line."""
+"""Definitions and cohorts as files: YAML, with the roster beside it as CSV or YAML, each fault with file and line."""
 
+import codecs
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -63,10 +64,15 @@ class CohortFile:
         return self.roster_lines.get(path, 0)
 
 
-def load_definition(path: Path) -> tuple[definition_pb2.Definition, list[FileFault]]:
-    """The definition in a file, and every fault of its own."""
+def load_definition(
+    path: Path, known_regions: Collection[str] | None = None, known_instruments: Collection[str] | None = None
+) -> tuple[definition_pb2.Definition, list[FileFault]]:
+    """The definition in a file, and every fault of its own. Regions and instruments are looked up where given."""
     parsed = _parsed(path, definition_pb2.Definition)
-    faults = parsed.faults or parsed.locate(definition_rules.faults(parsed.message))
+    found = definition_rules.faults(parsed.message, known_instruments)
+    if known_regions is not None:
+        found += validation.role_model(parsed.message, known_regions)
+    faults = parsed.faults or parsed.locate(found)
     return parsed.message, [FileFault(path.name, fault) for fault in sorted(faults)]
 
 
@@ -84,6 +90,7 @@ def load_cohort(path: Path) -> CohortFile:
     loaded.faults += [FileFault(path.name, fault) for fault in parsed.faults]
     if parsed.message.definition:
         _add_definition(loaded, path)
+    roster_file.speak(parsed.message.roster)
     if "roster_file" in parsed.extra:
         _add_roster(loaded, path)
     return loaded
@@ -134,7 +141,7 @@ def _add_roster(loaded: CohortFile, path: Path) -> None:
     if unreadable:
         loaded.faults.append(FileFault(path.name, Fault(line, "roster_file", f"{named} {unreadable}")))
         return
-    roster = roster_file.parse(text)
+    roster = roster_file.parse(text, named)
     loaded.cohort.message.roster.extend(roster.participants)
     loaded.roster_lines = roster.lines
     loaded.faults += [FileFault(loaded.roster_name, fault) for fault in roster.faults]
@@ -156,6 +163,9 @@ def _read(path: Path) -> tuple[str, str]:
             return "", f"has more than {_LARGEST_FILE} bytes"
         return content.decode("utf-8-sig"), ""
     except UnicodeDecodeError as error:
-        return "", f"is not UTF-8 text: byte {error.start} cannot be read"
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "", "is UTF-16 text: save it as UTF-8"
+        line = content.count(b"\n", 0, error.start) + 1
+        return "", f"is not UTF-8 text: line {line} has a byte that cannot be read, 0x{content[error.start]:02x}"
     except (OSError, ValueError) as error:
         return "", f"cannot be read: {getattr(error, 'strerror', None) or error}"

@@ -1,19 +1,17 @@
-"""What a definition must hold: phases in sequence, sessions within them, gates and reminders. Pure."""
+"""What a definition must hold: phases one after the other or side by side, with sessions within them. Pure."""
 
 from collections.abc import Collection
-from datetime import date
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
 from livinglab.program.v1 import definition_pb2
 
 from chassis.errors import Violation
-from services.program import clock, duty_rules, shapes
+from services.program import clock, condition_rules, duty_rules, gate_rules, sequence, shapes
 from services.program.shapes import Faults
 
 _MOST_PHASES = 24
 _MOST_PER_PHASE = 40
-_MOST_DAYS = 365
 
 
 def faults(definition: definition_pb2.Definition, known_instruments: Collection[str] | None = None) -> list[Violation]:
@@ -35,13 +33,12 @@ def _definition(definition: definition_pb2.Definition, known_instruments: Collec
     elif len(definition.phases) > _MOST_PHASES:
         yield Violation("phases", f"has {len(definition.phases)} phases; at most {_MOST_PHASES} are taken")
     yield from shapes.unique("phase", ((f"phases[{i}].id", phase.id) for i, phase in enumerate(definition.phases)))
-    before: tuple[str, date] | None = None
     for i, phase in enumerate(definition.phases[:_MOST_PHASES]):
-        yield from _phase(f"phases[{i}]", phase, zone, before)
-        if (closes := shapes.day(phase.closes)) is not None:
-            before = (phase.id, max(closes, before[1]) if before else closes)
+        yield from _phase(f"phases[{i}]", phase, zone)
+        yield from _order(f"phases[{i}]", definition, i)
     yield from _across_phases(definition)
     yield from duty_rules.faults(definition, known_instruments)
+    yield from condition_rules.faults(definition)
     for i, target in enumerate(definition.targets):
         yield from _target(f"targets[{i}]", target)
 
@@ -54,7 +51,31 @@ def _across_phases(definition: definition_pb2.Definition) -> Faults:
     yield from shapes.unique("session", sessions)
 
 
-def _phase(path: str, phase: definition_pb2.Phase, zone: ZoneInfo | None, before: tuple[str, date] | None) -> Faults:
+def _order(path: str, definition: definition_pb2.Definition, place: int) -> Faults:
+    """What comes before the phase: named as it may be, and over before it opens."""
+    phase, earlier = definition.phases[place], {p.id for p in definition.phases[:place]}
+    if phase.id == sequence.START:
+        yield Violation(f"{path}.id", f"{sequence.START} is not free: in `after` it means to wait for no phase")
+    for i, name in enumerate(phase.after):
+        if name == sequence.START:
+            if len(phase.after) > 1:
+                yield Violation(f"{path}.after[{i}]", f"{name} stands alone: it waits for no phase")
+        elif name in phase.after[:i]:
+            yield Violation(f"{path}.after[{i}]", f"names {name[:80]} twice")
+        elif name not in earlier:
+            yield Violation(f"{path}.after[{i}]", f"{name[:80]!r} is no phase that stands before this one in the file")
+    opens, first = shapes.day(phase.opens), shapes.day(definition.phases[0].opens)
+    if opens and first and opens < first:
+        yield Violation(
+            f"{path}.opens", f"is before {definition.phases[0].id}, the first in the file, opens on {first}"
+        )
+    ends = [(shapes.day(definition.phases[i].closes), i) for i in sequence.waits_for(definition, place)]
+    last, at = max(((day, i) for day, i in ends if day), default=(None, 0))
+    if opens and last and opens <= last:
+        yield Violation(f"{path}.opens", f"overlaps phase {definition.phases[at].id}, which closes on {last}")
+
+
+def _phase(path: str, phase: definition_pb2.Phase, zone: ZoneInfo | None) -> Faults:
     yield from shapes.slug(f"{path}.id", phase.id)
     yield from shapes.text(f"{path}.title", phase.title)
     yield from shapes.long(f"{path}.title_en", phase.title_en, shapes.LONGEST_TEXT)
@@ -66,13 +87,9 @@ def _phase(path: str, phase: definition_pb2.Phase, zone: ZoneInfo | None, before
             )
     if opens and closes and opens > closes:
         yield Violation(f"{path}.opens", f"is after it closes on {closes}")
-    if opens and before and opens <= before[1]:
-        yield Violation(f"{path}.opens", f"overlaps phase {before[0]}, which closes on {before[1]}")
     for i, role in enumerate(phase.invites):
         if role not in shapes.OF_INSTITUTION:
-            yield Violation(
-                f"{path}.invites[{i}]", f"must be one of {', '.join(map(shapes.role_name, shapes.OF_INSTITUTION))}"
-            )
+            yield Violation(f"{path}.invites[{i}]", f"must be one of {shapes.ROLES_OF_INSTITUTION}")
         elif role in phase.invites[:i]:
             yield Violation(f"{path}.invites[{i}]", f"invites {shapes.role_name(role)} twice")
     if not phase.invites:
@@ -82,8 +99,7 @@ def _phase(path: str, phase: definition_pb2.Phase, zone: ZoneInfo | None, before
             yield Violation(f"{path}.{name}", f"has {count} items; at most {_MOST_PER_PHASE} are taken")
     for i, session in enumerate(phase.sessions[:_MOST_PER_PHASE]):
         yield from _session(f"{path}.sessions[{i}]", session, phase, zone)
-    yield from _gate(f"{path}.gate", phase)
-    yield from _reminders(f"{path}.remind_days_before", phase, opens, closes)
+    yield from gate_rules.faults(path, phase)
 
 
 def _session(
@@ -107,29 +123,6 @@ def _session(
         return
     if start < clock.opening(zone.key, phase) or end > clock.closing(zone.key, phase):
         yield Violation(f"{path}.start", f"lies outside of its phase, {phase.opens} to {phase.closes}")
-
-
-def _gate(path: str, phase: definition_pb2.Phase) -> Faults:
-    if not phase.HasField("gate"):
-        yield Violation(path, "is required")
-        return
-    gate = phase.gate
-    if not 1 <= gate.quorum_percent <= 100:
-        yield Violation(f"{path}.quorum_percent", f"must be between 1 and 100, not {gate.quorum_percent}")
-    if gate.on_miss not in definition_pb2.OnMiss.values() or not gate.on_miss:
-        yield Violation(f"{path}.on_miss", "must be extend, go_on or stop")
-    if gate.on_miss == definition_pb2.ON_MISS_EXTEND and not 1 <= gate.extend_days <= _MOST_DAYS:
-        yield Violation(f"{path}.extend_days", f"must be between 1 and {_MOST_DAYS} where a missed quorum extends")
-    if gate.on_miss != definition_pb2.ON_MISS_EXTEND and gate.extend_days:
-        yield Violation(f"{path}.extend_days", "has no meaning where a missed quorum does not extend")
-
-
-def _reminders(path: str, phase: definition_pb2.Phase, opens: date | None, closes: date | None) -> Faults:
-    for i, days in enumerate(phase.remind_days_before):
-        if days in phase.remind_days_before[:i]:
-            yield Violation(f"{path}[{i}]", f"reminds {days} days before twice")
-        if opens and closes and opens <= closes and days > (closes - opens).days:
-            yield Violation(f"{path}[{i}]", f"{days} days before the last day, {closes}, the phase is not open yet")
 
 
 def _target(path: str, target: definition_pb2.Target) -> Faults:

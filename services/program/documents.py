@@ -1,15 +1,16 @@
-"""Documents as the store keeps them, to the messages and values that everybody else uses, and back."""
+"""Documents as the store keeps them, to the values that everybody else uses, and back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from livinglab.program.v1 import cohort_pb2, definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
 from services.program import clock, model
 from services.program.course import Course
-from services.program.ledger import Ledger
 
 Row = dict[str, Any]
 
@@ -34,6 +35,7 @@ def cohort_row(
         "title": spec.title,
         "note": spec.note,
         "rehearsal": spec.rehearsal,
+        "realm": spec.id if spec.rehearsal else "",
         "seconds_per_day": cohort_clock.seconds_per_day,
         "definition": definition.SerializeToString(),
         "clock": cohort_clock.SerializeToString(),
@@ -42,32 +44,92 @@ def cohort_row(
         "reason": "",
         "problems": [],
         "phases": {record.phase: phase_row(record) for record in clock.timetable(definition, cohort_clock)},
+        "proposals": [],
+        "costs": [cost.SerializeToString() for cost in spec.costs],
+        "pause_time": None,
+        "split_from": "",
         "launch_time": now,
         "end_time": None,
     }
 
 
+def split_row(old: Row, step: pb.CommandStep, participants: int) -> Row:
+    """A cohort that is split off another one: the same program with the same dates. What was spent for the cohort as
+    a whole, or for a phase that has opened, stays with the old one."""
+    order, state = step.command.split, step.split_state
+    pending = {p for p, kept in old["phases"].items() if kept["state"] == cohort_pb2.PHASE_STATE_PENDING}
+    costs = [definition_pb2.Cost.FromString(cost) for cost in old.get("costs", ())]
+    pause_time = moment_of(state, "pause_time")
+    return {
+        **{name: old[name] for name in ("note", "rehearsal", "seconds_per_day", "definition", "clock")},
+        "_id": order.cohort_id,
+        "version": 1,
+        "fingerprint": b"split " + step.command.request_id.encode(),
+        "title": order.title,
+        "realm": realm(old),
+        "participants": participants,
+        "state": cohort_pb2.COHORT_STATE_PAUSED if pause_time else cohort_pb2.COHORT_STATE_RUNNING,
+        "reason": "",
+        "problems": [],
+        "phases": {**old["phases"], **{r.phase: phase_row(r, state.revision) for r in state.phases}},
+        "proposals": [proposal.SerializeToString() for proposal in state.proposals],
+        "costs": [cost.SerializeToString() for cost in costs if cost.phase in pending],
+        "pause_time": pause_time,
+        "split_from": old["_id"],
+        "start_state": state.SerializeToString(),
+        "launch_time": in_milliseconds(clock.moment(step.time)),
+        "end_time": None,
+    }
+
+
+def participant_row(cohort_id: str, cohort_realm: str, rehearsal: bool, participant: definition_pb2.Participant) -> Row:
+    """A participant that has done nothing yet."""
+    return {
+        "_id": participant_id(cohort_id, participant.institution),
+        "version": 0,
+        "cohort": cohort_id,
+        "institution": participant.institution,
+        "rehearsal": rehearsal,
+        "realm": cohort_realm,
+        "state": model.ACTIVE,
+        "reason": "",
+        "problems": [],
+        "duties": [],
+        "duty_times": {},
+        "excused": [],
+        "told": 0,
+        "ledger": {},
+        "people": [person_row(person) for person in participant.people],
+    }
+
+
 def participant_rows(spec: definition_pb2.CohortSpec) -> list[Row]:
-    """Its participants then."""
-    return [
-        {
-            "_id": participant_id(spec.id, participant.institution),
-            "version": 0,
-            "cohort": spec.id,
-            "institution": participant.institution,
-            "rehearsal": spec.rehearsal,
-            "state": model.ACTIVE,
-            "reason": "",
-            "problems": [],
-            "duties": [],
-            "told": 0,
-            "ledger": {},
-            "people": [
-                {"role": p.role, "name": p.name, "email": p.email, "language": p.language} for p in participant.people
-            ],
-        }
-        for participant in spec.roster
-    ]
+    """The participants of a cohort at its launch."""
+    mark = spec.id if spec.rehearsal else ""
+    return [participant_row(spec.id, mark, spec.rehearsal, participant) for participant in spec.roster]
+
+
+def moved_row(old: Row, new: Row) -> Row:
+    """A participant as it goes on in another cohort, with what it has done."""
+    kept: Row = {name: old[name] for name in ("institution", "rehearsal", "duties", "ledger", "people")}
+    optional: Row = {name: old[name] for name in ("duty_times", "excused", "enrol_time") if name in old}
+    return {
+        **kept,
+        **optional,
+        "_id": participant_id(new["_id"], old["institution"]),
+        "version": 0,
+        "cohort": new["_id"],
+        "realm": new["realm"],
+        "state": model.ACTIVE,
+        "reason": "",
+        "problems": [],
+        "told": 0,
+    }
+
+
+def person_row(person: definition_pb2.Person) -> Row:
+    """One of a participant's people."""
+    return {"role": person.role, "name": person.name, "email": person.email, "language": person.language}
 
 
 def in_milliseconds(moment: datetime) -> datetime:
@@ -75,15 +137,27 @@ def in_milliseconds(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1_000 * 1_000)
 
 
-def phase_row(record: pb.PhaseRecord) -> Row:
-    """A phase as its workflow last told."""
+def moment_of(message: Message, field: str) -> datetime | None:
+    """A time that a message may hold, as it is kept."""
+    return in_milliseconds(clock.moment(getattr(message, field))) if message.HasField(field) else None
+
+
+def phase_row(record: pb.PhaseRecord, revision: int = 0) -> Row:
+    """A phase as its workflow last told, at that revision of the workflow's state."""
     return {
         "state": record.state,
         "open_time": in_milliseconds(clock.moment(record.open_time)),
         "deadline_time": in_milliseconds(clock.moment(record.deadline_time)),
-        "close_time": in_milliseconds(clock.moment(record.close_time)) if record.HasField("close_time") else None,
+        "close_time": moment_of(record, "close_time"),
         "invited": record.invited,
         "extended": record.extended,
+        "held_time": moment_of(record, "held_time"),
+        "excused": record.excused,
+        "sessions_moved": record.sessions_moved,
+        "overridden": record.overridden,
+        "reopened": record.reopened,
+        "addressed": list(record.addressed),
+        "revision": revision,
     }
 
 
@@ -96,104 +170,37 @@ def course(row: Row) -> Course:
         definition=definition_pb2.Definition.FromString(row["definition"]),
         clock=pb.Clock.FromString(row["clock"]),
         participants=row["participants"],
+        realm=realm(row),
+        start_state=row.get("start_state", b""),
     )
 
 
-def ledger(row: Mapping[str, Any]) -> Ledger:
-    """What a participant has done."""
-    return Ledger(
-        attended=frozenset((phase, role) for phase, role in row.get("attended", ())),
-        submitted=frozenset((instrument, period) for instrument, period in row.get("submitted", ())),
-        signed=frozenset(row.get("signed", ())),
-        plan_approved=row.get("plan_approved", False),
-        actions_done=row.get("actions_done", 0),
-        actions=row.get("actions", 0),
-    )
+def realm(row: Row) -> str:
+    """The mark of the rehearsal that a cohort belongs to; empty when real."""
+    return str(row.get("realm") or row["_id"]) if row["rehearsal"] else ""
 
 
-def ledger_row(kept: Ledger) -> Row:
-    """The same, to be stored."""
-    return {
-        "attended": sorted(kept.attended),
-        "submitted": sorted(kept.submitted),
-        "signed": sorted(kept.signed),
-        "plan_approved": kept.plan_approved,
-        "actions_done": kept.actions_done,
-        "actions": kept.actions,
-    }
+def costs(row: Row) -> list[definition_pb2.Cost]:
+    """What a cohort costs."""
+    return [definition_pb2.Cost.FromString(cost) for cost in row.get("costs", ())]
 
 
-def people(row: Row) -> list[definition_pb2.Person]:
+def people(row: Mapping[str, Any]) -> list[definition_pb2.Person]:
     """The people of a participant."""
     return [definition_pb2.Person(**person) for person in row["people"]]
 
 
-def cohort(row: Row, participants: Iterable[Mapping[str, Any]]) -> cohort_pb2.Cohort:
-    """A cohort as it stands; of its participants only state and duties are looked at."""
-    definition = definition_pb2.Definition.FromString(row["definition"])
-    standing = [(participant["state"], frozenset(participant["duties"])) for participant in participants]
-    counts = model.counts(state for state, _ in standing)
-    done = [duties for _, duties in standing]
-    return cohort_pb2.Cohort(
-        id=row["_id"],
-        title=row["title"],
-        definition_id=definition.id,
-        definition_version=definition.version,
-        rehearsal=row["rehearsal"],
-        state=row["state"],
-        phases=[_progress(phase, row["phases"][phase.id], done) for phase in definition.phases],
-        participants=row["participants"],
-        active=counts.active,
-        graduated=counts.graduated,
-        withdrawn=counts.withdrawn,
-        failed=counts.failed,
-        launch_time=clock.stamp(row["launch_time"]),
-        end_time=_stamp(row["end_time"]),
-        seconds_per_day=row["seconds_per_day"],
-        targets=definition.targets,
-        role_model=definition.role_model,
-        note=row["note"],
-        reason=row["reason"],
-        problems=row["problems"],
-    )
+def replaced(kept: Sequence[Row], person: definition_pb2.Person, email: str) -> list[Row]:
+    """The people with one of them replaced: who has the role, and that address where one is given."""
+    leaving = [p for p in kept if p["role"] == person.role and email in {"", p["email"]}]
+    return [person_row(person) if p in leaving[:1] else p for p in kept]
 
 
-def _progress(phase: definition_pb2.Phase, row: Row, done: list[frozenset[str]]) -> cohort_pb2.PhaseProgress:
-    needs = frozenset(model.required(phase))
-    return cohort_pb2.PhaseProgress(
-        phase=phase.id,
-        title=phase.title,
-        state=row["state"],
-        open_time=clock.stamp(row["open_time"]),
-        deadline_time=clock.stamp(row["deadline_time"]),
-        close_time=_stamp(row["close_time"]),
-        invited=row["invited"],
-        done=sum(1 for duties in done if needs <= duties) if needs else 0,
-        duties={duty.id: sum(1 for duties in done if duty.id in duties) for duty in phase.duties},
-        extended=row["extended"],
-    )
+def proposals(row: Row) -> Iterable[cohort_pb2.Proposal]:
+    """Overrides that wait for a second manager."""
+    return (cohort_pb2.Proposal.FromString(kept) for kept in row.get("proposals", ()))
 
 
-def participant(row: Row, cohort_row: Row) -> cohort_pb2.ParticipantProgress:
-    """A participant as it stands."""
-    definition = definition_pb2.Definition.FromString(cohort_row["definition"])
-    is_open = {p for p, kept in cohort_row["phases"].items() if kept["state"] == cohort_pb2.PHASE_STATE_OPEN}
-    active = row["state"] == model.ACTIVE
-    lacking = [
-        duty
-        for phase in definition.phases
-        if active and phase.id in is_open
-        for duty in model.missing(phase, row["duties"])
-    ]
-    return cohort_pb2.ParticipantProgress(
-        institution=row["institution"],
-        state=row["state"],
-        duties=row["duties"],
-        reason=row["reason"],
-        missing=lacking,
-        problems=row["problems"],
-    )
-
-
-def _stamp(moment: datetime | None) -> Any:
+def stamp(moment: datetime | None) -> Timestamp | None:
+    """A kept time as protobuf has it."""
     return clock.stamp(moment.astimezone(UTC)) if moment else None

@@ -42,6 +42,7 @@ class Engine:
         task_queue: str = model.TASK_QUEUE,
         task_timeout: timedelta | None = None,
         build_id: str = "",
+        reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
     ) -> None:
         """`build_id` is the worker's own, where it is one: an activity runs on the build of its cohort."""
         self._client = client
@@ -53,10 +54,14 @@ class Engine:
         """Starts the cohort's workflow, unless it runs or has run. Its first task decides on its build."""
         await self._start("ProgramWorkflow", course.cohort_id, course.program_input())
 
-    async def start_participant(self, course: Course, institution: str) -> None:
-        """Starts a participant's workflow on its cohort's build, unless it runs or has run."""
+    async def start_participant(self, course: Course, institution: str, readmissions: int = 0) -> None:
+        """Starts a participant's workflow on its cohort's build, unless it runs or has run; one that is taken in again
+        may have run."""
         start = course.participant_input(institution)
-        await self._start("ParticipantWorkflow", course.cohort_id, start, institution, build_id=self._build_id)
+        start.readmissions = readmissions
+        reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE if readmissions else WorkflowIDReusePolicy.REJECT_DUPLICATE
+        cohort_id, build_id = course.cohort_id, self._build_id
+        await self._start("ParticipantWorkflow", cohort_id, start, institution, build_id=build_id, reuse=reuse)
 
     async def cancel(self, course: Course, cancellation: pb.Cancellation) -> None:
         """Cancels the cohort, also one whose workflow has not started yet."""
@@ -120,6 +125,7 @@ class Engine:
         *,
         signal: tuple[str, Any] | None = None,
         build_id: str = "",
+        reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
     ) -> None:
         try:
             # Not eagerly: that would pass over the choice of the build.
@@ -131,7 +137,7 @@ class Engine:
                     task_queue=self._task_queue,
                     task_timeout=self._task_timeout,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_reuse_policy=reuse,
                     search_attributes=search_attributes.at_start(cohort_id, institution),
                     versioning_override=versions.pinned(build_id),
                     start_signal=signal[0] if signal else None,

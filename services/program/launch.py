@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from livinglab.program.v1 import cohort_pb2
 from livinglab.program.v1 import service_pb2 as pb
 
-from chassis import mongo
+from chassis import auth, mongo
 from chassis.errors import Kind, Refused, invalid
-from services.program import clock, documents, validation
+from services.program import audit_store, clock, documents, model, progress, validation
 from services.program.engine import Engine
+from services.program.overrides import effective
 from services.program.store import Store
 
 
@@ -40,15 +41,17 @@ class Launches:
         async def decide(tx: mongo.Tx) -> pb.LaunchCohortResponse:
             here = await self._store.fingerprint(name, tx)
             if here is None:
-                pace = clock.cohort_clock(request.definition, request.cohort, now)
-                cohort = await self._store.launch(tx, request.definition, request.cohort, pace, fingerprint, now)
+                definition = effective(request.definition, request.cohort)
+                pace = clock.cohort_clock(definition, request.cohort, now)
+                cohort = await self._store.launch(tx, definition, request.cohort, pace, fingerprint, now)
+                await self._store.audit.add(tx, _entry(request, now))
                 return pb.LaunchCohortResponse(cohort=cohort)
             if here != fingerprint:
                 raise _taken(name)
             return pb.LaunchCohortResponse(cohort=await self._store.cohort(name, tx))
 
         response = await self._store.db.once(request, decide, pb.LaunchCohortResponse)
-        if response.cohort.state == cohort_pb2.COHORT_STATE_RUNNING:
+        if not model.has_ended(response.cohort.state):
             # A crash before this line is healed by our own reaction to CohortLaunched.
             await self._engine.start_program(await self._store.known_course(name))
         return response
@@ -67,9 +70,17 @@ def _fingerprint(request: pb.LaunchCohortRequest) -> bytes:
 
 def _preview(request: pb.LaunchCohortRequest, now: datetime) -> cohort_pb2.Cohort:
     """The cohort as it would stand after a launch now."""
-    pace = clock.cohort_clock(request.definition, request.cohort, now)
-    row = documents.cohort_row(request.definition, request.cohort, pace, b"", now)
-    return documents.cohort(row, documents.participant_rows(request.cohort))
+    definition = effective(request.definition, request.cohort)
+    pace = clock.cohort_clock(definition, request.cohort, now)
+    row = documents.cohort_row(definition, request.cohort, pace, b"", now)
+    return progress.cohort(row, documents.participant_rows(request.cohort))
+
+
+def _entry(request: pb.LaunchCohortRequest, now: datetime) -> documents.Row:
+    """The launch as the audit keeps it."""
+    actor = auth.actor("schedule")
+    outcome = f"{len(request.cohort.roster)} participants"
+    return audit_store.entry(request.cohort.id, "launch", request.request_id, actor, now, outcome=outcome)
 
 
 def _taken(name: str) -> Refused:

@@ -1,8 +1,9 @@
 """The values that notify's templates are filled with, in the language of each person. Pure."""
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time, get_timezone_name
@@ -23,13 +24,25 @@ _DUTIES = {
     },
     definition_pb2.DUTY_KIND_FOLLOW_UP: {"id": "tindak lanjut rencana aksi", "en": "follow-up of the action plan"},
     definition_pb2.DUTY_KIND_REASSESS: {"id": "penilaian ulang {period}", "en": "the re-assessment for {period}"},
+    definition_pb2.DUTY_KIND_SUBMIT_EVIDENCE: {
+        "id": "data dukung penilaian {period} untuk {count} indikator",
+        "en": "evidence for {count} {indicators} of the assessment of {period}",
+    },
+    definition_pb2.DUTY_KIND_HOST_VISIT: {
+        "id": "menerima {count} kunjungan studi tiru dari instansi lain",
+        "en": "hosting {count} {visits} of other institutions",
+    },
+    definition_pb2.DUTY_KIND_VISIT: {
+        "id": "melakukan studi tiru ke {count} instansi lain",
+        "en": "{count} study {visits} to other institutions",
+    },
 }
 _LONGEST = 3_800
 
 
 @dataclass(frozen=True)
 class Occasion:
-    """What a letter is about: the cohort and, except at its end, one of its phases."""
+    """What a letter is about: the cohort and, unless it is about the whole of it, one of its phases."""
 
     cohort_title: str
     definition: definition_pb2.Definition
@@ -41,7 +54,8 @@ class Occasion:
 
 def values(occasion: Occasion, person: definition_pb2.Person) -> dict[str, str]:
     """Every value that a template may ask for: name, institution_name, cohort_title, phase_title, sessions (a line
-    each), deadline (the last day, 2022-11-13) and missing (a line each). Dates are those of the program, also in a
+    each), deadline (the last day, 2022-11-13), missing (a line each), reason (one line, empty where none was given)
+    and days (to the last day, such as 3; 0 on it, -2 two days after it). Dates are those of the program, also in a
     rehearsal."""
     found = {
         "name": person.name,
@@ -51,15 +65,27 @@ def values(occasion: Occasion, person: definition_pb2.Person) -> dict[str, str]:
         "sessions": "",
         "deadline": "",
         "missing": "",
+        "reason": "",
+        "days": "",
     }
-    if occasion.phase is None or occasion.step is None:
+    if occasion.step is None:
+        return found
+    found["reason"] = _one_line(occasion.step.reason)
+    if occasion.phase is None:
         return found
     language = person.language
     found["phase_title"] = _title(occasion.phase, language)
     found["sessions"] = "\n".join(_session(session, language) for session in occasion.phase.sessions)[:_LONGEST]
-    found["deadline"] = _last_day(occasion, occasion.step)
+    found["deadline"] = _last_day(occasion, occasion.step) if occasion.step.HasField("deadline_time") else ""
     found["missing"] = "\n".join(_missing(occasion, occasion.step, language))[:_LONGEST]
+    found["days"] = str(occasion.step.days)
     return found
+
+
+def _one_line(text: str) -> str:
+    """What a manager wrote may hold line breaks, and a mail takes none in a value like this."""
+    readable = "".join(c if unicodedata.category(c) not in {"Cc", "Zl", "Zp"} else " " for c in text)
+    return " ".join(readable.split())[:_LONGEST]
 
 
 def _title(phase: definition_pb2.Phase, language: str) -> str:
@@ -81,9 +107,13 @@ def _session(session: definition_pb2.DefinedSession, language: str) -> str:
     shape = "HH.mm" if language == "id" else "HH:mm"
     day = format_date(start.date(), "EEEE, d MMMM y", locale=language)
     hours = f"{format_time(start.time(), shape, locale=language)}–{format_time(end.time(), shape, locale=language)}"
-    zone_name = get_timezone_name(start, width="short", locale="id")
     place = f", {session.place}" if session.place else ""
-    return f"{session.title}{place}: {day}, {hours} {zone_name}"
+    return f"{session.title}{place}: {day}, {hours} {zone_name(start)}"
+
+
+def zone_name(at: datetime) -> str:
+    """WIB, WITA, WIT; elsewhere what Indonesians call it, such as GMT+9."""
+    return str(get_timezone_name(at, width="short", locale="id"))
 
 
 def _missing(occasion: Occasion, step: workflow_pb2.LetterStep, language: str) -> Iterator[str]:
@@ -91,4 +121,11 @@ def _missing(occasion: Occasion, step: workflow_pb2.LetterStep, language: str) -
     undone = set(step.missing)
     for duty in phase.duties:
         if duty.id in undone and duty.kind in _DUTIES:
-            yield "- " + _DUTIES[duty.kind][language].format(phase=_title(phase, language), period=duty.period)
+            count = duty.count or 1
+            yield "- " + _DUTIES[duty.kind][language].format(
+                phase=_title(phase, language),
+                period=duty.period,
+                count=count,
+                visits="visit" if count == 1 else "visits",
+                indicators="indicator" if count == 1 else "indicators",
+            )

@@ -7,15 +7,40 @@ from livinglab.program.v1 import cohort_pb2, definition_pb2, workflow_pb2
 
 TASK_QUEUE = "program"
 
+# What an announcement holds, and the signal by which participants hear it.
+SIGNALS = {
+    "opening": "phase_opened",
+    "closing": "phase_closed",
+    "withdrawal": "withdrawn",
+    "pause": "paused",
+    "resumption": "resumed",
+    "retry": "retried",
+    "notice": "noticed",
+}
+
 ACTIVE = cohort_pb2.PARTICIPANT_STATE_ACTIVE
 GRADUATED = cohort_pb2.PARTICIPANT_STATE_GRADUATED
 WITHDRAWN = cohort_pb2.PARTICIPANT_STATE_WITHDRAWN
 FAILED = cohort_pb2.PARTICIPANT_STATE_FAILED
 
+ENDED = frozenset(
+    {cohort_pb2.COHORT_STATE_COMPLETED, cohort_pb2.COHORT_STATE_STOPPED, cohort_pb2.COHORT_STATE_CANCELLED}
+)
+
+
+def has_ended(state: int) -> bool:
+    """Whether a cohort in this state is over for good; one that is paused is not."""
+    return state in ENDED
+
 
 def workflow_id(cohort: str, institution: str | None = None) -> str:
     """program/<cohort>, or program/<cohort>/<institution> for a participant; made nowhere else."""
     return f"program/{cohort}/{institution}" if institution else f"program/{cohort}"
+
+
+def occurrence(phase: str, reopened: int) -> str:
+    """Tells a phase that was opened again from what it was before."""
+    return f"{phase}.{reopened}" if reopened else phase
 
 
 def find_phase(definition: definition_pb2.Definition, phase: str) -> definition_pb2.Phase:

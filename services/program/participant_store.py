@@ -1,6 +1,8 @@
 """The part of the store that holds participants: of each its people, its state and the ledger of what it has done."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
 from livinglab.common.v1.meta_pb2 import Meta
 from livinglab.program.v1 import cohort_pb2, definition_pb2, events_pb2
@@ -8,11 +10,12 @@ from livinglab.program.v1 import workflow_pb2 as pb
 from pymongo import IndexModel
 
 from chassis import mongo
-from chassis.errors import not_found
-from services.program import documents, model
+from chassis.errors import not_found, precondition
+from services.program import conditions, documents, model
 from services.program.course import Course
-from services.program.documents import participant_id
+from services.program.documents import Row, participant_id
 from services.program.ledger import Ledger, duties_met
+from services.program.ledger_documents import ledger, ledger_row
 
 INDEXES = {
     "participants": [
@@ -25,6 +28,8 @@ _OUTCOMES = {
     model.WITHDRAWN: events_pb2.ParticipantWithdrawn,
     model.FAILED: events_pb2.ParticipantFailed,
 }
+# A participant that is still in this cohort, not in one that was split off it.
+_HERE = {"moved_to": {"$exists": False}}
 
 
 class ParticipantStore:
@@ -33,18 +38,41 @@ class ParticipantStore:
     def __init__(self, db: mongo.Database) -> None:
         self._db = db
         self._participants = db["participants"]
+        self._cohorts = db["cohorts"]
 
-    async def state(self, tx: mongo.Tx, cohort_id: str, institution: str) -> int:
-        """Whether it is active still; NOT_FOUND."""
+    async def standing(self, cohort_id: str, institution: str, tx: mongo.Tx | None = None) -> Row:
+        """Its document; NOT_FOUND."""
         key = {"_id": participant_id(cohort_id, institution)}
-        row = await self._participants.find_one(key, {"state": 1}, session=tx.session)
+        row: Row | None = await self._participants.find_one(key, session=tx.session if tx else None)
         if row is None:
             raise not_found("participant", f"{cohort_id}/{institution}")
-        return int(row["state"])
+        return row
+
+    async def known(self, cohort_id: str, institution: str) -> bool:
+        """Whether the cohort has or had it."""
+        key = {"_id": participant_id(cohort_id, institution)}
+        return await self._participants.find_one(key, {"_id": 1}) is not None
 
     async def active(self, cohort_id: str) -> list[str]:
         """Those still active, in order."""
         query = {"cohort": cohort_id, "state": model.ACTIVE}
+        rows = await self._participants.find(query, {"institution": 1}).sort("_id").to_list(None)
+        return [row["institution"] for row in rows]
+
+    async def addressed(self, cohort_id: str, phase: definition_pb2.Phase) -> list[str]:
+        """The active ones whom a phase is for, in order: everybody where it has no condition."""
+        query = {"cohort": cohort_id, "state": model.ACTIVE, **_HERE}
+        known = {"institution": 1, "duties": 1, "ledger": 1}
+        rows = await self._participants.find(query, known).sort("_id").to_list(None)
+        return [
+            row["institution"]
+            for row in rows
+            if not phase.HasField("when") or conditions.holds(phase.when, row["duties"], ledger(row["ledger"]))
+        ]
+
+    async def failed_at(self, cohort_id: str, phase: str) -> list[str]:
+        """Those that failed for a duty of a phase, in order."""
+        query = {"cohort": cohort_id, "state": model.FAILED, "failed_phase": phase}
         rows = await self._participants.find(query, {"institution": 1}).sort("_id").to_list(None)
         return [row["institution"] for row in rows]
 
@@ -60,23 +88,46 @@ class ParticipantStore:
         return documents.people(row) if row else []
 
     async def real_cohorts(self, institution: str) -> list[str]:
-        """The real cohorts in which an institution is active."""
-        query = {"institution": institution, "rehearsal": False, "state": model.ACTIVE}
+        """The real cohorts that an institution is in and that have not ended: who has failed may be readmitted."""
+        query = {"institution": institution, "rehearsal": False, **_HERE}
+        rows = await self._participants.find(query, {"cohort": 1}).to_list(None)
+        running = {"_id": {"$in": [row["cohort"] for row in rows]}, "state": {"$nin": list(model.ENDED)}}
+        return [row["_id"] for row in await self._cohorts.find(running, {"_id": 1}).to_list(None)]
+
+    async def rehearsed_cohorts(self, institution: str, realm: str) -> list[str]:
+        """The cohorts of a rehearsal that an institution is in: the rehearsal's own, or one that was split off."""
+        known = [{"realm": realm}, {"realm": {"$exists": False}, "cohort": realm}]
+        query = {"institution": institution, "rehearsal": True, "$or": known, **_HERE}
         rows = await self._participants.find(query, {"cohort": 1}).to_list(None)
         return [row["cohort"] for row in rows]
 
+    async def current_cohort(self, cohort_id: str, institution: str, tx: mongo.Tx | None = None) -> str:
+        """Where a participant of this cohort is now: here, or in the cohort that it went on in."""
+        while True:
+            key = {"_id": participant_id(cohort_id, institution)}
+            row = await self._participants.find_one(key, {"moved_to": 1}, session=tx.session if tx else None)
+            if row is None or not row.get("moved_to"):
+                return cohort_id
+            cohort_id = row["moved_to"]
+
     async def learn(self, tx: mongo.Tx, course: Course, institution: str, change: Callable[[Ledger], Ledger]) -> None:
-        """Enters what a participant did into its ledger; nothing where the cohort has no such participant."""
-        key = {"_id": participant_id(course.cohort_id, institution)}
-        row = await self._participants.find_one(key, {"ledger": 1, "duties": 1, "version": 1}, session=tx.session)
+        """Enters what a participant did into its ledger, wherever it has moved to; nothing where the cohort has no
+        such participant."""
+        cohort_id = await self.current_cohort(course.cohort_id, institution, tx)
+        key = {"_id": participant_id(cohort_id, institution)}
+        known = {"ledger": 1, "duties": 1, "duty_times": 1}
+        row = await self._participants.find_one(key, known, session=tx.session)
         if row is None:
             return
-        before = documents.ledger(row["ledger"])
+        before = ledger(row["ledger"])
         kept = change(before)
         if kept == before:
             return
         new = [duty for duty in duties_met(course.definition, kept) if duty not in row["duties"]]
-        changed = {"ledger": documents.ledger_row(kept), "duties": row["duties"] + new}
+        now = documents.in_milliseconds(datetime.now(UTC))
+        changed: dict[str, Any] = {"ledger": ledger_row(kept), "duties": row["duties"] + new}
+        if new:
+            changed["duty_times"] = {**row.get("duty_times", {}), **dict.fromkeys(new, now)}
         await self._participants.update_one(key, {"$set": changed}, session=tx.session)
 
     async def duties(self, cohort_id: str, institution: str) -> tuple[list[str], int]:
@@ -98,7 +149,7 @@ class ParticipantStore:
     async def ask_to_leave(self, tx: mongo.Tx, cohort_id: str, withdrawal: pb.Withdrawal, institution: str) -> None:
         """Notes an acknowledged withdrawal: whatever else ends the participant from here on, it has withdrawn."""
         key = {"_id": participant_id(cohort_id, institution)}
-        leaving = {"reason": withdrawal.reason, "actor": withdrawal.actor}
+        leaving = {"reason": withdrawal.reason, "actor": withdrawal.actor, "moved_to": withdrawal.moved_to}
         await self._participants.update_one(key, {"$set": {"leaving": leaving}}, session=tx.session)
 
     async def record_outcome(self, course: Course, step: pb.OutcomeStep) -> pb.ParticipantResult:
@@ -117,6 +168,8 @@ class ParticipantStore:
             reason = leaving["reason"] if leaving else step.reason
             version = row["version"] + 1
             changed = {"state": outcome, "reason": reason, "version": version}
+            if outcome == model.FAILED and step.failed_phase:
+                changed["failed_phase"] = step.failed_phase
             await self._participants.update_one(key, {"$set": changed}, session=tx.session)
             fact = _OUTCOMES[outcome](meta=_meta(course, key["_id"], version), institution=step.institution)
             fact.meta.actor = leaving["actor"] if leaving else step.actor
@@ -126,6 +179,15 @@ class ParticipantStore:
             return pb.ParticipantResult(outcome=outcome, reason=reason)
 
         return await self._db.transaction(body)
+
+
+def require_active(row: Row) -> None:
+    """PARTICIPANT_ENDED for one that is not in the cohort any more."""
+    if row.get("moved_to"):
+        raise precondition("PARTICIPANT_ENDED", f"{row['institution']} went on in cohort {row['moved_to']}")
+    if row["state"] != model.ACTIVE:
+        name = cohort_pb2.ParticipantState.Name(row["state"]).removeprefix("PARTICIPANT_STATE_").lower()
+        raise precondition("PARTICIPANT_ENDED", f"{row['institution']} has {name} already")
 
 
 def _meta(course: Course, participant: str, version: int) -> Meta:

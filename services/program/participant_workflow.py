@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any
 
@@ -13,14 +13,8 @@ with workflow.unsafe.imports_passed_through():
     from livinglab.program.v1 import cohort_pb2, definition_pb2
     from livinglab.program.v1 import workflow_pb2 as pb
 
-    from services.program import clock, model
+    from services.program import calls, letter_steps, model, reminders, search_attributes
     from services.program.activities import Activities
-    from services.program.workflows import ONE_CALL
-
-_FAREWELL = {
-    cohort_pb2.PARTICIPANT_STATE_GRADUATED: "graduation",
-    cohort_pb2.PARTICIPANT_STATE_WITHDRAWN: "withdrawal",
-}
 
 
 @workflow.defn(name="ParticipantWorkflow")
@@ -34,6 +28,7 @@ class ParticipantWorkflow:
         self._record.CopyFrom(start.state)
         self._closings: list[pb.PhaseClosing] = []
         self._leaving: pb.Withdrawal | None = None
+        self._failed_phase = ""
 
     @workflow.run
     async def run(self, start: pb.ParticipantInput) -> pb.ParticipantResult:
@@ -48,23 +43,46 @@ class ParticipantWorkflow:
 
     @workflow.signal
     def phase_opened(self, opening: pb.PhaseOpening) -> None:
-        """A phase opened, or its deadline moved; a repeat, or one that comes after its closing, changes nothing."""
-        closed = {*self._record.closed, *(closing.phase for closing in self._closings)}
-        if opening.phase.id in closed:
+        """A phase opened, or its dates moved; a repeat, or one that comes after its closing, changes nothing."""
+        if model.occurrence(opening.phase.id, opening.reopened) in self._closed():
             return
         for phase in self._record.open:
             if phase.opening.phase.id == opening.phase.id:
-                if clock.moment(opening.deadline_time) > clock.moment(phase.opening.deadline_time):
-                    phase.opening.CopyFrom(opening)
-                    del phase.reminded[:]
+                self._move(phase, opening)
                 return
         self._record.open.add(opening=opening)
 
     @workflow.signal
     def phase_closed(self, closing: pb.PhaseClosing) -> None:
         """A phase closed."""
-        if closing.phase not in self._record.closed and all(c.phase != closing.phase for c in self._closings):
+        if model.occurrence(closing.phase, closing.reopened) not in self._closed():
             self._closings.append(closing)
+
+    @workflow.signal
+    def paused(self, pause: pb.Pause) -> None:
+        """Nothing is due until it is resumed; people are told of the phases that are open."""
+        self._record.paused = True
+        for phase in self._record.open:
+            name = phase.opening.phase.id
+            occasion = f"{name}.{phase.opening.deadline_time.seconds}"
+            self._record.notices.add(template="paused", reason=pause.reason, occasion=occasion, phase=name)
+
+    @workflow.signal
+    def resumed(self, resumption: pb.Resumption) -> None:
+        """The program goes on; where dates moved they come as openings."""
+        self._record.paused = False
+
+    @workflow.signal
+    def noticed(self, notice: pb.Notice) -> None:
+        """People are to be told of something."""
+        self._record.notices.append(notice)
+
+    @workflow.signal
+    def retried(self, retry: pb.Retry) -> None:
+        """What was refused for good is asked again: every open phase is prepared anew."""
+        del self._record.problems[:]
+        for phase in self._record.open:
+            phase.prepared = False
 
     @workflow.signal
     def duties_done(self, done: pb.DutiesDone) -> None:
@@ -83,10 +101,18 @@ class ParticipantWorkflow:
 
     async def _carry_out(self) -> pb.ParticipantResult:
         while not self._record.outcome:
+            self._show()
             await self._take_up_next()
         await self._take_leave()
+        self._show()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return pb.ParticipantResult(outcome=self._record.outcome, reason=self._record.reason)
+
+    def _show(self) -> None:
+        """Where it stands, in the lists of Temporal."""
+        phases = [phase.opening.phase.id for phase in self._record.open]
+        state = search_attributes.participant_state(self._record.outcome or model.ACTIVE)
+        search_attributes.upsert(phase=phases[0] if phases else "", state=state)
 
     async def _take_up_next(self) -> None:
         if self._leaving:
@@ -94,48 +120,86 @@ class ParticipantWorkflow:
         elif self._closings:
             await self._close(self._closings[0])
             self._closings.pop(0)
-        elif phase := self._to_report():
-            phase.reported = True
-            await self._report(phase.opening.phase.id)
+        elif done := self._to_report():
+            await self._report(done)
         elif phase := self._to_prepare():
             await self._unless_urgent(self._prepare(phase))
-        elif phase := self._to_remind():
-            await self._unless_urgent(self._remind(phase))
+        elif self._record.notices:
+            await self._unless_urgent(self._give_notice(self._record.notices[0]))
+        elif letter := self._due_letter():
+            await self._unless_urgent(self._remind(letter))
         else:
             await self._idle()
 
-    def _to_report(self) -> pb.OpenPhase | None:
-        """A phase whose required duties are done and not reported. One that requires none has nothing to report."""
+    def _closed(self) -> set[str]:
+        return {*self._record.closed, *(model.occurrence(c.phase, c.reopened) for c in self._closings)}
+
+    def _move(self, phase: pb.OpenPhase, opening: pb.PhaseOpening) -> None:
+        """The dates of an open phase moved. What is due before the new deadline is due anew, unless all that moved is
+        the calendar and the time that remains is the same."""
+        before = phase.opening
+        if opening.revision < before.revision or opening.deadline_time == before.deadline_time:
+            return
+        if opening.reason:
+            self._record.notices.add(
+                template="postponed",
+                reason=opening.reason,
+                occasion=f"{opening.phase.id}.{opening.deadline_time.seconds}",
+                phase=opening.phase.id,
+            )
+        phase.opening.CopyFrom(opening)
+        if not opening.shifted:
+            del phase.reminded[:]
+            del phase.escalated[:]
+        if opening.reason:
+            self._pass_over(phase)
+
+    def _to_report(self) -> pb.PhaseDone | None:
+        """A phase whose required duties, or those of its quorum, are done and not reported. One that requires none has
+        nothing to report."""
         for phase in self._record.open:
+            name = phase.opening.phase.id
             needs = model.required(phase.opening.phase)
             if needs and not phase.reported and not model.missing(phase.opening.phase, self._record.duties):
-                return phase
+                return pb.PhaseDone(institution=self._start.institution, phase=name)
+            counted = phase.opening.phase.gate.quorum_of
+            if counted and not (phase.reported or phase.quorum_reported) and set(counted) <= set(self._record.duties):
+                return pb.PhaseDone(institution=self._start.institution, phase=name, quorum_only=True)
         return None
 
     def _to_prepare(self) -> pb.OpenPhase | None:
         return next((phase for phase in self._record.open if not phase.prepared), None)
 
-    def _to_remind(self) -> pb.OpenPhase | None:
-        return next((p for p in self._record.open if any(at <= workflow.now() for at, _ in self._reminders(p))), None)
+    def _due_letter(self) -> reminders.Letter | None:
+        due = [letter for letter in self._letters() if letter.at <= workflow.now()]
+        return due[0] if due else None
 
-    def _reminders(self, phase: pb.OpenPhase) -> list[tuple[datetime, int]]:
-        """Reminders to come, where a duty is still to be done."""
-        if not self._undone(phase):
+    def _letters(self) -> list[reminders.Letter]:
+        """Reminders and escalations to come, where a duty is still to be done."""
+        if self._record.paused:
             return []
-        deadline = clock.moment(phase.opening.deadline_time)
-        days = [d for d in phase.opening.phase.remind_days_before if d not in phase.reminded]
-        return sorted((clock.reminder(self._start.clock, deadline, d), d) for d in days)
+        return [
+            letter
+            for phase in self._record.open
+            if self._undone(phase)
+            for letter in reminders.letters(self._start.clock, phase)
+        ]
 
     def _undone(self, phase: pb.OpenPhase) -> list[str]:
         return [duty.id for duty in phase.opening.phase.duties if duty.id not in self._record.duties]
 
     async def _idle(self) -> None:
-        times = [at for phase in self._record.open for at, _ in self._reminders(phase)]
-        longest = min(times) - workflow.now() if times else None
+        wake = self._wake_time()
+
+        def has_news() -> bool:
+            to_do = self._urgent() or self._to_report() or self._to_prepare() or self._record.notices
+            return bool(to_do) or self._wake_time() != wake
+
         with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(
-                lambda: bool(self._urgent() or self._to_report() or self._to_prepare()), timeout=longest
-            )
+            await workflow.wait_condition(has_news, timeout=wake - workflow.now() if wake else None)
+
+    def _wake_time(self) -> datetime | None:
+        return min((letter.at for letter in self._letters()), default=None)
 
     def _urgent(self) -> bool:
         return bool(self._leaving or self._closings)
@@ -155,7 +219,7 @@ class ParticipantWorkflow:
         """Side by side: what the ledger holds from before, what each duty needs to begin, and the invitation."""
         phase = open_phase.opening.phase
         names = {"cohort_id": self._start.cohort_id, "institution": self._start.institution, "phase": phase.id}
-        work = [self._read_ledger(), self._write("invitation", phase.id, open_phase.opening)]
+        work = [self._read_ledger(), self._invite(open_phase.opening)]
         for duty in phase.duties:
             step = pb.DutyStep(duty=duty.id, **names)
             if duty.kind in {definition_pb2.DUTY_KIND_SELF_ASSESS, definition_pb2.DUTY_KIND_REASSESS}:
@@ -167,19 +231,33 @@ class ParticipantWorkflow:
         self._pass_over(open_phase)
 
     def _pass_over(self, phase: pb.OpenPhase) -> None:
-        """Reminders whose day had passed when the phase opened are not sent: the invitation has just gone out."""
-        for at, days in self._reminders(phase):
-            if at <= workflow.now():
-                phase.reminded.append(days)
+        """Letters whose day had passed when people were told of the dates are not sent."""
+        for letter in reminders.letters(self._start.clock, phase):
+            if letter.at <= workflow.now():
+                letter.mark()
 
-    async def _remind(self, phase: pb.OpenPhase) -> None:
-        due = [(at, days) for at, days in self._reminders(phase) if at <= workflow.now()]
-        phase.reminded.extend(days for _, days in due)
-        occasion = f"{phase.opening.phase.id}.{due[-1][1]}.{phase.opening.deadline_time.seconds}"
-        await self._write("reminder", occasion, phase.opening, self._undone(phase))
+    async def _invite(self, opening: pb.PhaseOpening) -> None:
+        await self._write(letter_steps.invitation(opening), opening)
 
-    async def _report(self, phase: str) -> None:
-        await self._tell_program("phase_done", pb.PhaseDone(institution=self._start.institution, phase=phase))
+    async def _remind(self, due: reminders.Letter) -> None:
+        last = reminders.nearest(self._start.clock, due, workflow.now())
+        await self._write(letter_steps.reminder(last, self._undone(due.phase)), due.phase.opening)
+
+    async def _give_notice(self, notice: pb.Notice) -> None:
+        """About its phase, else the first that is open, with what is still to be done."""
+        about = [p for p in self._record.open if notice.phase in {"", p.opening.phase.id}]
+        if about:
+            await self._write(letter_steps.notice(notice, self._undone(about[0])), about[0].opening)
+        elif not notice.phase:
+            await self._write(letter_steps.notice(notice, []), None)
+        self._record.notices.remove(notice)
+
+    async def _report(self, done: pb.PhaseDone) -> None:
+        for phase in self._record.open:
+            if phase.opening.phase.id == done.phase:
+                phase.quorum_reported = True
+                phase.reported = not done.quorum_only
+        await self._tell_program("phase_done", done)
 
     async def _close(self, closing: pb.PhaseClosing) -> None:
         """The ledger has the last word: a fact that was stored in time counts, wherever its signal is."""
@@ -188,12 +266,13 @@ class ParticipantWorkflow:
         missed = [duty for duty in closing.required if duty not in self._record.duties]
         reported = any(phase.reported for phase in self._record.open if phase.opening.phase.id == closing.phase)
         if closing.required and not missed and not reported:
-            await self._report(closing.phase)
+            await self._report(pb.PhaseDone(institution=self._start.institution, phase=closing.phase))
         still_open = [phase for phase in self._record.open if phase.opening.phase.id != closing.phase]
         del self._record.open[:]
         self._record.open.extend(still_open)
-        self._record.closed.append(closing.phase)
+        self._record.closed.append(model.occurrence(closing.phase, closing.reopened))
         if missed:
+            self._failed_phase = closing.phase
             why = "".join(f"; {problem}" for problem in self._record.problems)
             self._end(model.FAILED, f"{closing.phase} closed without {', '.join(missed)}{why}")
         elif closing.stopped:
@@ -208,34 +287,36 @@ class ParticipantWorkflow:
     async def _take_leave(self) -> None:
         names = {"cohort_id": self._start.cohort_id, "institution": self._start.institution}
         actor = self._leaving.actor if self._leaving else ""
-        step = pb.OutcomeStep(outcome=self._record.outcome, reason=self._record.reason, actor=actor, **names)
+        step = pb.OutcomeStep(
+            outcome=self._record.outcome,
+            reason=self._record.reason,
+            actor=actor,
+            failed_phase=self._failed_phase,
+            **names,
+        )
         recorded = await self._call(Activities.record_outcome, step)
         if recorded:
             # A withdrawal that was acknowledged before this was recorded stands.
             self._end(recorded.outcome, recorded.reason)
-        end = pb.ParticipantEnd(institution=self._start.institution, outcome=self._record.outcome)
+        end = pb.ParticipantEnd(
+            institution=self._start.institution, outcome=self._record.outcome, readmissions=self._start.readmissions
+        )
         work = [self._tell_program("participant_ended", end)]
-        if farewell := _FAREWELL.get(self._record.outcome):
+        if letter := letter_steps.farewell(self._record, self._leaving):
             # The program need not wait for letters.
-            work.append(self._write(farewell, "end", None))
+            work.append(self._write(letter, None))
         await asyncio.gather(*work)
 
     async def _read_ledger(self) -> None:
         step = pb.LedgerStep(cohort_id=self._start.cohort_id, institution=self._start.institution)
         await self._hear(Activities.read_ledger, step)
 
-    async def _write(
-        self, template: str, occasion: str, opening: pb.PhaseOpening | None, missing: Sequence[str] = ()
-    ) -> None:
-        step = pb.LetterStep(
-            cohort_id=self._start.cohort_id,
-            institution=self._start.institution,
-            template=template,
-            occasion=occasion,
-            phase=opening.phase.id if opening else "",
-            deadline_time=opening.deadline_time if opening else None,
-            missing=missing,
-        )
+    async def _write(self, step: pb.LetterStep, opening: pb.PhaseOpening | None) -> None:
+        step.cohort_id = self._start.cohort_id
+        step.institution = self._start.institution
+        if opening:
+            step.phase = opening.phase.id
+            step.deadline_time.CopyFrom(opening.deadline_time)
         await self._hear(Activities.notify_people, step)
 
     async def _hear(self, activity: Any, step: Any) -> None:
@@ -246,7 +327,7 @@ class ParticipantWorkflow:
         """The answer; None where it was refused for good. That is noted: it lets the participant fail at the closing
         if a duty hung on it, and holds nobody else up."""
         try:
-            return await workflow.execute_activity_method(activity, step, **ONE_CALL)
+            return await workflow.execute_activity_method(activity, step, **calls.ONE)
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise asyncio.CancelledError from error

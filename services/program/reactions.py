@@ -4,17 +4,18 @@ from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.message import Message
-from livinglab.assessment.v1 import evaluation_pb2
+from livinglab.assessment.v1 import evaluation_pb2, evidence_events_pb2
 from livinglab.assessment.v1 import events_pb2 as assessment
 from livinglab.coaching.v1 import events_pb2 as coaching
-from livinglab.program.v1 import cohort_pb2, events_pb2
+from livinglab.program.v1 import events_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from prometheus_client import Counter
 
 from chassis.mongo import Tx
 from chassis.stream import Reaction
+from services.program import model
 from services.program.engine import Engine
-from services.program.ledger import Ledger
+from services.program.ledger import Ledger, Result
 from services.program.store import Store
 
 SIGNALS = Counter("livinglab_signals_total", "Signals to participants, by what became of them", ["outcome"])
@@ -28,19 +29,25 @@ class Reactions:
         self._engine = engine
 
     async def on_cohort_launched(self, event: events_pb2.CohortLaunched) -> None:
-        """Heals a crash between the commit of a launch and the start of its workflow."""
+        """Heals a crash between the commit of a launch and the start of its workflow, and starts what was split."""
         course = await self._store.course(event.cohort_id)
-        if course and (await self._store.cohort(event.cohort_id)).state == cohort_pb2.COHORT_STATE_RUNNING:
+        if course and not model.has_ended((await self._store.cohort(event.cohort_id)).state):
             await self._engine.start_program(course)
 
     async def on_evaluation_submitted(self, tx: Tx, event: assessment.EvaluationSubmitted) -> None:
         """A self-assessment was handed in."""
         if event.stage == evaluation_pb2.STAGE_SELF_ASSESSMENT:
-            await self._learn(tx, event, lambda ledger: ledger.submit(event.instrument, event.period))
+            result = Result(event.score.index, event.score.predicate, event.meta.version)
+            await self._learn(tx, event, lambda ledger: ledger.submit(event.instrument, event.period, result))
+
+    async def on_evidence_coverage_changed(self, tx: Tx, event: evidence_events_pb2.EvidenceCoverageChanged) -> None:
+        """Evidence stands for more or fewer indicators than before."""
+        race, count = (event.instrument, event.period), event.indicators_with_evidence
+        await self._learn(tx, event, lambda ledger: ledger.support(*race, event.meta.version, count))
 
     async def on_attendance_recorded(self, tx: Tx, event: coaching.AttendanceRecorded) -> None:
         """Somebody came to a session."""
-        await self._learn(tx, event, lambda ledger: ledger.attend(event.phase, event.role))
+        await self._learn(tx, event, lambda ledger: ledger.attend(event.phase, event.role, delegate=event.delegate))
 
     async def on_agreement_signed(self, tx: Tx, event: coaching.AgreementSigned) -> None:
         """The joint commitment was signed."""
@@ -54,33 +61,47 @@ class Reactions:
         """An action of the plan is done."""
         await self._learn(tx, event, lambda ledger: ledger.complete_actions(event.done, event.total))
 
-    async def tell_workflow(self, event: Any) -> None:
-        """Signals the duties that the participant's workflow has not been told of. One that does not run yet, or no
-        more, needs no signal: it reads the ledger when a phase opens and before it closes."""
-        for cohort_id in await self._cohorts(event):
-            duties, told = await self._store.participants.duties(cohort_id, event.institution)
-            if len(duties) <= told:
-                continue
-            reached = await self._engine.signal(
-                cohort_id, event.institution, "duties_done", pb.DutiesDone(duties=duties[told:])
-            )
-            SIGNALS.labels("delivered" if reached else "nobody").inc()
-            await self._store.participants.told(cohort_id, event.institution, len(duties))
+    async def on_visit_held(self, tx: Tx, event: coaching.VisitHeld) -> None:
+        """An institution visited another: each of the two has done something."""
+        await self._learn(tx, event, lambda ledger: ledger.visit(event.visit_id, event.host))
+        received = event.institution
+        await self._learn(tx, event, lambda ledger: ledger.receive(event.visit_id, received), event.host)
 
-    async def _learn(self, tx: Tx, event: Any, change: Callable[[Ledger], Ledger]) -> None:
-        for cohort_id in await self._cohorts(event):
+    async def tell_workflow(self, event: Any) -> None:
+        """Signals the duties that the workflows of those concerned have not been told of. One that does not run yet,
+        or no more, needs no signal: it reads the ledger when a phase opens and before it closes."""
+        for institution in filter(None, (event.institution, getattr(event, "host", ""))):
+            for cohort_id in await self._cohorts(event, institution):
+                await self._tell(cohort_id, institution)
+
+    async def _tell(self, cohort_id: str, institution: str) -> None:
+        duties, told = await self._store.participants.duties(cohort_id, institution)
+        if len(duties) <= told:
+            return
+        news = pb.DutiesDone(duties=duties[told:])
+        reached = await self._engine.signal(cohort_id, institution, "duties_done", news)
+        SIGNALS.labels("delivered" if reached else "nobody").inc()
+        await self._store.participants.told(cohort_id, institution, len(duties))
+
+    async def _learn(self, tx: Tx, event: Any, change: Callable[[Ledger], Ledger], institution: str = "") -> None:
+        institution = institution or event.institution
+        for cohort_id in await self._cohorts(event, institution):
             course = await self._store.course(cohort_id)
             if course and course.mark == event.meta.rehearsal:
-                await self._store.participants.learn(tx, course, event.institution, change)
+                await self._store.participants.learn(tx, course, institution, change)
 
-    async def _cohorts(self, event: Any) -> list[str]:
-        """A rehearsal's facts stay in it. A real evaluation serves every real cohort that its institution is in,
-        whichever of them, if any, it was opened for."""
+    async def _cohorts(self, event: Any, institution: str) -> list[str]:
+        """A rehearsal's facts stay in it, and in the cohorts that were split off it. A real evaluation serves every
+        real cohort that its institution is in, whichever of them, if any, it was opened for. Any other fact belongs
+        to its cohort, or to the one that the institution went on in."""
+        participants = self._store.participants
         if event.meta.rehearsal:
-            return [event.meta.rehearsal]
-        if isinstance(event, assessment.EvaluationSubmitted):
-            return await self._store.participants.real_cohorts(event.institution)
-        return [event.meta.cohort_id] if event.meta.cohort_id else []
+            return await participants.rehearsed_cohorts(institution, event.meta.rehearsal)
+        if isinstance(event, assessment.EvaluationSubmitted | evidence_events_pb2.EvidenceCoverageChanged):
+            return await participants.real_cohorts(institution)
+        if not event.meta.cohort_id:
+            return []
+        return [await participants.current_cohort(event.meta.cohort_id, institution)]
 
     def table(self) -> list[Reaction]:
         """Every fact that program listens to."""
@@ -91,8 +112,10 @@ class Reactions:
         return [
             Reaction(events_pb2.CohortLaunched, after=self.on_cohort_launched),
             fact(assessment.EvaluationSubmitted, self.on_evaluation_submitted),
+            fact(evidence_events_pb2.EvidenceCoverageChanged, self.on_evidence_coverage_changed),
             fact(coaching.AttendanceRecorded, self.on_attendance_recorded),
             fact(coaching.AgreementSigned, self.on_agreement_signed),
             fact(coaching.PlanApproved, self.on_plan_approved),
             fact(coaching.ActionCompleted, self.on_action_completed),
+            fact(coaching.VisitHeld, self.on_visit_held),
         ]

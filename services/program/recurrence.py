@@ -7,19 +7,20 @@ from zoneinfo import ZoneInfo
 
 from livinglab.program.v1 import definition_pb2, schedule_service_pb2
 
+from services.program.overrides import effective
+
 LAST_YEAR = 2099
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def zone(definition: definition_pb2.Definition, cohort: definition_pb2.CohortSpec) -> ZoneInfo:
     """Where the cohort's days begin and end."""
-    return ZoneInfo(cohort.time_zone or definition.time_zone)
+    return ZoneInfo(effective(definition, cohort).time_zone)
 
 
 def first_day(definition: definition_pb2.Definition, cohort: definition_pb2.CohortSpec) -> date:
     """The day on which the first phase opens, by the definition or as the cohort overrides it."""
-    instead = {override.phase: override.opens for override in cohort.overrides if override.opens}
-    return min(date.fromisoformat(instead.get(phase.id, phase.opens)) for phase in definition.phases)
+    return min(date.fromisoformat(phase.opens) for phase in effective(definition, cohort).phases)
 
 
 def start_days(recurrence: schedule_service_pb2.Recurrence, first_year: int, year: int) -> list[date]:

@@ -1,17 +1,21 @@
-"""A roster as CSV: one line a person, with the columns institution, role, name, email, language."""
+"""A roster as a file. CSV: one line a person, with the columns institution, role, name, email, language. YAML: by the
+code of the region, or as a cohort has it under `roster`."""
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+import yaml
 from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import definition_pb2
 
+from chassis import yaml_message
 from chassis.yaml_message import Fault
 from services.program.shapes import OF_INSTITUTION, role_name
 
 COLUMNS = ("institution", "role", "name", "email", "language")
+_WORD, _SEQUENCE, _MAPPING = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
 _ROLES: dict[str, options_pb2.Role.ValueType] = {role_name(role): role for role in OF_INSTITUTION}
 
 
@@ -24,8 +28,61 @@ class Roster:
     faults: list[Fault] = field(default_factory=list)
 
 
-def parse(text: str) -> Roster:
-    """Reads every line; those that cannot be taken are faults. Language is id where it is empty."""
+# What spreadsheets write between the values of a line.
+_SEPARATORS = ",;\t"
+LANGUAGE = "id"
+
+
+def parse(text: str, name: str = "") -> Roster:
+    """Reads a file by the end of its name: YAML, or else CSV. What cannot be taken is a fault with its line. The
+    language of a person is id where it is empty."""
+    return _from_yaml(text) if name.lower().endswith((".yaml", ".yml")) else _from_csv(text)
+
+
+def speak(participants: Iterable[definition_pb2.Participant]) -> None:
+    """Gives everybody without a language the usual one."""
+    for participant in participants:
+        for person in participant.people:
+            person.language = person.language or LANGUAGE
+
+
+def _from_yaml(text: str) -> Roster:
+    parsed = yaml_message.parse(text, definition_pb2.CohortSpec, arrange=_as_cohort)
+    speak(parsed.message.roster)
+    return Roster(list(parsed.message.roster), parsed.lines, sorted(parsed.faults))
+
+
+def _as_cohort(root: yaml.Node, faults: list[Fault]) -> yaml.Node:
+    """Whatever shape the roster has, as the mapping {roster: [...]}."""
+    if isinstance(root, yaml.SequenceNode):
+        return _mapping(root, roster=root)
+    if not isinstance(root, yaml.MappingNode):
+        return root
+    listed = [(key, node) for key, node in root.value if getattr(key, "value", None) == "roster"]
+    if listed:
+        others = [key for key, _ in root.value if key is not listed[0][0]]
+        faults += [Fault(key.start_mark.line + 1, "", "must not stand beside roster") for key in others]
+        return _mapping(root, roster=listed[0][1])
+    codes: dict[str, int] = {}
+    participants: list[yaml.Node] = []
+    for key, people in root.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            faults.append(Fault(line, "", "must be the code of a region"))
+        elif key.value in codes:
+            faults.append(Fault(line, "", f"{key.value} stands already at line {codes[key.value]}"))
+        else:
+            codes[key.value] = line
+            participants.append(_mapping(key, institution=key, people=people))
+    return _mapping(root, roster=yaml.SequenceNode(_SEQUENCE, participants, root.start_mark, root.end_mark))
+
+
+def _mapping(at: yaml.Node, **entries: yaml.Node) -> yaml.MappingNode:
+    items = [(yaml.ScalarNode(_WORD, name, node.start_mark, node.end_mark), node) for name, node in entries.items()]
+    return yaml.MappingNode(_MAPPING, items, at.start_mark, at.end_mark)
+
+
+def _from_csv(text: str) -> Roster:
     roster = Roster()
     places: dict[str, int] = {}
     seen: dict[tuple[str, ...], int] = {}
@@ -42,9 +99,14 @@ def parse(text: str) -> Roster:
 
 
 def _rows(text: str, faults: list[Fault]) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.reader(io.StringIO(text), strict=True)
+    head = text.partition("\n")[0]
+    separator = max(_SEPARATORS, key=head.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
+        if not text.strip():
+            faults.append(Fault(0, "", "is empty"))
+            return
         if sorted(header) != sorted(COLUMNS):
             faults.append(Fault(1, "", f"must name the columns {','.join(COLUMNS)}, not {','.join(header)[:200]}"))
             return
@@ -75,4 +137,4 @@ def _add(roster: Roster, places: dict[str, int], line: int, row: dict[str, str])
         roster.lines[f"roster[{places[code]}]"] = line
     people = roster.participants[places[code]].people
     roster.lines[f"roster[{places[code]}].people[{len(people)}]"] = line
-    people.add(role=_ROLES[row["role"]], name=row["name"], email=row["email"], language=row["language"] or "id")
+    people.add(role=_ROLES[row["role"]], name=row["name"], email=row["email"], language=row["language"] or LANGUAGE)

@@ -1,6 +1,7 @@
 """RPCs in: one method is one use case: read, decide, one transaction, then what follows from it in Temporal."""
 
 from collections.abc import AsyncIterator, Collection
+from datetime import UTC, datetime
 from typing import Any
 
 from livinglab.program.v1 import cohort_pb2, service_pb2_grpc, workflow_pb2
@@ -8,9 +9,10 @@ from livinglab.program.v1 import service_pb2 as pb
 
 from chassis import auth, mongo
 from chassis.errors import precondition
-from services.program import model
+from services.program import audit_store, documents, model
 from services.program.engine import Engine
 from services.program.launch import Launches
+from services.program.participant_store import require_active
 from services.program.store import Store
 
 
@@ -35,14 +37,14 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
     async def WatchCohort(self, request: pb.WatchCohortRequest, context: Any) -> AsyncIterator[pb.WatchCohortResponse]:
         last = await self._store.cohort(request.cohort_id)
         yield pb.WatchCohortResponse(cohort=last)
-        if last.state != cohort_pb2.COHORT_STATE_RUNNING:
+        if model.has_ended(last.state):
             return
         async for _ in self._store.changes(request.cohort_id):
             cohort = await self._store.cohort(request.cohort_id)
             if cohort != last:
                 yield pb.WatchCohortResponse(cohort=cohort)
                 last = cohort
-            if cohort.state != cohort_pb2.COHORT_STATE_RUNNING:
+            if model.has_ended(cohort.state):
                 return
 
     async def ListParticipants(self, request: pb.ListParticipantsRequest, context: Any) -> pb.ListParticipantsResponse:
@@ -58,13 +60,12 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
 
         async def decide(tx: mongo.Tx) -> pb.WithdrawParticipantResponse:
             cohort = await self._store.cohort(request.cohort_id, tx)
-            state = await self._store.participants.state(tx, request.cohort_id, request.institution)
+            row = await self._store.participants.standing(request.cohort_id, request.institution, tx)
             _require_running(cohort)
-            if state != model.ACTIVE:
-                name = cohort_pb2.ParticipantState.Name(cohort_pb2.ParticipantState.ValueType(state))
-                ended = name.removeprefix("PARTICIPANT_STATE_").lower()
-                raise precondition("PARTICIPANT_ENDED", f"{request.institution} has {ended} already")
+            require_active(row)
             await self._store.participants.ask_to_leave(tx, request.cohort_id, withdrawal, request.institution)
+            about = {"institution": request.institution, "outcome": "withdrawn"}
+            await self._store.audit.add(tx, _entry(request, "withdraw", request.cohort_id, **about))
             return pb.WithdrawParticipantResponse()
 
         response = await self._store.db.once(request, decide, pb.WithdrawParticipantResponse)
@@ -77,6 +78,7 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
         async def decide(tx: mongo.Tx) -> pb.CancelCohortResponse:
             cohort = await self._store.cohort(request.cohort_id, tx)
             _require_running(cohort)
+            await self._store.audit.add(tx, _entry(request, "cancel", request.cohort_id, outcome="being cancelled"))
             return pb.CancelCohortResponse(cohort=cohort)
 
         response = await self._store.db.once(request, decide, pb.CancelCohortResponse)
@@ -85,7 +87,14 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
         return response
 
 
+def _entry(request: Any, command: str, cohort_id: str, **about: str) -> documents.Row:
+    """An order as the audit keeps it."""
+    actor = auth.caller().subject
+    reason = getattr(request, "reason", "")
+    return audit_store.entry(cohort_id, command, request.request_id, actor, datetime.now(UTC), reason=reason, **about)
+
+
 def _require_running(cohort: cohort_pb2.Cohort) -> None:
-    if cohort.state != cohort_pb2.COHORT_STATE_RUNNING:
+    if model.has_ended(cohort.state):
         name = cohort_pb2.CohortState.Name(cohort.state).removeprefix("COHORT_STATE_").lower()
         raise precondition("COHORT_ENDED", f"cohort {cohort.id} has ended already: {name}")

@@ -26,8 +26,12 @@ Faults = Iterator[Violation]
 
 
 def role_name(role: int) -> str:
-    """secretary, head ..."""
-    return options_pb2.Role.Name(options_pb2.Role.ValueType(role)).removeprefix("ROLE_").lower()
+    """secretary, head ...; its number where it is none that is known."""
+    described = options_pb2.Role.DESCRIPTOR.values_by_number.get(role)
+    return described.name.removeprefix("ROLE_").lower() if described else str(role)
+
+
+ROLES_OF_INSTITUTION = ", ".join(map(role_name, OF_INSTITUTION))
 
 
 def slug(path: str, value: str, longest: int = LONGEST_ID) -> Faults:

@@ -6,23 +6,25 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-from livinglab.common.v1.meta_pb2 import Meta
 from livinglab.program.v1 import cohort_pb2, definition_pb2, events_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from pymongo import DESCENDING, IndexModel
 
 from chassis import mongo
 from chassis.errors import conflict, invalid_field, not_found
-from services.program import documents, model
+from services.program import audit_store, documents, model, participant_store, progress
+from services.program.audit_store import AuditStore
 from services.program.course import Course
 from services.program.documents import Row
-from services.program.participant_store import INDEXES, ParticipantStore
+from services.program.participant_store import ParticipantStore
+from services.program.phase_store import PhaseStore, cohort_meta
+from services.program.steering_store import SteeringStore
 
 _INDEXES = {
     "cohorts": [IndexModel([("launch_time", DESCENDING), ("_id", 1)]), IndexModel([("state", 1)])],
-    **INDEXES,
+    **participant_store.INDEXES,
+    **audit_store.INDEXES,
 }
-_STANDING = {"_id": 0, "state": 1, "duties": 1}
 # A watcher is told at most this often: bursts of facts come as one change.
 _WATCH_SECONDS = 0.2
 
@@ -35,6 +37,9 @@ class Store:
         self._cohorts = db["cohorts"]
         self._standing = db["participants"]
         self.participants = ParticipantStore(db)
+        self.audit = AuditStore(db)
+        self._phases = PhaseStore(db)
+        self.steering = SteeringStore(db, self.audit, self._phases)
         self._courses: dict[str, Course] = {}
 
     async def prepare(self) -> None:
@@ -79,14 +84,14 @@ class Store:
         await self._standing.insert_many(participants, session=tx.session)
         tx.add(
             events_pb2.CohortLaunched(
-                meta=_cohort_meta(row),
+                meta=cohort_meta(row),
                 cohort_id=spec.id,
                 definition_id=definition.id,
                 definition_version=definition.version,
                 participants=len(participants),
             )
         )
-        return documents.cohort(row, participants)
+        return progress.cohort(row, participants)
 
     async def cohort(self, cohort_id: str, tx: mongo.Tx | None = None) -> cohort_pb2.Cohort:
         """A cohort as it stands; NOT_FOUND."""
@@ -94,8 +99,15 @@ class Store:
         row = await self._cohorts.find_one({"_id": cohort_id}, session=session)
         if row is None:
             raise not_found("cohort", cohort_id)
-        standing = await self._standing.find({"cohort": cohort_id}, _STANDING, session=session).to_list(None)
-        return documents.cohort(row, standing)
+        standing = await self._standing.find({"cohort": cohort_id}, progress.STANDING, session=session).to_list(None)
+        return progress.cohort(row, standing)
+
+    async def report_rows(self, cohort_id: str) -> tuple[Row, list[Row]]:
+        """A cohort's document and those of its participants, by institution; NOT_FOUND."""
+        row = await self._cohorts.find_one({"_id": cohort_id})
+        if row is None:
+            raise not_found("cohort", cohort_id)
+        return row, await self._standing.find({"cohort": cohort_id}).sort("_id").to_list(None)
 
     async def cohorts(self, size: int, token: str) -> tuple[list[cohort_pb2.Cohort], str]:
         """Cohorts, newest first, and the token of the next page."""
@@ -111,8 +123,8 @@ class Store:
         rows = await self._cohorts.find(query).sort(order).limit(size + 1).to_list(None)
         found = []
         for row in rows[:size]:
-            standing = await self._standing.find({"cohort": row["_id"]}, _STANDING).to_list(None)
-            found.append(documents.cohort(row, standing))
+            standing = await self._standing.find({"cohort": row["_id"]}, progress.STANDING).to_list(None)
+            found.append(progress.cohort(row, standing))
         return found, mongo.page_token(rows[size - 1]["_id"]) if len(rows) > size else ""
 
     async def participant_page(
@@ -124,41 +136,23 @@ class Store:
             raise not_found("cohort", cohort_id)
         query = {"cohort": cohort_id, **mongo.after(token)}
         rows = await self._standing.find(query).sort("_id").limit(size + 1).to_list(None)
-        shown = [documents.participant(row, cohort_row) for row in rows[:size]]
+        shown = [progress.participant(row, cohort_row) for row in rows[:size]]
         return shown, mongo.page_token(rows[size - 1]["_id"]) if len(rows) > size else ""
 
     async def note_problem(self, cohort_id: str, problem: str) -> None:
         """Something that was refused for good, for a manager to look at."""
         await self._cohorts.update_one({"_id": cohort_id}, {"$addToSet": {"problems": problem[:500]}})
 
-    async def record_phase(self, cohort_id: str, record: pb.PhaseRecord) -> None:
-        """A phase opened, moved its deadline or closed; told again, nothing changes. A phase never goes back."""
-
-        async def body(tx: mongo.Tx) -> None:
-            row = await self._cohorts.find_one({"_id": cohort_id}, session=tx.session)
-            if row is None:
-                raise not_found("cohort", cohort_id)
-            before, now = row["phases"][record.phase], documents.phase_row(record)
-            if before == now or before["state"] > now["state"]:
-                return
-            row["version"] += 1
-            change = {"$set": {f"phases.{record.phase}": now, "version": row["version"]}}
-            await self._cohorts.update_one({"_id": cohort_id}, change, session=tx.session)
-            meta, moved_on = _cohort_meta(row), before["state"] != now["state"]
-            names: dict[str, Any] = {"cohort_id": cohort_id, "phase": record.phase, "invited": record.invited}
-            if moved_on and record.state == cohort_pb2.PHASE_STATE_OPEN:
-                tx.add(events_pb2.PhaseOpened(meta=meta, **names))
-            elif moved_on and record.state == cohort_pb2.PHASE_STATE_CLOSED:
-                tx.add(events_pb2.PhaseClosed(meta=meta, done=len(record.done), **names))
-
-        await self.db.transaction(body)
+    async def record_phase(self, cohort_id: str, record: pb.PhaseRecord, revision: int = 0) -> None:
+        """A phase as its workflow tells it; see PhaseStore."""
+        await self._phases.record_phase(cohort_id, record, revision)
 
     async def complete(self, step: pb.CompletionStep) -> None:
         """How a cohort ended, and the fact of it. Refused while a participant has no end."""
 
         async def body(tx: mongo.Tx) -> None:
             row = await self._cohorts.find_one({"_id": step.cohort_id}, session=tx.session)
-            if row is None or row["state"] != cohort_pb2.COHORT_STATE_RUNNING:
+            if row is None or model.has_ended(row["state"]):
                 return
             query = {"cohort": step.cohort_id}
             standing = await self._standing.find(query, {"state": 1}, session=tx.session).to_list(None)
@@ -166,10 +160,10 @@ class Store:
             if counts.active:
                 raise conflict("cohort", step.cohort_id)
             row["version"] += 1
-            changed = {"state": step.outcome, "reason": step.reason, "end_time": datetime.now(UTC)}
+            changed = {"state": step.outcome, "reason": step.reason, "end_time": datetime.now(UTC), "proposals": []}
             update = {"$set": {**changed, "version": row["version"]}}
             await self._cohorts.update_one({"_id": step.cohort_id}, update, session=tx.session)
-            meta = _cohort_meta(row)
+            meta = cohort_meta(row)
             meta.actor = step.actor
             tx.add(
                 events_pb2.CohortEnded(
@@ -211,8 +205,3 @@ class Store:
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
-
-
-def _cohort_meta(row: Row) -> Meta:
-    mark = row["_id"] if row["rehearsal"] else ""
-    return Meta(aggregate_id=row["_id"], version=row["version"], cohort_id=row["_id"], rehearsal=mark)

@@ -71,6 +71,10 @@ class Played:
     phases: list[tuple[str, cohort_pb2.PhaseState.ValueType, bool]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     completed: list[pb.CompletionStep] = field(default_factory=list)
+    commands: list[pb.CommandStep] = field(default_factory=list)
+    sessions: list[pb.SessionStep] = field(default_factory=list)
+    # Phase with a condition to the institutions for which it holds.
+    addressed: dict[str, list[str]] = field(default_factory=dict)
     # Awaited before an activity of that name answers.
     hold: dict[str, asyncio.Event] = field(default_factory=dict)
 
@@ -79,6 +83,8 @@ class Played:
         return [
             self.start_participants,
             self.announce,
+            self.record_command,
+            self.choose_addressed,
             self.open_phase,
             self.extend_phase,
             self.close_phase,
@@ -94,18 +100,35 @@ class Played:
     @activity.defn
     async def start_participants(self, step: pb.RosterStep) -> pb.Reached:
         await self._called("start_participants")
-        await asyncio.gather(*(self.engine.start_participant(self.course, code) for code in self.institutions))
-        return self._reached()
+        again = step.readmissions
+        for code in step.only:
+            if again.get(code):
+                self.outcomes.pop(code, None)
+            elif code not in self.institutions:
+                self.institutions.append(code)
+        start = self.engine.start_participant
+        await asyncio.gather(*(start(self.course, code, again.get(code, 0)) for code in self._named(step.only)))
+        return self._reached(step.only)
 
     @activity.defn
     async def announce(self, announcement: pb.Announcement) -> pb.Reached:
         await self._called("announce")
-        kind = announcement.WhichOneof("news")
-        signal = {"opening": "phase_opened", "closing": "phase_closed", "withdrawal": "withdrawn"}[kind or ""]
-        news = getattr(announcement, kind or "")
-        standing = [code for code in self.institutions if code not in self.outcomes]
-        await asyncio.gather(*(self.engine.signal(self.course.cohort_id, code, signal, news) for code in standing))
-        return self._reached()
+        kind = announcement.WhichOneof("news") or ""
+        news, name = getattr(announcement, kind), model.SIGNALS[kind]
+        told = [code for code in self._named(announcement.only) if code not in self.outcomes]
+        await asyncio.gather(*(self.engine.signal(self.course.cohort_id, code, name, news) for code in told))
+        return self._reached(announcement.only)
+
+    @activity.defn
+    async def record_command(self, step: pb.CommandStep) -> None:
+        await self._called("record_command")
+        self.commands.append(step)
+
+    @activity.defn
+    async def choose_addressed(self, step: pb.PhaseStep) -> pb.Addressed:
+        await self._called("choose_addressed")
+        addressed = self.addressed.get(step.record.phase, [])
+        return pb.Addressed(institutions=[code for code in addressed if code not in self.outcomes])
 
     @activity.defn
     async def open_phase(self, step: pb.PhaseStep) -> None:
@@ -122,6 +145,7 @@ class Played:
     @activity.defn
     async def schedule_session(self, step: pb.SessionStep) -> None:
         await self._called("schedule_session")
+        self.sessions.append(step)
 
     @activity.defn
     async def open_evaluation(self, step: pb.DutyStep) -> pb.DutiesDone:
@@ -167,8 +191,13 @@ class Played:
         """How each participant ended."""
         return {code: step.outcome for code, step in self.outcomes.items()}
 
-    def _reached(self) -> pb.Reached:
-        return pb.Reached(ended={code: step.outcome for code, step in self.outcomes.items()})
+    def _named(self, only: Iterable[str]) -> list[str]:
+        named = set(only)
+        return [code for code in self.institutions if not named or code in named]
+
+    def _reached(self, only: Iterable[str]) -> pb.Reached:
+        named = self._named(only)
+        return pb.Reached(ended={code: step.outcome for code, step in self.outcomes.items() if code in named})
 
     async def _noted(self, name: str, step: pb.PhaseStep) -> None:
         await self._called(name)

@@ -62,9 +62,13 @@ def _written(request: Message | bytes) -> bytes:
 
 @contextmanager
 def fuzzed_service(
-    servers: Servers, issuer: Issuer, folder: Path, prepare: Callable[[Running], Coroutine[Any, Any, W]]
+    servers: Servers,
+    issuer: Issuer,
+    folder: Path,
+    prepare: Callable[[Running], Coroutine[Any, Any, W]],
+    name: str = "assessment",
 ) -> Iterator[FuzzedService[W]]:
-    """Assessment with a broker of its own; `prepare` puts things into it and says what they are."""
+    """services.<name> with a broker of its own; `prepare` puts things into it and says what they are."""
     broker = nats(folder / "nats")
     asyncio.run(broker.start())
     loop, ready, stopping = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
@@ -72,7 +76,7 @@ def fuzzed_service(
 
     @asynccontextmanager
     async def prepared() -> AsyncIterator[FuzzedService[W]]:
-        async with running_service("assessment", servers, issuer, broker.uri) as running:
+        async with running_service(name, servers, issuer, broker.uri) as running:
             yield FuzzedService(loop, running, await prepare(running))
 
     async def serve() -> None:

@@ -1,82 +1,127 @@
-"""Program with its worker on real servers, in a namespace of its own, beside neighbours that take every call."""
+"""Program on real servers with its neighbours played, and cohorts of the living lab with few participants."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import grpc
 import grpc.aio
-from google.protobuf import descriptor_pool, message_factory
-from google.protobuf.duration_pb2 import Duration
+import pytest
+from google.protobuf import message_factory
+from google.protobuf.descriptor import ServiceDescriptor
+from livinglab.assessment.v1 import evaluation_pb2
+from livinglab.assessment.v1 import events_pb2 as assessment_events
+from livinglab.assessment.v1 import service_pb2 as assessment
+from livinglab.coaching.v1 import events_pb2 as coaching_events
+from livinglab.coaching.v1 import service_pb2 as coaching
 from livinglab.common.v1 import options_pb2
-from livinglab.program.v1 import definition_pb2
+from livinglab.notify.v1 import service_pb2 as notify
 from livinglab.program.v1 import service_pb2 as pb
-from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
-from temporalio.client import Client
+from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
 
+from chassis.errors import Refused
 from chassis.runtime import Process
-from services.program import visibility, worker
-from services.program.engine import connect
+from chassis.status import from_rpc_error
+from services.program import worker
+from services.program.definition_file import PROGRAMS, load_cohort
 from stack.ports import free_ports
-from tests.harness.cohort import living_lab
-from tests.harness.servers import Servers
 from tests.harness.service import Running
-from tests.harness.waiting import eventually
 
-_NEIGHBOURS = ("assessment", "coaching", "notify")
-_ROLES = (
-    options_pb2.ROLE_SECRETARY,
-    options_pb2.ROLE_HEAD,
-    options_pb2.ROLE_OPERATOR,
-    options_pb2.ROLE_REGENT,
-)
+SUMEDANG, BANDUNG, GARUT = "32.11", "32.04", "32.05"
+COHORT = PROGRAMS / "cohorts" / "living-lab-2022.yaml"
+HEAD, SECRETARY = options_pb2.ROLE_HEAD, options_pb2.ROLE_SECRETARY
 
 
-class Neighbours(grpc.GenericRpcHandler):
-    """Assessment, coaching and notify: they answer every call with nothing in particular."""
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any]":
-        """For any method of any service."""
-        name = handler_call_details.method.strip("/").replace("/", ".")
-        method = descriptor_pool.Default().FindMethodByName(name)
-        answer = message_factory.GetMessageClass(method.output_type)
-
-        async def take(request: bytes, context: Any) -> Any:
-            return answer()
-
-        return grpc.unary_unary_rpc_method_handler(take, response_serializer=answer.SerializeToString)
+def request_id() -> str:
+    return uuid.uuid4().hex
 
 
-async def own_namespace(servers: Servers) -> Client:
-    """A client of a new namespace that takes workflows: other tests' workers do not see them."""
-    namespace = f"test-{uuid.uuid4().hex[:12]}"
-    default = await connect(servers.temporal_address, "default")
-    day = Duration(seconds=86_400)
-    await default.workflow_service.register_namespace(
-        RegisterNamespaceRequest(namespace=namespace, workflow_execution_retention_period=day)
-    )
-    client = await connect(servers.temporal_address, namespace)
+async def refusal(call: Awaitable[object]) -> Refused:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call
+    return from_rpc_error(raised.value)
 
-    async def known() -> bool:
-        await visibility.register_search_attributes(client)
-        return True
 
-    # The server needs a moment to know of a namespace that is new.
-    await eventually(known, ignoring=(visibility.NotRegistered,), timeout=30)
-    return client
+def launching(*institutions: str, seconds_per_day: str = "600", **spec: Any) -> pb.LaunchCohortRequest:
+    """The living lab with a few participants, under a name of its own."""
+    loaded = load_cohort(COHORT)
+    cohort = loaded.cohort.message
+    roster = [p for p in cohort.roster if p.institution in (institutions or (SUMEDANG, BANDUNG))]
+    del cohort.roster[:]
+    cohort.roster.extend(roster)
+    cohort.id = f"test-{uuid.uuid4().hex[:12]}"
+    cohort.seconds_per_day = seconds_per_day
+    for name, value in spec.items():
+        setattr(cohort, name, value)
+    return pb.LaunchCohortRequest(request_id=request_id(), definition=loaded.definition.message, cohort=cohort)
+
+
+def manager(program: Running) -> Any:
+    return program.as_role(ProgramServiceStub, "manager")
+
+
+class Neighbours:
+    """Assessment, coaching and notify as program sees them: they take every call and remember it."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """The calls of one kind, without repeats."""
+        return list({call.request_id: call for call in self.calls if isinstance(call, kind)}.values())
+
+    def handlers(self, service: ServiceDescriptor) -> grpc.GenericRpcHandler:
+        """For those methods of a service that are played here."""
+        played = {
+            method.name: grpc.unary_unary_rpc_method_handler(
+                getattr(self, method.name),
+                message_factory.GetMessageClass(method.input_type).FromString,
+                message_factory.GetMessageClass(method.output_type).SerializeToString,
+            )
+            for method in service.methods
+            if hasattr(self, method.name)
+        }
+        return grpc.method_handlers_generic_handler(service.full_name, played)
+
+    async def OpenEvaluation(self, request: Any, context: Any) -> Any:
+        self.calls.append(request)
+        state = evaluation_pb2.EVALUATION_STATE_OPEN
+        return assessment.OpenEvaluationResponse(evaluation=evaluation_pb2.Evaluation(id="e", state=state))
+
+    async def ScheduleSession(self, request: Any, context: Any) -> Any:
+        self.calls.append(request)
+        return coaching.ScheduleSessionResponse()
+
+    async def CancelSession(self, request: Any, context: Any) -> Any:
+        self.calls.append(request)
+        return coaching.CancelSessionResponse()
+
+    async def AssignCoach(self, request: Any, context: Any) -> Any:
+        self.calls.append(request)
+        if request.institution == GARUT:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "no coach has a place left")
+        return coaching.AssignCoachResponse()
+
+    async def SendMessages(self, request: Any, context: Any) -> Any:
+        self.calls.append(request)
+        return notify.SendMessagesResponse()
 
 
 @asynccontextmanager
-async def working(program: Running, build_id: str = "") -> AsyncIterator[Process]:
+async def working(program: Running, build_id: str = "") -> AsyncIterator[Neighbours]:
     """A worker of that build, and neighbours for it to call."""
+    neighbours = Neighbours()
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((Neighbours(),))
+    for service in (assessment.DESCRIPTOR, coaching.DESCRIPTOR, notify.DESCRIPTOR):
+        for described in service.services_by_name.values():
+            server.add_generic_rpc_handlers([neighbours.handlers(described)])
     played, listen, metrics = free_ports(3)
     server.add_insecure_port(f"127.0.0.1:{played}")
     await server.start()
+    peers = dict.fromkeys(("assessment", "coaching", "notify"), f"127.0.0.1:{played}")
     changed = {
-        "peers": dict.fromkeys(_NEIGHBOURS, f"127.0.0.1:{played}"),
+        "peers": peers,
         "listen": f"127.0.0.1:{listen}",
         "metrics_listen": f"127.0.0.1:{metrics}",
         "build_id": build_id,
@@ -85,29 +130,37 @@ async def working(program: Running, build_id: str = "") -> AsyncIterator[Process
         process = Process("program-worker", program.process.settings.model_copy(update=changed), stack)
         await worker.main(process)
         try:
-            yield process
+            yield neighbours
         finally:
             process.stopping.set()
             assert await process.finish() == 0
             await server.stop(None)
 
 
-def person(role: options_pb2.Role.ValueType) -> definition_pb2.Person:
-    """Somebody who is invited."""
-    name = options_pb2.Role.Name(role).removeprefix("ROLE_").lower()
-    return definition_pb2.Person(role=role, name=f"The {name}", email=f"{name}@example.go.id", language="en")
-
-
-def launching(*institutions: str, seconds_per_day: str = "600") -> pb.LaunchCohortRequest:
-    """The living lab with these participants, under a name of its own."""
-    definition = living_lab()
-    people = [person(role) for role in _ROLES]
-    cohort = definition_pb2.CohortSpec(
-        id=f"test-{uuid.uuid4().hex[:12]}",
-        title="A cohort",
-        definition=definition.id,
-        rehearsal=True,
-        seconds_per_day=seconds_per_day,
-        roster=[definition_pb2.Participant(institution=code, people=people) for code in institutions],
-    )
-    return pb.LaunchCohortRequest(request_id=uuid.uuid4().hex, definition=definition, cohort=cohort)
+async def do_everything(program: Running, cohort_id: str, institution: str, *left_out: str) -> None:
+    """Facts of the services, before their phases and all at once."""
+    facts: dict[str, list[Any]] = {
+        "governance-attended": [
+            coaching_events.AttendanceRecorded(institution=institution, phase="governance", role=role)
+            for role in (SECRETARY, HEAD)
+        ],
+        "workshop-attended": [
+            coaching_events.AttendanceRecorded(institution=institution, phase="workshop", role=role)
+            for role in (HEAD, options_pb2.ROLE_OPERATOR)
+        ],
+        "plan-approved": [coaching_events.PlanApproved(institution=institution)],
+        "commitment-signed": [coaching_events.AgreementSigned(institution=institution, phase="summit")],
+        "followed-up": [coaching_events.ActionCompleted(institution=institution, done=1, total=2)],
+        "evaluations": [
+            assessment_events.EvaluationSubmitted(
+                institution=institution,
+                instrument="spbe-59-2020",
+                period=period,
+                stage=evaluation_pb2.STAGE_SELF_ASSESSMENT,
+            )
+            for period in ("2022", "2023")
+        ],
+    }
+    for duty, told in facts.items():
+        for fact in told if duty not in left_out else []:
+            await program.hear(fact, cohort_id=cohort_id, rehearsal=cohort_id)

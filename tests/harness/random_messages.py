@@ -61,6 +61,9 @@ def _values(field: Any, how: _Tame, depth: int) -> st.SearchStrategy[Any]:
     if field.message_type is not None:
         if field.message_type.full_name == "google.protobuf.Timestamp":
             cls = message_factory.GetMessageClass(field.message_type)
+            if not how.wild:
+                # Of one hour in the year 2100: often in order, and ahead.
+                return st.builds(cls, seconds=st.integers(4_102_444_800, 4_102_448_400))
             return st.builds(cls, seconds=st.integers(-(2**63), 2**63 - 1), nanos=st.integers(-(2**31), 2**31 - 1))
         return _message(field.message_type, how, depth + 1)
     if field.enum_type is not None:

@@ -35,6 +35,8 @@ VALUES = {
     "sessions": "7 November 2022, Jatinangor",
     "missing": "Rencana aksi",
     "deadline": "2022-11-13",
+    "reason": "Gempa bumi\nGedung dipakai untuk pengungsi",
+    "days": "-2",
 }
 COHORT = "cohort-1"
 
@@ -121,6 +123,21 @@ async def test_a_rehearsal_is_marked_in_the_mail_and_in_the_fact(notify: Running
     [mail] = mails_to(servers, email)
     assert mail["Subject"].startswith("[REHEARSAL] Invitation")
     assert mail.get_content().startswith("*** REHEARSAL ***")
+
+
+async def test_every_letter_on_a_change_of_course_is_delivered_in_both_languages(
+    notify: Running, servers: Servers, email: str
+) -> None:
+    letters = [
+        (template, language)
+        for template in ("cancellation", "postponed", "paused", "escalation", "readmitted")
+        for language in ("id", "en")
+    ]
+    ids = await sent(notify, *(draft(email, template, language) for template, language in letters))
+    delivered = [await reached(notify, message_id, pb.MESSAGE_STATE_DELIVERED) for message_id in ids]
+    subjects = {str(mail["Subject"]) for mail in mails_to(servers, email)}
+    assert subjects == {message.subject for message in delivered}
+    assert len(subjects) == len(letters)
 
 
 async def test_a_refusal_for_now_is_tried_again_until_it_is_delivered(

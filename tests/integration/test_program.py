@@ -1,78 +1,47 @@
 """Program alone, on real servers, with its worker where a test needs one and its neighbours played."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable
 
-import grpc
-import grpc.aio
 import pytest
-from google.protobuf import message_factory
-from google.protobuf.descriptor import ServiceDescriptor
-from livinglab.assessment.v1 import evaluation_pb2
-from livinglab.assessment.v1 import events_pb2 as assessment_events
 from livinglab.assessment.v1 import service_pb2 as assessment
 from livinglab.coaching.v1 import events_pb2 as coaching_events
 from livinglab.coaching.v1 import service_pb2 as coaching
-from livinglab.common.v1 import options_pb2
 from livinglab.notify.v1 import service_pb2 as notify
 from livinglab.program.v1 import cohort_pb2, events_pb2, workflow_pb2
 from livinglab.program.v1 import service_pb2 as pb
 from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
 from temporalio.client import WorkflowExecutionStatus
 
-from chassis.errors import Kind, Refused
-from chassis.runtime import Process
-from chassis.status import from_rpc_error
-from services.program import model, worker
-from services.program.definition_file import PROGRAMS, load_cohort
+from chassis.errors import Kind
+from services.program import model
+from services.program.definition_file import load_cohort
 from services.program.engine import connect
 from services.program.store import Store
 from stack.issuer import Issuer
-from stack.ports import free_ports
+from tests.harness.program import (
+    BANDUNG,
+    COHORT,
+    GARUT,
+    HEAD,
+    SECRETARY,
+    SUMEDANG,
+    do_everything,
+    launching,
+    manager,
+    refusal,
+    request_id,
+    working,
+)
 from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
 from tests.harness.waiting import eventually
-
-SUMEDANG, BANDUNG, GARUT = "32.11", "32.04", "32.05"
-COHORT = PROGRAMS / "cohorts" / "living-lab-2022.yaml"
-HEAD, SECRETARY = options_pb2.ROLE_HEAD, options_pb2.ROLE_SECRETARY
 
 
 @pytest.fixture
 async def program(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIterator[Running]:
     async with running_service("program", servers, issuer, nats_url) as running:
         yield running
-
-
-def request_id() -> str:
-    return uuid.uuid4().hex
-
-
-async def refusal(call: Awaitable[object]) -> Refused:
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call
-    return from_rpc_error(raised.value)
-
-
-def launching(*institutions: str, seconds_per_day: str = "600", **spec: Any) -> pb.LaunchCohortRequest:
-    """The living lab with a few participants, under a name of its own."""
-    loaded = load_cohort(COHORT)
-    cohort = loaded.cohort.message
-    roster = [p for p in cohort.roster if p.institution in (institutions or (SUMEDANG, BANDUNG))]
-    del cohort.roster[:]
-    cohort.roster.extend(roster)
-    cohort.id = f"test-{uuid.uuid4().hex[:12]}"
-    cohort.seconds_per_day = seconds_per_day
-    for name, value in spec.items():
-        setattr(cohort, name, value)
-    return pb.LaunchCohortRequest(request_id=request_id(), definition=loaded.definition.message, cohort=cohort)
-
-
-def manager(program: Running) -> Any:
-    return program.as_role(ProgramServiceStub, "manager")
 
 
 async def stored(program: Running) -> tuple[int, int, int]:
@@ -266,105 +235,6 @@ async def test_a_withdrawal_that_was_acknowledged_stands_whatever_else_comes_fir
     assert await store.participants.record_outcome(course, failed) == stands
     leaving.request_id = request_id()
     assert (await refusal(manager(program).WithdrawParticipant(leaving))).reason == "PARTICIPANT_ENDED"
-
-
-class Neighbours:
-    """Assessment, coaching and notify as program sees them: they take every call and remember it."""
-
-    def __init__(self) -> None:
-        self.calls: list[Any] = []
-
-    def of(self, kind: type[Any]) -> list[Any]:
-        """The calls of one kind, without repeats."""
-        return list({call.request_id: call for call in self.calls if isinstance(call, kind)}.values())
-
-    def handlers(self, service: ServiceDescriptor) -> grpc.GenericRpcHandler:
-        """For those methods of a service that are played here."""
-        played = {
-            method.name: grpc.unary_unary_rpc_method_handler(
-                getattr(self, method.name),
-                message_factory.GetMessageClass(method.input_type).FromString,
-                message_factory.GetMessageClass(method.output_type).SerializeToString,
-            )
-            for method in service.methods
-            if hasattr(self, method.name)
-        }
-        return grpc.method_handlers_generic_handler(service.full_name, played)
-
-    async def OpenEvaluation(self, request: Any, context: Any) -> Any:
-        self.calls.append(request)
-        state = evaluation_pb2.EVALUATION_STATE_OPEN
-        return assessment.OpenEvaluationResponse(evaluation=evaluation_pb2.Evaluation(id="e", state=state))
-
-    async def ScheduleSession(self, request: Any, context: Any) -> Any:
-        self.calls.append(request)
-        return coaching.ScheduleSessionResponse()
-
-    async def AssignCoach(self, request: Any, context: Any) -> Any:
-        self.calls.append(request)
-        if request.institution == GARUT:
-            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "no coach has a place left")
-        return coaching.AssignCoachResponse()
-
-    async def SendMessages(self, request: Any, context: Any) -> Any:
-        self.calls.append(request)
-        return notify.SendMessagesResponse()
-
-
-@asynccontextmanager
-async def working(program: Running) -> AsyncIterator[Neighbours]:
-    """The worker, and neighbours for it to call."""
-    neighbours = Neighbours()
-    server = grpc.aio.server()
-    for service in (assessment.DESCRIPTOR, coaching.DESCRIPTOR, notify.DESCRIPTOR):
-        for described in service.services_by_name.values():
-            server.add_generic_rpc_handlers([neighbours.handlers(described)])
-    played, listen, metrics = free_ports(3)
-    server.add_insecure_port(f"127.0.0.1:{played}")
-    await server.start()
-    peers = dict.fromkeys(("assessment", "coaching", "notify"), f"127.0.0.1:{played}")
-    changed = {"peers": peers, "listen": f"127.0.0.1:{listen}", "metrics_listen": f"127.0.0.1:{metrics}"}
-    async with AsyncExitStack() as stack:
-        process = Process("program-worker", program.process.settings.model_copy(update=changed), stack)
-        await worker.main(process)
-        try:
-            yield neighbours
-        finally:
-            process.stopping.set()
-            assert await process.finish() == 0
-            await server.stop(None)
-
-
-Doing = Callable[[str], Awaitable[None]]
-
-
-async def do_everything(program: Running, cohort_id: str, institution: str, *left_out: str) -> None:
-    """Facts of the services, before their phases and all at once."""
-    facts: dict[str, list[Any]] = {
-        "governance-attended": [
-            coaching_events.AttendanceRecorded(institution=institution, phase="governance", role=role)
-            for role in (SECRETARY, HEAD)
-        ],
-        "workshop-attended": [
-            coaching_events.AttendanceRecorded(institution=institution, phase="workshop", role=role)
-            for role in (HEAD, options_pb2.ROLE_OPERATOR)
-        ],
-        "plan-approved": [coaching_events.PlanApproved(institution=institution)],
-        "commitment-signed": [coaching_events.AgreementSigned(institution=institution, phase="summit")],
-        "followed-up": [coaching_events.ActionCompleted(institution=institution, done=1, total=2)],
-        "evaluations": [
-            assessment_events.EvaluationSubmitted(
-                institution=institution,
-                instrument="spbe-59-2020",
-                period=period,
-                stage=evaluation_pb2.STAGE_SELF_ASSESSMENT,
-            )
-            for period in ("2022", "2023")
-        ],
-    }
-    for duty, told in facts.items():
-        for fact in told if duty not in left_out else []:
-            await program.hear(fact, cohort_id=cohort_id, rehearsal=cohort_id)
 
 
 async def test_a_cohort_runs_from_launch_to_end(program: Running) -> None:

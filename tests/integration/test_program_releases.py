@@ -18,12 +18,12 @@ from services.program import model, releases
 from services.program.engine import Engine
 from services.program.store import Store
 from stack.issuer import Issuer
-from tests.harness.program import launching, own_namespace, working
+from tests.harness.namespace import own_namespace
+from tests.harness.program import BANDUNG, GARUT, SUMEDANG, launching, working
 from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
 from tests.harness.waiting import eventually
 
-SUMEDANG, BANDUNG, GARUT = "32.11", "32.04", "32.05"
 A, B = "release-a", "release-b"
 
 

@@ -5,12 +5,11 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-import grpc.aio
 import pytest
 from livinglab.program.v1 import schedule_service_pb2 as pb
 from livinglab.program.v1 import service_pb2
@@ -19,18 +18,16 @@ from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
 from temporalio.client import Client, ScheduleBackfill, ScheduleHandle
 from temporalio.service import RPCError
 
-from chassis.errors import Kind, Refused
-from chassis.status import from_rpc_error
+from chassis.errors import Kind
 from services.program.definition_file import PROGRAMS
 from services.program.schedule_store import ScheduleStore
 from services.program.schedules import Schedules, temporal_id
 from stack.issuer import Issuer
-from tests.harness.program import launching, own_namespace, working
+from tests.harness.namespace import own_namespace
+from tests.harness.program import BANDUNG, SUMEDANG, launching, refusal, working
 from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
 from tests.harness.waiting import eventually
-
-SUMEDANG, BANDUNG = "32.11", "32.04"
 
 
 @pytest.fixture
@@ -47,12 +44,6 @@ async def program(servers: Servers, issuer: Issuer, nats_url: str, temporal: Cli
 
 def manager(program: Running) -> Any:
     return program.as_role(ScheduleServiceStub, "manager")
-
-
-async def refusal(call: Awaitable[object]) -> Refused:
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call
-    return from_rpc_error(raised.value)
 
 
 def scheduling(*, rehearsal: bool = True, **recurrence: Any) -> pb.CreateScheduleRequest:

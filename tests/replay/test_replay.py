@@ -63,8 +63,7 @@ class WritesBeforeItReads(ParticipantWorkflow):
         return await super().run(start)
 
     async def _prepare(self, open_phase: pb.OpenPhase) -> None:
-        opening = open_phase.opening
-        await asyncio.gather(self._write("invitation", opening.phase.id, opening), self._read_ledger())
+        await asyncio.gather(self._invite(open_phase.opening), self._read_ledger())
 
 
 @pytest.mark.parametrize(

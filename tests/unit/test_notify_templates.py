@@ -1,5 +1,7 @@
 """What people read: every template in both languages, written from exactly the values that it declares."""
 
+import itertools
+
 import jinja2
 import pytest
 
@@ -12,6 +14,11 @@ DECLARED = {
     "plan_returned": {"name", "institution_name", "cohort_title", "missing", "deadline"},
     "graduation": {"name", "institution_name", "cohort_title"},
     "withdrawal": {"name", "institution_name", "cohort_title"},
+    "cancellation": {"name", "institution_name", "cohort_title", "sessions", "reason"},
+    "postponed": {"name", "institution_name", "cohort_title", "phase_title", "sessions", "deadline", "reason"},
+    "paused": {"name", "institution_name", "cohort_title", "reason"},
+    "escalation": {"name", "institution_name", "cohort_title", "phase_title", "missing", "deadline", "days"},
+    "readmitted": {"name", "institution_name", "cohort_title", "phase_title", "sessions", "missing", "deadline"},
 }
 VALUES = {
     "name": "Siti Rahayu",
@@ -21,6 +28,8 @@ VALUES = {
     "sessions": "7 November 2022, Jatinangor\n8 November 2022, Jatinangor",
     "missing": "Penilaian mandiri\nRencana aksi",
     "deadline": "2022-11-13T23:59:00+07:00",
+    "reason": "Gempa bumi di Cianjur\nGedung dipakai untuk pengungsi",
+    "days": "19",
 }
 DEADLINE = {"id": "Minggu, 13 November 2022 pukul 23.59 WIB", "en": "Sunday, 13 November 2022 at 23:59 WIB"}
 each_text = pytest.mark.parametrize(("template", "language"), [(t, lang) for t in DECLARED for lang in ("id", "en")])
@@ -72,6 +81,41 @@ def test_what_has_nothing_to_say_leaves_no_empty_heading() -> None:
     assert "Acara" not in body
     assert "selesai pada" not in body
     assert "\n\n\n" not in body
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+@pytest.mark.parametrize("template", ["cancellation", "postponed", "paused", "escalation", "readmitted"])
+def test_a_letter_on_a_change_of_course_is_whole_without_the_values_that_may_be_empty(
+    template: str, language: str
+) -> None:
+    always = {"name", "institution_name", "cohort_title"} | ({"phase_title"} if template != "readmitted" else set())
+    values = {key: value if key in always else "" for key, value in values_of(template).items()}
+    body = TEXTS.write(template, language, values, rehearsal=False).body
+    assert "\n\n\n" not in body
+    # No heading stands over nothing.
+    assert not [line for line, below in itertools.pairwise(body.splitlines()) if line.endswith(":") and not below]
+    assert "  " not in body
+
+
+@pytest.mark.parametrize(
+    ("days", "indonesian", "english"),
+    [
+        ("19", "Waktu yang tersisa 19 hari", "There are 19 days left"),
+        ("1", "Waktu yang tersisa 1 hari", "There is 1 day left"),
+        ("0", "Hari ini batas waktunya", "The deadline is today"),
+        ("-1", "telah lewat 1 hari", "The deadline passed 1 day ago"),
+        ("-19", "telah lewat 19 hari", "The deadline passed 19 days ago"),
+        ("", "Tahap ini selesai pada Minggu", "This phase ends on Sunday"),
+        ("soon", "Tahap ini selesai pada Minggu", "This phase ends on Sunday"),
+    ],
+)
+def test_an_escalation_tells_days_before_and_after_the_deadline(days: str, indonesian: str, english: str) -> None:
+    values = {**values_of("escalation"), "days": days}
+    for language, told in (("id", indonesian), ("en", english)):
+        body = TEXTS.write("escalation", language, values, rehearsal=False).body
+        assert told in body
+        assert DEADLINE[language] in body
+        assert VALUES["missing"] in body
 
 
 def test_the_two_languages_are_two_texts() -> None:

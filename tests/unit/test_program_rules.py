@@ -1,71 +1,16 @@
-"""Gates, ledgers and counts of a cohort."""
+"""Ledgers and counts of a cohort."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from livinglab.common.v1 import options_pb2
-from livinglab.program.v1 import definition_pb2
-from livinglab.program.v1 import workflow_pb2 as pb
 
-from services.program import gate, model
-from services.program.gate import Decision
+from services.program import model
 from services.program.ledger import Ledger, duties_met
 from tests.harness.cohort import living_lab
 
 HEAD, OPERATOR, REGENT = options_pb2.ROLE_HEAD, options_pb2.ROLE_OPERATOR, options_pb2.ROLE_REGENT
 SECRETARY = options_pb2.ROLE_SECRETARY
-
-
-def phase(on_miss: str, *, quorum: int = 75, requires: bool = True) -> definition_pb2.Phase:
-    """A phase with one duty."""
-    miss = definition_pb2.OnMiss.Value(f"ON_MISS_{on_miss}")
-    return definition_pb2.Phase(
-        duties=[definition_pb2.Duty(id="come", required=requires)],
-        gate=definition_pb2.Gate(quorum_percent=quorum, on_miss=miss, extend_days=3),
-    )
-
-
-@given(active=st.integers(1, 600), done=st.integers(0, 600))
-def test_a_gate_opens_before_the_deadline_only_when_all_are_done(active: int, done: int) -> None:
-    assert gate.gate_open(phase("GO_ON"), active, min(done, active)) == (done >= active)
-
-
-def test_a_gate_opens_when_nobody_is_left() -> None:
-    assert gate.gate_open(phase("EXTEND"), 0, 0)
-    assert gate.on_deadline(phase("STOP"), 0, 0, extended=False) is Decision.CLOSE
-
-
-def test_a_phase_that_requires_nothing_lasts_until_its_deadline() -> None:
-    relaxed = phase("STOP", requires=False)
-    assert not gate.gate_open(relaxed, 5, 5)
-    assert gate.on_deadline(relaxed, 5, 0, extended=False) is Decision.CLOSE
-
-
-@pytest.mark.parametrize(
-    ("on_miss", "done", "extended", "decision"),
-    [
-        ("EXTEND", 75, False, Decision.CLOSE),
-        ("EXTEND", 74, False, Decision.EXTEND),
-        ("EXTEND", 74, True, Decision.CLOSE),
-        ("GO_ON", 0, False, Decision.CLOSE),
-        ("STOP", 74, False, Decision.STOP),
-        ("STOP", 75, False, Decision.CLOSE),
-    ],
-)
-def test_what_a_deadline_brings(on_miss: str, done: int, extended: bool, decision: Decision) -> None:
-    assert gate.on_deadline(phase(on_miss), 100, done, extended=extended) is decision
-
-
-@given(active=st.integers(1, 600), quorum=st.integers(1, 100), done=st.integers(0, 600), more=st.integers(0, 600))
-def test_more_done_never_turns_a_closing_into_an_extension(active: int, quorum: int, done: int, more: int) -> None:
-    rule = phase("EXTEND", quorum=quorum)
-    if gate.on_deadline(rule, active, done, extended=False) is Decision.CLOSE:
-        assert gate.on_deadline(rule, active, done + more, extended=False) is Decision.CLOSE
-
-
-def test_those_who_left_do_not_count_for_the_gate() -> None:
-    record = pb.PhaseRecord(done=["32.11", "32.12"])
-    assert gate.standing(5, {"32.12": model.WITHDRAWN, "32.13": model.FAILED}, record) == (3, 1)
 
 
 def test_attending_needs_each_role_and_only_that_phase() -> None:

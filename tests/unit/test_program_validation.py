@@ -88,7 +88,10 @@ def set_field(message: object, name: str, value: object) -> None:
             lambda d, c: set_field(d.phases[0].gate, "quorum_percent", 101),
             "gate.quorum_percent: must be between 1 and 100",
         ),
-        (lambda d, c: set_field(d.phases[0].gate, "on_miss", 0), "gate.on_miss: must be extend, go_on or stop"),
+        (
+            lambda d, c: set_field(d.phases[0].gate, "on_miss", 0),
+            "gate.on_miss: must be one of extend, go_on, hold, stop",
+        ),
         (lambda d, c: set_field(d.phases[1].gate, "extend_days", 0), "gate.extend_days: must be between 1 and 365"),
         (lambda d, c: d.phases[0].ClearField("gate"), "definition.phases[0].gate: is required"),
         (lambda d, c: d.phases[0].ClearField("invites"), "definition.phases[0].invites: invites nobody"),
@@ -167,9 +170,9 @@ def test_nothing_given_is_refused_without_a_crash() -> None:
 
 def test_more_participants_than_a_cohort_can_hold() -> None:
     def crowd(_: definition_pb2.Definition, cohort: definition_pb2.CohortSpec) -> None:
-        cohort.roster.extend(definition_pb2.Participant(institution=f"{i}") for i in range(2_000))
+        cohort.roster.extend(definition_pb2.Participant(institution=f"{i}") for i in range(5_000))
 
-    assert faults(crowd) == ["cohort.roster: has 2062 participants; at most 2000 are taken"]
+    assert faults(crowd) == ["cohort.roster: has 5062 participants; at most 5000 are taken"]
 
 
 def test_a_file_tells_the_line_of_each_fault(tmp_path: Path) -> None:

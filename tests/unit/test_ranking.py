@@ -1,5 +1,6 @@
 """Ranks, groups, gaps and means of the race, against independent computations."""
 
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
@@ -13,7 +14,16 @@ from instruments import instrument_files
 from services.assessment.instrument_file import load
 from services.assessment.scoring import Scorer, written
 from services.benchmark.gaps import gap, indicator_gaps
-from services.benchmark.model import Groups, Result, Standing, aggregate, race_faults, target_faults
+from services.benchmark.model import (
+    Groups,
+    Result,
+    Standing,
+    aggregate,
+    is_news,
+    race_faults,
+    ranked,
+    target_faults,
+)
 from services.benchmark.ranking import places, rows
 from services.benchmark.store import STAGES, instrument_of
 
@@ -79,6 +89,27 @@ def test_a_province_is_the_27_kabupaten_and_kota_in_it() -> None:
 def test_an_unknown_group_and_stage_are_both_named(group: str) -> None:
     faults = race_faults(pb.Race(group=group, stage="guess"), GROUPS, list(STAGES.values()))
     assert [fault.field for fault in faults] == ["race.stage", "race.group"]
+
+
+FACTS = st.tuples(st.booleans(), st.integers(1, 4), st.booleans())
+
+
+@given(st.lists(FACTS, max_size=12))
+def test_the_versions_under_which_one_result_is_told_only_grow(heard: list[tuple[bool, int, bool]]) -> None:
+    stays, told = -1, [0]
+    for is_import, version, is_publication in heard:
+        fact = replace(
+            result({"1": "2"}), imported=is_import, version=version, published="2.00" if is_publication else ""
+        )
+        if fact.order > stays:
+            if is_news(fact.order, stays):
+                told.append(ranked(fact).meta.version)
+            stays = fact.order
+    assert told == sorted(set(told))
+    if heard:
+        assert stays == max(
+            replace(result({}), imported=i, version=v, published="2.00" if p else "").order for i, v, p in heard
+        )
 
 
 def test_a_target_has_two_digits_as_the_index_has() -> None:

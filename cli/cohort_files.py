@@ -1,0 +1,149 @@
+"""`livinglab cohort validate` and `launch`: what starts from a file."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from cli import cohort_calendar as calendar
+from cli import cohort_timeline
+from cli import cohort_view as view
+from cli.output import AsJson, fail, print_json, say
+
+if TYPE_CHECKING:
+    from livinglab.program.v1 import cohort_pb2, definition_pb2
+
+    from services.program.definition_file import CohortFile, FileFault
+
+CohortPath = Annotated[Path, typer.Argument(metavar="FILE", help="A cohort file.")]
+
+
+def validate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A cohort file or a definition.")],
+    as_json: AsJson = False,
+) -> None:
+    """Name every fault of a cohort file, its roster and its definition, each with its line; without a fault, draw the
+    timeline and tell what happens day by day. Needs no server."""
+    from livinglab.program.v1 import definition_pb2
+
+    from directory import official_regions
+    from instruments import instrument_files
+    from services.program.definition_file import holds_definition, load_definition
+
+    if holds_definition(file):
+        definition, faults = load_definition(file, official_regions(), instrument_files())
+        _stop_at(faults, as_json)
+        _report(file.name, definition, definition_pb2.CohortSpec(), as_json)
+    else:
+        loaded = _checked(file, as_json)
+        _report(file.name, loaded.definition.message, loaded.cohort.message, as_json)
+
+
+def _report(
+    name: str, definition: "definition_pb2.Definition", cohort: "definition_pb2.CohortSpec", as_json: bool
+) -> None:
+    """What was found to be without fault: its dates, as a chart and as a calendar."""
+    from services.program import timeline
+    from services.program.overrides import effective
+
+    counts, happenings = effective(definition, cohort), timeline.happenings(definition, cohort)
+    pace = timeline.wall_clock(definition, cohort, datetime.now(UTC)) if cohort.rehearsal else None
+    participants = len(cohort.roster) if cohort.id else None
+    if as_json:
+        report = {"valid": True, "faults": [], "definition": definition.id, "version": definition.version}
+        report |= {"cohort": cohort.id or None, "participants": participants}
+        print_json(report | calendar.dates(counts) | {"calendar": [calendar.as_data(h, pace) for h in happenings]})
+        return
+    people = sum(len(participant.people) for participant in cohort.roster)
+    who = f", {participants:,} participants with {people:,} people" if cohort.id else ""
+    say(f"{name}: no fault{who}")
+    say(f"{definition.title}, version {definition.version}; days of {counts.time_zone}")
+    say("")
+    cohort_timeline.draw(counts, happenings)
+    say("")
+    calendar.tell(happenings, pace)
+
+
+def launch(
+    file: CohortPath,
+    as_json: AsJson = False,
+    name: Annotated[str, typer.Option("--id", help="Launch under this id instead of the file's.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and store nothing.")] = False,
+) -> None:
+    """Launch a cohort. Launching the same one twice launches it once."""
+    from livinglab.program.v1 import service_pb2 as pb
+    from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
+
+    from chassis.errors import Kind
+    from chassis.status import from_rpc_error
+    from cli import connection
+
+    loaded = _checked(file, as_json, name)
+    request = pb.LaunchCohortRequest(
+        request_id=connection.new_request_id(),
+        definition=loaded.definition.message,
+        cohort=loaded.cohort.message,
+        validate_only=dry_run,
+    )
+
+    async def call() -> Any:
+        import grpc.aio
+
+        async with connection.connected("program", ProgramServiceStub) as program:
+            stub: Any = program
+            try:
+                return (await stub.LaunchCohort(request)).cohort
+            except grpc.aio.AioRpcError as error:
+                refused = from_rpc_error(error)
+                if refused.kind is Kind.INVALID_ARGUMENT and refused.violations:
+                    _stop_at(loaded.locate(refused.violations), as_json)
+                raise
+
+    cohort = connection.run(call())
+    if dry_run:
+        _rehearse(cohort, loaded, as_json)
+    else:
+        view.show(cohort, as_json)
+
+
+def _rehearse(cohort: "cohort_pb2.Cohort", loaded: "CohortFile", as_json: bool) -> None:
+    """The cohort that would stand, and what would happen if it were launched now."""
+    from services.program import timeline
+
+    definition, spec = loaded.definition.message, loaded.cohort.message
+    happenings = timeline.happenings(definition, spec)
+    pace = timeline.wall_clock(definition, spec, datetime.now(UTC)) if spec.rehearsal else None
+    if as_json:
+        print_json(view.as_dict(cohort) | {"calendar": [calendar.as_data(h, pace) for h in happenings]})
+        return
+    view.show(cohort, as_json)
+    say("Nothing was stored. What would happen, unless somebody steers it:")
+    calendar.tell(happenings, pace)
+
+
+def _checked(file: Path, as_json: bool, name: str = "") -> "CohortFile":
+    from directory import official_regions
+    from instruments import instrument_files
+    from services.program.definition_file import check_cohort
+
+    loaded = check_cohort(file, official_regions(), instrument_files(), datetime.now(UTC), name)
+    _stop_at(loaded.faults, as_json)
+    return loaded
+
+
+def _stop_at(faults: "list[FileFault]", as_json: bool) -> None:
+    if not faults:
+        return
+    if as_json:
+        told = [
+            {"file": f.file, "line": f.fault.line, "field": f.fault.field, "description": f.fault.description}
+            for f in faults
+        ]
+        print_json({"valid": False, "faults": told})
+        raise typer.Exit(1)
+    _refuse(faults)
+
+
+def _refuse(faults: "list[FileFault]") -> NoReturn:
+    fail(*(str(fault) for fault in faults))

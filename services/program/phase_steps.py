@@ -1,0 +1,108 @@
+"""What opening and closing a phase change in a cohort's state, and what others are told of it. Pure."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from livinglab.program.v1 import cohort_pb2
+from livinglab.program.v1 import workflow_pb2 as pb
+
+from services.program import clock, model
+from services.program.agenda import Cohort
+
+
+def begin(cohort: Cohort, place: int, now: datetime, addressed: pb.Addressed | None) -> None:
+    """The phase opens, for those `addressed` where it has a condition; for nobody, it is skipped."""
+    record = cohort.state.phases[place]
+    if cohort.definition.phases[place].HasField("when"):
+        record.addressed.extend(addressed.institutions if addressed else ())
+        if not record.addressed:
+            record.state = cohort_pb2.PHASE_STATE_SKIPPED
+            record.close_time.CopyFrom(clock.stamp(now))
+            return
+    record.deadline_time.CopyFrom(clock.stamp(clock.deadline(cohort.clock, record, now)))
+    record.open_time.CopyFrom(clock.stamp(now))
+    record.state = cohort_pb2.PHASE_STATE_OPEN
+    record.invited = cohort.standing(place).active
+
+
+def extend(cohort: Cohort, place: int) -> None:
+    """The gate moves its deadline, once."""
+    record = cohort.state.phases[place]
+    later = clock.wall_days(cohort.clock, cohort.definition.phases[place].gate.extend_days)
+    record.deadline_time.CopyFrom(clock.stamp(clock.moment(record.deadline_time) + later))
+    record.extended = True
+
+
+def begin_closing(cohort: Cohort, place: int, now: datetime, *, stopped: bool) -> None:
+    """From here on the phase only waits for its participants to settle."""
+    record = cohort.state.phases[place]
+    record.close_time.CopyFrom(clock.stamp(now))
+    record.announced = True
+    if stopped:
+        record.stopped = True
+        why = "a manager stopped it at {}" if record.overridden else "the quorum of {} was missed"
+        cohort.state.reason = why.format(record.phase)
+
+
+def closing(cohort: Cohort, place: int) -> pb.Announcement:
+    """What participants are told of it."""
+    record, phase = cohort.state.phases[place], cohort.definition.phases[place]
+    conditional = phase.HasField("when")
+    news = pb.PhaseClosing(
+        phase=phase.id,
+        # Those whom a phase is not for would not hear that it was the last.
+        last=record.stopped or (cohort.is_last(place) and not conditional),
+        stopped=record.stopped,
+        required=[] if record.excused else model.required(phase),
+        reopened=record.reopened,
+    )
+    return pb.Announcement(closing=news, only=[] if record.stopped else record.addressed)
+
+
+def settle(cohort: Cohort, place: int) -> None:
+    """The phase has closed; overrides that waited for a second manager have nothing to decide any more."""
+    record = cohort.state.phases[place]
+    record.state = cohort_pb2.PHASE_STATE_CLOSED
+    drop_proposals(cohort, record.phase)
+
+
+def drop_proposals(cohort: Cohort, phase: str) -> None:
+    """Nothing of the phase waits for a second manager any more."""
+    others = [proposal for proposal in cohort.state.proposals if proposal.phase != phase]
+    del cohort.state.proposals[:]
+    cohort.state.proposals.extend(others)
+
+
+def last_closing(cohort: Cohort) -> pb.Announcement:
+    """To everybody who is in the cohort when its last phase is over."""
+    stopped = any(record.stopped for record in cohort.state.phases)
+    return pb.Announcement(closing=pb.PhaseClosing(last=True, stopped=stopped))
+
+
+def sessions(cohort_id: str, cohort: Cohort, record: pb.PhaseRecord) -> Iterator[pb.SessionStep]:
+    """Each session of a phase, with the days that it moved by."""
+    for session in cohort.definition.phases[cohort.place(record.phase)].sessions:
+        yield pb.SessionStep(
+            cohort_id=cohort_id,
+            clock=cohort.clock,
+            phase=record.phase,
+            session=session.id,
+            moved_days=record.sessions_moved,
+        )
+
+
+def sessions_to_cancel(cohort_id: str, cohort: Cohort, now: datetime) -> Iterator[pb.SessionStep]:
+    """Sessions of open phases that have not begun: they are on the calendar."""
+    for place in cohort.open_places():
+        to_come = sessions_to_come(cohort, place, now)
+        for step in sessions(cohort_id, cohort, cohort.state.phases[place]):
+            if step.session in to_come:
+                step.cancelled_reason = cohort.state.reason
+                yield step
+
+
+def sessions_to_come(cohort: Cohort, place: int, since: datetime) -> set[str]:
+    """Sessions of a phase that begin after that moment."""
+    record = cohort.state.phases[place]
+    moved = clock.wall_days(cohort.clock, record.sessions_moved)
+    return {name for name, start in record.session_starts.items() if clock.moment(start) + moved > since}

@@ -1,0 +1,109 @@
+"""`livinglab visit` and `livinglab session` as people and scripts run them, against a running coaching."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from livinglab.coaching.v1 import service_pb2 as pb
+
+from stack.issuer import Issuer
+from tests.harness.coaching import BANDUNG, COHORT, SUMEDANG, called_by, request_id
+from tests.harness.servers import Servers
+from tests.harness.service import Running, running_service
+
+WORKSHOP = f"{COHORT}.workshop"
+# No test of ours lives to see it.
+YEAR = datetime.now(UTC).year + 2
+
+
+@pytest.fixture
+async def coaching(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIterator[Running]:
+    async with running_service("coaching", servers, issuer, nats_url) as running:
+        yield running
+
+
+async def livinglab(coaching: Running, who: str, *arguments: str) -> tuple[int, str, str]:
+    told = {
+        "LIVINGLAB_ADDRESS_COACHING": coaching.address,
+        "LIVINGLAB_TOKEN": coaching.issuer.token(who, institution="" if who == "manager" else BANDUNG),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli", *arguments),
+        env={**os.environ, **told},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+async def done(coaching: Running, who: str, *arguments: str) -> Any:
+    code, out, err = await livinglab(coaching, who, *arguments, "--json")
+    assert (code, err) == (0, ""), arguments
+    return json.loads(out)
+
+
+async def test_a_visit_from_its_plan_to_its_lessons(coaching: Running) -> None:
+    where = ("--host", SUMEDANG, "--cohort", COHORT, "--phase", "visit")
+    visit = await done(coaching, "operator", "visit", "plan", *where, "--start", "2022-10-03", "--end", "2022-10-04")
+    assert (visit["visitor"], visit["host"], visit["end"], visit["state"]) == (
+        BANDUNG,
+        SUMEDANG,
+        "2022-10-04",
+        "planned",
+    )
+    lessons = ("--lesson", "10, 35-2=Satu akun = satu pintu", "--lesson", "Pimpinan = pengguna pertama")
+    held = await done(coaching, "operator", "visit", "confirm", visit["id"], *lessons)
+    assert held["lessons"] == [
+        {"text": "Satu akun = satu pintu", "indicators": ["10", "35-2"]},
+        {"text": "Pimpinan = pengguna pertama", "indicators": []},
+    ]
+    assert await done(coaching, "manager", "visit", "list", "--cohort", COHORT) == [held]
+    code, out, _ = await livinglab(coaching, "operator", "visit", "list", "--institution", BANDUNG)
+    assert code == 0
+    assert visit["id"] in out
+    code, _, err = await livinglab(coaching, "operator", "visit", "cancel", visit["id"], "--reason", "Banjir")
+    assert (code, "was held" in err) == (1, True)
+
+
+async def test_a_planned_visit_is_called_off(coaching: Running) -> None:
+    where = ("--host", SUMEDANG, "--start", "2022-10-03", "--institution", BANDUNG)
+    visit = await done(coaching, "manager", "visit", "plan", *where)
+    code, out, _ = await livinglab(coaching, "manager", "visit", "cancel", visit["id"], "--reason", "Banjir")
+    assert (code, out.strip()) == (0, f"{visit['id']}: {BANDUNG} to {SUMEDANG}, 2022-10-03 to 2022-10-03, is cancelled")
+    [listed] = await done(coaching, "manager", "visit", "list")
+    assert (listed["state"], listed["reason"]) == ("cancelled", "Banjir")
+
+
+async def test_a_session_is_moved_then_cancelled(coaching: Running) -> None:
+    request = pb.ScheduleSessionRequest(
+        request_id=request_id(), session_id=WORKSHOP, cohort_id=COHORT, phase="workshop", title="Lokakarya"
+    )
+    request.time_zone = "Asia/Jakarta"
+    request.start_time.FromDatetime(datetime(YEAR, 11, 7, 2, tzinfo=UTC))
+    request.end_time.FromDatetime(datetime(YEAR, 11, 7, 5, tzinfo=UTC))
+    await called_by(coaching, "manager").ScheduleSession(request)
+    [listed] = await done(coaching, "operator", "session", "list", COHORT)
+    assert (listed["start"], listed["state"]) == (f"{YEAR}-11-07T09:00+07:00", "scheduled")
+    times = ("--start", f"{YEAR}-11-14T10:00+08:00", "--end", f"{YEAR}-11-14T13:00+08:00")
+    moved = await done(coaching, "manager", "session", "move", WORKSHOP, *times, "--reason", "Gedung dipakai")
+    assert (moved["start"], moved["reason"]) == (f"{YEAR}-11-14T09:00+07:00", "Gedung dipakai")
+    code, out, _ = await livinglab(coaching, "manager", "session", "cancel", WORKSHOP, "--reason", "Banjir")
+    assert (code, "is cancelled" in out, "Banjir" in out) == (0, True, True)
+    [listed] = await done(coaching, "operator", "session", "list", COHORT)
+    assert listed == {**moved, "state": "cancelled", "reason": "Banjir"}
+    code, out, _ = await livinglab(coaching, "operator", "session", "list", COHORT)
+    assert (code, "cancelled" in out) == (0, True)
+
+
+async def test_a_time_without_its_offset_is_wrong_usage(coaching: Running) -> None:
+    times = ("--start", f"{YEAR}-11-14T10:00", "--end", f"{YEAR}-11-14T13:00+08:00")
+    code, _, err = await livinglab(coaching, "manager", "session", "move", WORKSHOP, *times, "--reason", "r")
+    assert code == 2
+    assert "is no time such as" in err

@@ -1,0 +1,111 @@
+"""Random requests to the services of coaching: never UNKNOWN or INTERNAL comes back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from livinglab.coaching.v1 import service_pb2, visit_service_pb2
+from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
+from livinglab.coaching.v1.visit_service_pb2_grpc import VisitServiceStub
+
+from chassis import auth
+from chassis.errors import Kind
+from stack.issuer import Issuer
+from tests.harness.coaching import BANDUNG, COHORT, SUMEDANG, assignment, coach, request_id
+from tests.harness.fuzzed_service import FuzzedService, fuzzed_service
+from tests.harness.random_messages import messages
+from tests.harness.servers import Servers
+from tests.harness.service import Running
+
+SERVICES = [
+    service_pb2.DESCRIPTOR.services_by_name["CoachingService"],
+    visit_service_pb2.DESCRIPTOR.services_by_name["VisitService"],
+]
+METHODS = [method for service in SERVICES for method in service.methods]
+TYPED = frozenset({"OK", *(kind.value for kind in Kind)} - {"INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED"})
+SESSIONS, VISITS = ("s.1", "s.2"), ("v.1", "v.2")
+EXAMPLES = 60
+
+
+async def prepared(running: Running) -> None:
+    """A coach who has a region, sessions to come and visits that are over."""
+    await coach(running)
+    await running.as_role(CoachingServiceStub, "system").AssignCoach(assignment())
+    manager = running.as_role(CoachingServiceStub, "manager")
+    for session_id in SESSIONS:
+        session = service_pb2.ScheduleSessionRequest(
+            request_id=request_id(),
+            session_id=session_id,
+            cohort_id=COHORT,
+            phase="workshop",
+            title="Lokakarya",
+            time_zone="Asia/Jakarta",
+        )
+        # The year 2100.
+        session.start_time.seconds, session.end_time.seconds = 4_102_444_800, 4_102_448_400
+        await manager.ScheduleSession(session)
+    for visit_id in VISITS:
+        visit = visit_service_pb2.PlanVisitRequest(
+            request_id=request_id(),
+            visit_id=visit_id,
+            visitor=BANDUNG,
+            host=SUMEDANG,
+            cohort_id=COHORT,
+            phase="visit",
+            start_date="2022-10-03",
+        )
+        await running.as_role(VisitServiceStub, "manager").PlanVisit(visit)
+
+
+@pytest.fixture(scope="module")
+def fuzzed(servers: Servers, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FuzzedService[None]]:
+    with fuzzed_service(servers, issuer, tmp_path_factory.mktemp("fuzz"), prepared, "coaching") as service:
+        yield service
+
+
+# All of them sound alone; wild messages bring the rest.
+POOLS: Mapping[str, Sequence[str]] = {
+    "request_id": [f"r{n}" for n in range(10_000)],
+    "cohort_id": [COHORT, COHORT, "other"],
+    "rehearsal": ["", "", COHORT],
+    "phase": ["visit", "workshop"],
+    "session_id": [*SESSIONS, "s.3"],
+    "visit_id": [*VISITS, "v.3", ""],
+    "visitor": [BANDUNG, SUMEDANG],
+    "host": [SUMEDANG, BANDUNG],
+    "institution": [SUMEDANG, BANDUNG],
+    "start_date": ["2022-10-03", "2999-01-01"],
+    "end_date": ["", "2999-01-01", "2022-10-04"],
+    "due_date": ["", "2023-01-21"],
+    "time_zone": ["Asia/Jakarta", "Asia/Jayapura"],
+    "indicators": ["1", "35-2"],
+    "reason": ["Banjir", "Gempa"],
+    "coach_id": ["coach-1", "coach-2"],
+    "email": ["a@b.example"],
+    "plan_id": [f"plan:{COHORT}:{SUMEDANG}"],
+    "target": ["", "3.5", "99"],
+    "etag": ["", "1"],
+    "page_token": ["", "YQ=="],
+}
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: str(method.name))
+def test_no_input_is_answered_by_a_crash(fuzzed: FuzzedService[None], method: Any) -> None:
+    roles = [auth.role_name(role) for role in auth.policy_of(method).roles]
+    seen: set[str] = set()
+
+    # The same requests in each run: what is asserted below of all of them must not depend on luck.
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(messages(method.input_type, POOLS), st.sampled_from(roles), st.sampled_from([SUMEDANG, BANDUNG]))
+    def check(request: Message, role: str, institution: str) -> None:
+        bound = institution if role in ("operator", "head", "secretary", "regent") else ""
+        code = fuzzed.run(fuzzed.call(method, [request], role, bound, "coach-1"))
+        assert code in TYPED, (code, role)
+        seen.add(code)
+
+    check()
+    # The requests got as far as the rules, and not only to the door.
+    assert len(seen) > 1
