@@ -1,6 +1,5 @@
 """What managers' orders leave in the store and on the stream: each told twice, as Temporal may tell it."""
 
-from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
 import pytest
@@ -14,21 +13,13 @@ from livinglab.program.v1.audit_service_pb2_grpc import AuditServiceStub
 from chassis.errors import Kind, Refused
 from services.program import clock, model
 from services.program.store import Store
-from stack.issuer import Issuer
 from tests.harness.orders import CLOSED, NOW, OPEN, ordered, phase, recorded_twice
 from tests.harness.program import BANDUNG, GARUT, SUMEDANG, launching, manager, refusal
-from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running
 from tests.harness.waiting import eventually
 
 E = TypeVar("E", bound=Message)
 FAILED = workflow.OutcomeStep(institution=GARUT, outcome=model.FAILED, reason="missed", failed_phase="governance")
-
-
-@pytest.fixture
-async def program(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIterator[Running]:
-    async with running_service("program", servers, issuer, nats_url) as running:
-        yield running
 
 
 @pytest.fixture

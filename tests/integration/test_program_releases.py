@@ -5,10 +5,8 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import AsyncIterator
 from functools import partial
 
-import pytest
 from livinglab.program.v1 import service_pb2 as pb
 from livinglab.program.v1 import workflow_pb2
 from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
@@ -17,26 +15,13 @@ from temporalio.client import Client, WorkflowHandle
 from services.program import model, releases
 from services.program.engine import Engine
 from services.program.store import Store
-from stack.issuer import Issuer
-from tests.harness.namespace import own_namespace
-from tests.harness.program import BANDUNG, GARUT, SUMEDANG, launching, working
+from tests.harness.program import launching, working
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running
 from tests.harness.waiting import eventually
 
+SUMEDANG, BANDUNG, GARUT = "32.11", "32.04", "32.05"
 A, B = "release-a", "release-b"
-
-
-@pytest.fixture
-async def temporal(servers: Servers) -> Client:
-    return await own_namespace(servers)
-
-
-@pytest.fixture
-async def program(servers: Servers, issuer: Issuer, nats_url: str, temporal: Client) -> AsyncIterator[Running]:
-    namespace = temporal.namespace
-    async with running_service("program", servers, issuer, nats_url, temporal_namespace=namespace) as running:
-        yield running
 
 
 async def launched(program: Running) -> str:

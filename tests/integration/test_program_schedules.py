@@ -5,12 +5,10 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-import pytest
 from livinglab.program.v1 import schedule_service_pb2 as pb
 from livinglab.program.v1 import service_pb2
 from livinglab.program.v1.schedule_service_pb2_grpc import ScheduleServiceStub
@@ -22,24 +20,10 @@ from chassis.errors import Kind
 from services.program.definition_file import PROGRAMS
 from services.program.schedule_store import ScheduleStore
 from services.program.schedules import Schedules, temporal_id
-from stack.issuer import Issuer
-from tests.harness.namespace import own_namespace
 from tests.harness.program import BANDUNG, SUMEDANG, launching, refusal, working
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running
 from tests.harness.waiting import eventually
-
-
-@pytest.fixture
-async def temporal(servers: Servers) -> Client:
-    return await own_namespace(servers)
-
-
-@pytest.fixture
-async def program(servers: Servers, issuer: Issuer, nats_url: str, temporal: Client) -> AsyncIterator[Running]:
-    namespace = temporal.namespace
-    async with running_service("program", servers, issuer, nats_url, temporal_namespace=namespace) as running:
-        yield running
 
 
 def manager(program: Running) -> Any:
