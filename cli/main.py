@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli import assessment, benchmark, cohort, evidence, instrument, platform, release, session, visit
+from cli import assessment, benchmark, cohort, evidence, instrument, platform, release, schedule, session, visit
 from cli.ranking import ranking
 from cli.score import score
 
@@ -16,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cohort.app, name="cohort")
+app.add_typer(schedule.app, name="schedule")
 app.add_typer(release.app, name="release")
 app.add_typer(assessment.app, name="assessment")
 app.add_typer(evidence.app, name="evidence")

@@ -5,6 +5,8 @@ from livinglab.program.v1 import (
     audit_service_pb2_grpc,
     report_service_pb2,
     report_service_pb2_grpc,
+    schedule_service_pb2,
+    schedule_service_pb2_grpc,
     service_pb2,
     service_pb2_grpc,
     steering_service_pb2,
@@ -19,6 +21,9 @@ from services.program.audit_service import AuditService
 from services.program.engine import Engine, connect
 from services.program.reactions import Reactions
 from services.program.report_service import ReportService
+from services.program.schedule_service import ScheduleService
+from services.program.schedule_store import ScheduleStore
+from services.program.schedules import Schedules
 from services.program.service import ProgramService
 from services.program.steering_service import SteeringService
 from services.program.store import Store
@@ -35,19 +40,28 @@ async def main(process: runtime.Process) -> None:
     )
     await process.wait_for("search attributes", lambda: register_search_attributes(client), NotRegistered)
     engine = Engine(client)
-    regions = official_regions()
+    regions, instruments = official_regions(), instrument_files()
+    schedule_store = ScheduleStore(store.db)
+    await schedule_store.prepare()
+    schedules = Schedules(schedule_store, client)
+    process.background("schedules", schedules.run())
     await process.relay(store.db)
     await process.consume(store.db, Reactions(store, engine).table())
     await process.serve(
         Served(
             service_pb2.DESCRIPTOR.services_by_name["ProgramService"],
-            ProgramService(store, engine, regions, instrument_files()),
+            ProgramService(store, engine, regions, instruments),
             service_pb2_grpc.add_ProgramServiceServicer_to_server,
         ),
         Served(
             steering_service_pb2.DESCRIPTOR.services_by_name["SteeringService"],
             SteeringService(store, engine, regions),
             steering_service_pb2_grpc.add_SteeringServiceServicer_to_server,
+        ),
+        Served(
+            schedule_service_pb2.DESCRIPTOR.services_by_name["ScheduleService"],
+            ScheduleService(schedule_store, schedules, regions, instruments),
+            schedule_service_pb2_grpc.add_ScheduleServiceServicer_to_server,
         ),
         Served(
             audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"],

@@ -207,11 +207,10 @@ class ParticipantWorkflow:
     async def _unless_urgent(self, work: Coroutine[Any, Any, None]) -> None:
         """A service that is down must not hold up a closing or a withdrawal: then the work is let go."""
         task = asyncio.create_task(work)
-        try:
-            await workflow.wait_condition(lambda: task.done() or self._urgent())
-        finally:
-            unfinished = task.cancel()
-            results = await asyncio.gather(task, return_exceptions=True)
+        # Nothing awaits in a `finally` here: a workflow that leaves the worker's cache could not be closed.
+        await workflow.wait_condition(lambda: task.done() or self._urgent())
+        unfinished = task.cancel()
+        results = await asyncio.gather(task, return_exceptions=True)
         if not unfinished and isinstance(results[0], BaseException):
             raise results[0]
 

@@ -1,6 +1,5 @@
 """RPCs in: one method is one use case: read, decide, one transaction, then what follows from it in Temporal."""
 
-import hashlib
 from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
 from typing import Any
@@ -9,10 +8,10 @@ from livinglab.program.v1 import cohort_pb2, service_pb2_grpc, workflow_pb2
 from livinglab.program.v1 import service_pb2 as pb
 
 from chassis import auth, mongo
-from chassis.errors import Kind, Refused, Violation, invalid, precondition
-from services.program import audit_store, clock, documents, model, progress, validation
+from chassis.errors import precondition
+from services.program import audit_store, documents, model
 from services.program.engine import Engine
-from services.program.overrides import effective
+from services.program.launch import Launches
 from services.program.participant_store import require_active
 from services.program.store import Store
 
@@ -23,39 +22,10 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
     def __init__(self, store: Store, engine: Engine, regions: Collection[str], instruments: Collection[str]) -> None:
         self._store = store
         self._engine = engine
-        self._regions = regions
-        self._instruments = instruments
+        self._launches = Launches(store, engine, regions, instruments)
 
     async def LaunchCohort(self, request: pb.LaunchCohortRequest, context: Any) -> pb.LaunchCohortResponse:
-        now = documents.in_milliseconds(datetime.now(UTC))
-        name = request.cohort.id
-        fingerprint = _fingerprint(request)
-        standing = await self._store.fingerprint(name)
-        if standing != fingerprint:
-            self._require_valid(request, now)
-        if standing is not None and standing != fingerprint:
-            raise _taken(name)
-        if request.validate_only:
-            return pb.LaunchCohortResponse(cohort=_preview(request, now))
-
-        async def decide(tx: mongo.Tx) -> pb.LaunchCohortResponse:
-            here = await self._store.fingerprint(name, tx)
-            if here is None:
-                definition = effective(request.definition, request.cohort)
-                pace = clock.cohort_clock(definition, request.cohort, now)
-                cohort = await self._store.launch(tx, definition, request.cohort, pace, fingerprint, now)
-                outcome = f"{len(request.cohort.roster)} participants"
-                await self._store.audit.add(tx, _entry(request, "launch", name, outcome=outcome))
-                return pb.LaunchCohortResponse(cohort=cohort)
-            if here != fingerprint:
-                raise _taken(name)
-            return pb.LaunchCohortResponse(cohort=await self._store.cohort(name, tx))
-
-        response = await self._store.db.once(request, decide, pb.LaunchCohortResponse)
-        if not model.has_ended(response.cohort.state):
-            # A crash before this line is healed by our own reaction to CohortLaunched.
-            await self._engine.start_program(await self._store.known_course(name))
-        return response
+        return await self._launches.launch(request)
 
     async def GetCohort(self, request: pb.GetCohortRequest, context: Any) -> pb.GetCohortResponse:
         return pb.GetCohortResponse(cohort=await self._store.cohort(request.cohort_id))
@@ -116,27 +86,6 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
         await self._engine.cancel(course, cancellation)
         return response
 
-    def _require_valid(self, request: pb.LaunchCohortRequest, now: datetime) -> None:
-        faults: list[Violation] = validation.validate(
-            request.definition, request.cohort, self._regions, self._instruments, now
-        )
-        if faults:
-            raise invalid(faults)
-
-
-def _fingerprint(request: pb.LaunchCohortRequest) -> bytes:
-    """What tells one launch from another: everything but who asked for it."""
-    bare = pb.LaunchCohortRequest(definition=request.definition, cohort=request.cohort)
-    return hashlib.sha256(bare.SerializeToString(deterministic=True)).digest()
-
-
-def _preview(request: pb.LaunchCohortRequest, now: datetime) -> cohort_pb2.Cohort:
-    """The cohort as it would stand after a launch now."""
-    definition = effective(request.definition, request.cohort)
-    pace = clock.cohort_clock(definition, request.cohort, now)
-    row = documents.cohort_row(definition, request.cohort, pace, b"", now)
-    return progress.cohort(row, documents.participant_rows(request.cohort))
-
 
 def _entry(request: Any, command: str, cohort_id: str, **about: str) -> documents.Row:
     """An order as the audit keeps it."""
@@ -149,8 +98,3 @@ def _require_running(cohort: cohort_pb2.Cohort) -> None:
     if model.has_ended(cohort.state):
         name = cohort_pb2.CohortState.Name(cohort.state).removeprefix("COHORT_STATE_").lower()
         raise precondition("COHORT_ENDED", f"cohort {cohort.id} has ended already: {name}")
-
-
-def _taken(name: str) -> Refused:
-    message = f"cohort {name} stands with another definition or roster: choose another id"
-    return Refused(Kind.ALREADY_EXISTS, "COHORT_EXISTS", message, resource=("cohort", name))

@@ -9,10 +9,16 @@ from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from chassis import runtime
+from directory import official_regions
+from instruments import instrument_files
 from services.program import model, versions
 from services.program.activities import Activities
 from services.program.engine import Engine, connect
+from services.program.launch import Launches
 from services.program.participant_workflow import ParticipantWorkflow
+from services.program.recurring_activities import RecurringActivities
+from services.program.recurring_workflow import RecurringCohortWorkflow, UpgradingRecurringCohortWorkflow
+from services.program.schedule_store import ScheduleStore
 from services.program.store import Store
 from services.program.visibility import NotRegistered, register_search_attributes
 from services.program.workflows import ProgramWorkflow
@@ -31,18 +37,21 @@ async def main(process: runtime.Process) -> None:
         "Temporal", lambda: connect(settings.temporal_address, settings.temporal_namespace), RuntimeError
     )
     await process.wait_for("search attributes", lambda: register_search_attributes(client), NotRegistered)
+    engine = Engine(client, build_id=settings.build_id)
+    launches = Launches(store, engine, official_regions(), instrument_files())
     activities = Activities(
         store,
-        Engine(client, build_id=settings.build_id),
+        engine,
         AssessmentServiceStub(process.channel("assessment")),
         CoachingServiceStub(process.channel("coaching")),
         NotifyServiceStub(process.channel("notify")),
     )
+    recurring = UpgradingRecurringCohortWorkflow if settings.build_id else RecurringCohortWorkflow
     worker = Worker(
         client,
         task_queue=model.TASK_QUEUE,
-        workflows=[ProgramWorkflow, ParticipantWorkflow],
-        activities=activities.all(),
+        workflows=[ProgramWorkflow, ParticipantWorkflow, recurring],
+        activities=[*activities.all(), *RecurringActivities(ScheduleStore(store.db), launches).all()],
         max_concurrent_activities=_ACTIVITIES,
         max_concurrent_workflow_tasks=_WORKFLOW_TASKS,
         max_cached_workflows=_CACHED_WORKFLOWS,

@@ -1,4 +1,4 @@
-"""A Temporal namespace of a test's own: other tests' workers do not see its workflows."""
+"""A namespace of Temporal for one test: the workers of others do not see its workflows."""
 
 import uuid
 
@@ -12,15 +12,20 @@ from tests.harness.servers import Servers
 from tests.harness.waiting import eventually
 
 
-async def own_namespace(servers: Servers) -> Client:
-    """A client of a new namespace that takes workflows: other tests' workers do not see them."""
+async def new_namespace(servers: Servers) -> Client:
+    """A client of it, not yet told of search attributes."""
     namespace = f"test-{uuid.uuid4().hex[:12]}"
     default = await connect(servers.temporal_address, "default")
     day = Duration(seconds=86_400)
     await default.workflow_service.register_namespace(
         RegisterNamespaceRequest(namespace=namespace, workflow_execution_retention_period=day)
     )
-    client = await connect(servers.temporal_address, namespace)
+    return await connect(servers.temporal_address, namespace)
+
+
+async def own_namespace(servers: Servers) -> Client:
+    """A client of one that takes workflows."""
+    client = await new_namespace(servers)
 
     async def known() -> bool:
         await visibility.register_search_attributes(client)

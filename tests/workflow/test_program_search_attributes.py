@@ -4,18 +4,17 @@ import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from google.protobuf.duration_pb2 import Duration
 from livinglab.program.v1 import cohort_pb2
 from temporalio import workflow
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
-from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from services.program import search_attributes, visibility
 from services.program.engine import connect
 from tests.harness.cohort import codes, running_cohort
+from tests.harness.namespace import new_namespace
 from tests.harness.servers import Servers
 from tests.harness.waiting import eventually
 
@@ -70,16 +69,12 @@ async def test_a_cohorts_participants_are_found_by_cohort_institution_and_state(
 
 
 async def test_a_server_that_does_not_know_them_is_told_once_by_however_many(servers: Servers) -> None:
-    default = await connect(servers.temporal_address, "default")
-    namespace = f"fresh-{uuid.uuid4().hex[:8]}"
-    request = RegisterNamespaceRequest(
-        namespace=namespace, workflow_execution_retention_period=Duration(seconds=86_400)
-    )
-    await default.workflow_service.register_namespace(request)
-    client = await connect(servers.temporal_address, namespace)
+    client = await new_namespace(servers)
 
     async def known() -> set[str]:
-        answer = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=namespace))
+        answer = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace)
+        )
         return set(answer.custom_attributes) & set(visibility.NAMES)
 
     assert await known() == set()
