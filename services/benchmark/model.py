@@ -225,4 +225,4 @@ def written(value: Fraction | Decimal) -> str:
 def shown(index: Decimal) -> str:
     """With two digits, or with the more that were published: 3.80, 0.91425."""
     exponent = index.as_tuple().exponent
-    return f"{index:f}" if isinstance(exponent, int) and exponent < -DIGITS else written(index)
+    return f"{index:f}" if isinstance(exponent, int) and exponent <= -DIGITS else written(index)
