@@ -124,7 +124,9 @@ async def _rebuilt(system: System, nc: Client, client: AsyncMongoClient[dict[str
         asked = pb.GetRankingRequest(race=pb.Race(instrument=INSTRUMENT, period=YEARS[0]), page_size=1_000)
         answer = await race.GetRanking(asked, metadata=metadata, timeout=30)
     assert last.done
-    assert (last.read, len(answer.rows)) == (_FACTS, BODIES)
+    # The official instruments were told too.
+    assert last.read >= _FACTS
+    assert len(answer.rows) == BODIES
     return float(last.read / (last.milliseconds / 1000))
 
 
