@@ -32,7 +32,7 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
     async def written_ranking(self, request: pb.GetRankingRequest, _context: Any) -> bytes:
         """GetRanking's answer as it goes out: one that is remembered is not written again for each who asks."""
         as_of = request.as_of_time.ToDatetime(UTC) if request.HasField("as_of_time") else None
-        race, _ = await self._admission.race(request.race)
+        race, _ = await self._admission.race(request.race, as_of=as_of)
         first = _position(request.page_token)
         if request.since_previous:
             request.since_period = ranking.previous(await self._periods(race), race.period)
@@ -55,7 +55,7 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
     async def _page(
         self, race: pb.Race, request: pb.GetRankingRequest, first: int, as_of: datetime | None = None
     ) -> pb.GetRankingResponse:
-        groups = await self._admission.groups()
+        groups = await self._admission.groups(as_of)
         standings = groups.within(race.group, await self._store.standings(race, race.period, as_of))
         standings, basis = model.on_basis(standings, race.basis)
         earlier: list[ranking.Place] = []
