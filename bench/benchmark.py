@@ -2,55 +2,56 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc.aio
 import nats
-from livinglab.assessment.v1 import evaluation_pb2
 from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.benchmark.v1 import service_pb2 as pb
 from livinglab.benchmark.v1 import steward_service_pb2 as steward_pb
 from livinglab.benchmark.v1.service_pb2_grpc import BenchmarkServiceStub
 from livinglab.benchmark.v1.steward_service_pb2_grpc import StewardServiceStub
+from nats.aio.client import Client
 from nats.js.api import AckPolicy, ConsumerConfig
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.read_concern import ReadConcern
 
+from bench import race_facts
+from bench.race_facts import BODIES, INDICATORS, INSTRUMENT, YEARS
 from bench.rows import Row, at_least, percentile, within
-from chassis import naming, stream
-from directory import official_regions
+from chassis import naming
 from stack.system import System
 from stack.waiting import eventually
 
-_INSTRUMENT = "race-47"
-_BODIES, _YEARS, _INDICATORS = 600, ("2018", "2019", "2020", "2021", "2022"), 47
 _IN_FLIGHT, _QUERIES = 32, 3_200
 _NEWS = 150
-# Facts that the rebuild reads: each body's five years, several times revised.
-_FACTS = 20_000
+# Heard as they come: each body's result of each year, once.
+_LIVE = BODIES * len(YEARS)
+# What the rebuild reads: all of them, revised more than thirty times.
+_FACTS = 100_000
 _BARE_FACTS = 3_000
 _SIDE_BY_SIDE = 64
 _BATCH = 500
 
 
 async def rows(system: System) -> list[Row]:
-    """Fills the stream as assessment would, then measures."""
+    """The race as it is read and watched, then the rebuild of a database that was lost."""
+    metadata = (("authorization", f"Bearer {system.fleet.issuer.token('manager')}"),)
+    others = [member for name, member in system.fleet.members.items() if name != "benchmark"]
+    await asyncio.gather(*(other.stop() for other in others))
     nc = await nats.connect(system.platform.addresses.nats)
-    async with nc:
-        js = nc.jetstream()
-        await stream.ensure_stream(js, "assessment", 1)
-        await _publish(js, _facts())
-        async with AsyncMongoClient[dict[str, Any]](system.platform.addresses.mongodb) as client:
-            await _arrived(client)
-            metadata = (("authorization", f"Bearer {system.fleet.issuer.token('manager')}"),)
-            async with grpc.aio.insecure_channel(system.fleet.address("benchmark")) as channel:
-                stub: Any = BenchmarkServiceStub(channel)
-                queries = await _queries(stub, metadata)
-                news = await _news(stub, metadata, js)
-                rebuilt = await _rebuilt(StewardServiceStub(channel), metadata)
-            bare = await _bare(js, client)
-    what = f"{_BODIES} bodies, {len(_YEARS)} years, {_INDICATORS} indicators"
+    async with nc, AsyncMongoClient[dict[str, Any]](system.platform.addresses.mongodb) as client:
+        await race_facts.fill(nc, race_facts.facts(0, _LIVE))
+        await _arrived(client)
+        async with grpc.aio.insecure_channel(system.fleet.address("benchmark")) as channel:
+            stub: Any = BenchmarkServiceStub(channel)
+            queries = await _queries(stub, metadata)
+            news = await _news(stub, metadata, nc)
+        rebuilt = await _rebuilt(system, nc, client, metadata)
+        bare = await _bare(nc.jetstream(), client)
+    await system.fleet.start_again([other.name for other in others])
+    what = f"{BODIES} bodies, {len(YEARS)} years, {INDICATORS} indicators"
     return [
         within("ranking-p99", f"full ranking, {_IN_FLIGHT} in flight: {what}", percentile(queries, 0.99), 20.0, "ms"),
         within("watch-p99", "one new result to the changed ranking at a watcher", percentile(news, 0.99), 100.0, "ms"),
@@ -58,69 +59,12 @@ async def rows(system: System) -> list[Row]:
     ]
 
 
-def _bodies() -> list[str]:
-    """The official regions, and as many invented ones as are missing."""
-    codes = list(official_regions())
-    return codes + [f"X{n}" for n in range(_BODIES - len(codes))]
-
-
-def _facts() -> Iterator[assessment_pb.EvaluationSubmitted]:
-    """Version after version of every result, as revisions come in."""
-    made = 0
-    for version in range(1, _FACTS):
-        for year in _YEARS:
-            for at, code in enumerate(_bodies()):
-                if made == _FACTS:
-                    return
-                made += 1
-                yield _fact(code, year, version, 100 + (at * 7 + version * 31 + int(year)) % 400)
-
-
-def _fact(code: str, year: str, version: int, hundredths: int) -> assessment_pb.EvaluationSubmitted:
-    event = assessment_pb.EvaluationSubmitted(
-        institution=code,
-        instrument=_INSTRUMENT,
-        instrument_version=1,
-        period=year,
-        stage=evaluation_pb2.STAGE_SELF_ASSESSMENT,
-        score=evaluation_pb2.Score(index=f"{hundredths / 100:.2f}", predicate="Cukup"),
-        values={str(n): str(1 + (hundredths + n) % 5) for n in range(1, _INDICATORS + 1)},
-    )
-    event.meta.event_id = naming.new_id()
-    event.meta.aggregate_id = f"{code}:{_INSTRUMENT}:{year}"
-    event.meta.version = version
-    event.meta.occurred_time.GetCurrentTime()
-    return event
-
-
-async def _publish(js: Any, facts: Iterator[assessment_pb.EvaluationSubmitted]) -> None:
-    batch: list[Any] = []
-    for event in facts:
-        batch.append(_sent(js, event))
-        if len(batch) == _BATCH:
-            await asyncio.gather(*batch)
-            batch.clear()
-    await asyncio.gather(*batch)
-
-
-async def _sent(js: Any, event: assessment_pb.EvaluationSubmitted) -> None:
-    meta = event.meta
-    headers = {
-        naming.MESSAGE_ID: meta.event_id,
-        naming.CE_ID: meta.event_id,
-        "ce-type": event.DESCRIPTOR.full_name,
-        naming.CE_SUBJECT: meta.aggregate_id,
-        naming.CE_SEQUENCE: str(meta.version),
-    }
-    await js.publish(naming.subject(event), event.SerializeToString(), headers=headers, timeout=30)
-
-
 async def _arrived(client: AsyncMongoClient[dict[str, Any]]) -> None:
     """The live consumer has taken every fact."""
 
     async def all_taken() -> bool:
-        taken = await client["benchmark"]["history"].count_documents({"instrument": _INSTRUMENT})
-        return bool(taken >= _FACTS)
+        taken = await client["benchmark"]["history"].count_documents({"instrument": INSTRUMENT})
+        return bool(taken >= _LIVE)
 
     await eventually(all_taken, timeout=300)
 
@@ -131,13 +75,13 @@ async def _queries(stub: Any, metadata: Any) -> list[float]:
 
     async def worker(number: int) -> None:
         for call in range(_QUERIES // _IN_FLIGHT):
-            at = 1 + (number + call) % (len(_YEARS) - 1)
-            race = pb.Race(instrument=_INSTRUMENT, period=_YEARS[at])
-            request = pb.GetRankingRequest(race=race, since_period=_YEARS[at - 1], page_size=1_000)
+            at = 1 + (number + call) % (len(YEARS) - 1)
+            race = pb.Race(instrument=INSTRUMENT, period=YEARS[at])
+            request = pb.GetRankingRequest(race=race, since_period=YEARS[at - 1], page_size=1_000)
             started = time.perf_counter()
             answer = await stub.GetRanking(request, metadata=metadata, timeout=30)
             took.append((time.perf_counter() - started) * 1000)
-            assert len(answer.rows) == _BODIES
+            assert len(answer.rows) == BODIES
 
     await asyncio.gather(*(worker(number) for number in range(_IN_FLIGHT)))
     took.clear()
@@ -145,17 +89,18 @@ async def _queries(stub: Any, metadata: Any) -> list[float]:
     return took
 
 
-async def _news(stub: Any, metadata: Any, js: Any) -> list[float]:
+async def _news(stub: Any, metadata: Any, nc: Client) -> list[float]:
     """Milliseconds from a fact's publication to the changed ranking at a watcher, one after the other."""
-    race = pb.Race(instrument=_INSTRUMENT, period=_YEARS[-1])
+    race = pb.Race(instrument=INSTRUMENT, period=YEARS[-1])
     watching = stub.WatchRanking(pb.WatchRankingRequest(race=race), metadata=metadata)
     await watching.read()
     took = []
-    code = _bodies()[0]
+    js, code = nc.jetstream(), race_facts.bodies()[0]
     for n in range(_NEWS):
-        index = 101 + n * 2
+        event = race_facts.fact(code, YEARS[-1], 2 + n, 101 + n * 2)
+        headers = race_facts.headers(event)
         started = time.perf_counter()
-        await _sent(js, _fact(code, _YEARS[-1], _FACTS + n, index))
+        await js.publish(naming.subject(event), event.SerializeToString(), headers=headers, timeout=30)
         while not any(row.institution == code for row in (await asyncio.wait_for(watching.read(), 30)).rows):
             pass
         took.append((time.perf_counter() - started) * 1000)
@@ -163,11 +108,25 @@ async def _news(stub: Any, metadata: Any, js: Any) -> list[float]:
     return took
 
 
-async def _rebuilt(stub: Any, metadata: Any) -> float:
-    """Facts a second, from the command to the swap."""
-    telling = stub.Rebuild(steward_pb.RebuildRequest(request_id=naming.new_id()), metadata=metadata)
-    last = [told async for told in telling][-1]
+async def _rebuilt(system: System, nc: Client, client: AsyncMongoClient[dict[str, Any]], metadata: Any) -> float:
+    """Facts a second, from the command to the swap, in an empty database."""
+    await system.fleet.members["benchmark"].stop()
+    more = _FACTS - _LIVE - _NEWS
+    await race_facts.fill(nc, race_facts.facts(_LIVE, _LIVE + more))
+    await race_facts.take_for(nc, "benchmark", more)
+    await client.drop_database("benchmark")
+    await system.fleet.start("benchmark")
+    async with grpc.aio.insecure_channel(system.fleet.address("benchmark")) as channel:
+        steward: Any = StewardServiceStub(channel)
+        telling = steward.Rebuild(steward_pb.RebuildRequest(request_id=naming.new_id()), metadata=metadata)
+        last = [told async for told in telling][-1]
+        race: Any = BenchmarkServiceStub(channel)
+        asked = pb.GetRankingRequest(race=pb.Race(instrument=INSTRUMENT, period=YEARS[0]), page_size=1_000)
+        answer = await race.GetRanking(asked, metadata=metadata, timeout=30)
     assert last.done
+    # The official instruments were told too.
+    assert last.read >= _FACTS
+    assert len(answer.rows) == BODIES
     return float(last.read / (last.milliseconds / 1000))
 
 

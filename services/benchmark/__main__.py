@@ -7,7 +7,6 @@ from livinglab.benchmark.v1 import (
     analysis_service_pb2,
     analysis_service_pb2_grpc,
     service_pb2,
-    service_pb2_grpc,
     steward_service_pb2,
     steward_service_pb2_grpc,
 )
@@ -19,7 +18,7 @@ from services.benchmark import model, reactions
 from services.benchmark.admission import Admission
 from services.benchmark.analysis import AnalysisService
 from services.benchmark.live import Live
-from services.benchmark.service import BenchmarkService
+from services.benchmark.service import BenchmarkService, add_to_server
 from services.benchmark.steward import StewardService
 from services.benchmark.store import Store
 
@@ -38,7 +37,7 @@ async def main(process: runtime.Process) -> None:
         Served(
             service_pb2.DESCRIPTOR.services_by_name["BenchmarkService"],
             BenchmarkService(store, live, admission, regions),
-            service_pb2_grpc.add_BenchmarkServiceServicer_to_server,
+            add_to_server,
         ),
         Served(
             analysis_service_pb2.DESCRIPTOR.services_by_name["AnalysisService"],

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -14,6 +15,8 @@ from services.benchmark.instrument import Instrument, Node
 Row = dict[str, Any]
 # Of the number that a result is sorted by: the most digits that a published index has.
 _SCALE = 6
+# Of two facts the earlier has the higher order, counted back from here in milliseconds.
+_END_OF_TIME = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +33,25 @@ def instrument_write(instrument: instrument_pb2.Instrument) -> Write:
     return Write("instruments", {"_id": f"{instrument.id}:{instrument.version}", "order": 1, "body": body})
 
 
-def member_writes(cohort_id: str, institution: str) -> list[Write]:
-    """That an institution takes part in a cohort, where there is one."""
+def member_writes(cohort_id: str, institution: str, since: datetime) -> list[Write]:
+    """That an institution takes part in a cohort, where there is one, from the earliest fact that shows it."""
     if not cohort_id:
         return []
-    row = {"_id": f"{cohort_id}/{institution}", "order": 1, "cohort_id": cohort_id, "institution": institution}
+    row = {
+        "_id": f"{cohort_id}/{institution}",
+        "order": _END_OF_TIME - int(since.timestamp() * 1000),
+        "cohort_id": cohort_id,
+        "institution": institution,
+        "since_time": since,
+    }
     return [Write("members", row)]
+
+
+def cluster_writes(name: str, institutions: Iterable[str], version: int, since: datetime) -> list[Write]:
+    """A named set as it now is, and its line in the history, which tells what it was at any time."""
+    row = {"_id": name, "institutions": sorted(institutions), "order": version}
+    line = {**row, "_id": f"{name}/{version}", "name": name, "since_time": since}
+    return [Write("clusters", row), Write("cluster_history", line)]
 
 
 def result_writes(result: model.Result) -> list[Write]:
@@ -67,7 +83,8 @@ def result_writes(result: model.Result) -> list[Write]:
         "values": [{"item": item, "value": f"{value:f}"} for item, value in result.values.items()],
     }
     line = {"_id": result.event_id, **standing, "occurred_time": result.occurred}
-    return [Write("results", whole), Write("history", line), *member_writes(result.cohort_id, result.institution)]
+    shown = [Write("results", whole), Write("history", line)]
+    return [*shown, *member_writes(result.cohort_id, result.institution, result.occurred)]
 
 
 def result_of(row: Row) -> model.Result:

@@ -12,7 +12,7 @@ from livinglab.benchmark.v1 import events_pb2
 from livinglab.program.v1 import events_pb2 as program_pb
 
 from services.benchmark import model
-from services.benchmark.documents import Write, instrument_write, member_writes, result_writes
+from services.benchmark.documents import Write, cluster_writes, instrument_write, member_writes, result_writes
 from services.benchmark.store import STAGES
 
 
@@ -23,7 +23,7 @@ def of_instrument(event: assessment_pb.InstrumentPublished) -> list[Write]:
 
 def of_member(event: Any) -> list[Write]:
     """Whatever happens to an institution in a cohort's course shows that it takes part."""
-    return member_writes(event.meta.cohort_id, event.institution)
+    return member_writes(event.meta.cohort_id, event.institution, event.meta.occurred_time.ToDatetime(UTC))
 
 
 def submitted(event: assessment_pb.EvaluationSubmitted | assessment_pb.EvaluationPublished) -> model.Result:
@@ -85,18 +85,19 @@ WRITES: Mapping[type[Message], Callable[[Any], list[Write]]] = {
 }
 
 
-def of_setting(event: Any) -> Write:
-    """What a manager set, from the fact that told it."""
+def of_setting(event: Any) -> list[Write]:
+    """What a manager set, from the fact that told it; the first is what stands now."""
     order = {"order": event.meta.version}
     if isinstance(event, events_pb2.ClusterSet):
-        return Write("clusters", {"_id": event.name, "institutions": sorted(event.institutions), **order})
+        since = event.meta.occurred_time.ToDatetime(UTC)
+        return cluster_writes(event.name, event.institutions, event.meta.version, since)
     if isinstance(event, events_pb2.TargetsSet):
         lines = [{"period": line.period, "target": line.target} for line in event.lines]
         key = {"_id": f"{event.instrument}/{event.group}", "instrument": event.instrument, "group": event.group}
-        return Write("targets", {**key, "lines": lines, **order})
+        return [Write("targets", {**key, "lines": lines, **order})]
     if isinstance(event, events_pb2.HostCapacitySet):
-        return Write("hosts", {"_id": event.institution, "visitors": event.visitors, **order})
-    return Write("populations", {"_id": event.institution, "people": event.people, **order})
+        return [Write("hosts", {"_id": event.institution, "visitors": event.visitors, **order})]
+    return [Write("populations", {"_id": event.institution, "people": event.people, **order})]
 
 
 # Our own facts, which a rebuild of a lost database starts from too.

@@ -3,7 +3,8 @@ then and watchers wake. While it is not open nothing is remembered."""
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Callable, Coroutine, Hashable, Iterable
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from bson.int64 import Int64
@@ -26,7 +27,7 @@ _SETTINGS = ("clusters", "targets", "hosts", "populations")
 
 
 def race_key(race: pb.Race, period: str) -> RaceKey:
-    """One period of a race, without its group."""
+    """One period of a race, without its group; an empty period is all of them."""
     return race.instrument, period, race.stage, race.rehearsal
 
 
@@ -39,6 +40,7 @@ class Live:
         self._epoch = 0
         self._moved: dict[RaceKey, int] = {}
         self._remembered: OrderedDict[Hashable, tuple[Stamp, Any]] = OrderedDict()
+        self._being_made: dict[tuple[Hashable, Stamp], asyncio.Task[Any]] = {}
         self._news = asyncio.Event()
 
     async def run(self) -> None:
@@ -70,20 +72,42 @@ class Live:
                 return
             await news.wait()
 
-    async def remembered(self, name: Hashable, keys: Iterable[RaceKey], make: Callable[[], Awaitable[T]]) -> T:
-        """The answer of that name for the races as they stand, made only when one of them has moved."""
+    async def remembered(
+        self, name: Hashable, keys: Iterable[RaceKey], make: Callable[[], Coroutine[Any, Any, T]]
+    ) -> T:
+        """The answer of that name for the races as they stand, made only when one of them has moved, and once for all
+        who ask meanwhile. It is read after its stamp was taken: nobody gets one from before a change that they know."""
+        if not self._open:
+            return await make()
+        keys = list(keys)
         stamp = self.stamp(keys)
         known = self._remembered.get(name)
         if known is not None and known[0] == stamp:
             self._remembered.move_to_end(name)
             return cast(T, known[1])
+        making = self._being_made.get((name, stamp))
+        if making is None:
+            making = asyncio.create_task(self._make(name, keys, stamp, make))
+            self._being_made[name, stamp] = making
+            making.add_done_callback(partial(self._made, (name, stamp)))
+        # One who no longer waits leaves it to the others.
+        return cast(T, await asyncio.shield(making))
+
+    async def _make(
+        self, name: Hashable, keys: list[RaceKey], stamp: Stamp, make: Callable[[], Coroutine[Any, Any, T]]
+    ) -> T:
         answer = await make()
-        if self._open:
-            # Under the stamp from before it was read: a change in between makes it anew.
+        if self._open and self.stamp(keys) == stamp:
             self._remembered[name] = stamp, answer
             while len(self._remembered) > _REMEMBERED:
                 self._remembered.popitem(last=False)
         return answer
+
+    def _made(self, key: tuple[Hashable, Stamp], making: asyncio.Task[Any]) -> None:
+        del self._being_made[key]
+        # Looked at here too, for the case that nobody waits any more.
+        if not making.cancelled():
+            making.exception()
 
     async def _follow(self) -> None:
         async with await self._store.db.client.start_session() as session:
@@ -126,8 +150,9 @@ class Live:
         for change in changes:
             row = change.get("fullDocument")
             if row and change["ns"]["coll"].startswith("results") and change["operationType"] != "update":
-                key = row["instrument"], row["period"], row["stage"], row["rehearsal"]
-                self._moved[key] = self._moved.get(key, 0) + 1
+                for period in (row["period"], ""):
+                    key = row["instrument"], period, row["stage"], row["rehearsal"]
+                    self._moved[key] = self._moved.get(key, 0) + 1
         self._tell()
 
     def _forget(self, *, open_: bool) -> None:

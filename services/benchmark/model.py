@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
@@ -17,6 +17,7 @@ DIGITS = 2
 NATION = "nation"
 # Fewer bodies would show what single ones have, or carry no statistic.
 SMALLEST_GROUP = 5
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_STAGE = "one race compares one stage, so that self-assessed and verified values are never mixed"
 
 
@@ -67,7 +68,7 @@ class Result:
     imported: bool = False
     # Of the fact that told it.
     event_id: str = ""
-    occurred: datetime | None = None
+    occurred: datetime = LONG_AGO
 
     @property
     def id(self) -> str:
@@ -116,9 +117,12 @@ def ranked(result: Result) -> events_pb2.ResultRanked:
 
 class Groups:
     """Peer groups by their names: kind:kota, province:32 (the kabupaten and kota in it), and named sets such as
-    cohort:ID and cluster:NAME; empty is everybody."""
+    cohort:ID and cluster:NAME; empty is everybody. `past` says that the sets are those of an earlier time."""
 
-    def __init__(self, regions: Mapping[str, Region], sets: Mapping[str, Collection[str]] | None = None) -> None:
+    def __init__(
+        self, regions: Mapping[str, Region], sets: Mapping[str, Collection[str]] | None = None, *, past: bool = False
+    ) -> None:
+        self._past = past
         members: dict[str, set[str]] = {name: set(codes) for name, codes in (sets or {}).items()}
         for code, region in regions.items():
             members.setdefault(f"kind:{region.kind}", set()).add(code)
@@ -132,6 +136,8 @@ class Groups:
         members before the first facts of it arrive."""
         if group in ("", NATION) or group in self._members or (group.startswith("cohort:") and group != "cohort:"):
             return None
+        if group.startswith("cluster:") and self._past:
+            return f"{group} was not a cluster at that time"
         if group.startswith("cluster:"):
             return f"{group} is not a cluster: a manager names one with SetCluster"
         return (
@@ -225,4 +231,4 @@ def written(value: Fraction | Decimal) -> str:
 def shown(index: Decimal) -> str:
     """With two digits, or with the more that were published: 3.80, 0.91425."""
     exponent = index.as_tuple().exponent
-    return f"{index:f}" if isinstance(exponent, int) and exponent < -DIGITS else written(index)
+    return f"{index:f}" if isinstance(exponent, int) and exponent <= -DIGITS else written(index)

@@ -47,7 +47,18 @@ def _percentile(below: int, equals: int, others: int) -> Fraction | None:
 def rows(shown_places: Sequence[Place], earlier: Sequence[Place], regions: Mapping[str, Region]) -> list[pb.RankingRow]:
     """Places as the contract has them, with movement and gain since the earlier places of the same group."""
     before = {place.standing.institution: place for place in earlier}
-    return [_row(place, before.get(place.standing.institution), regions) for place in shown_places]
+    found: list[pb.RankingRow] = []
+    rank, percentile, to_next = 0, "", ""
+    for place in shown_places:
+        if place.rank != rank:
+            # Written once for all who share a place.
+            rank = place.rank
+            percentile = "" if place.percentile is None else written(place.percentile)
+            to_next = "" if place.to_next is None else shown(place.to_next)
+        row = _row(place, before.get(place.standing.institution), regions)
+        row.percentile, row.to_next = percentile, to_next
+        found.append(row)
+    return found
 
 
 def _row(place: Place, before: Place | None, regions: Mapping[str, Region]) -> pb.RankingRow:
@@ -59,8 +70,6 @@ def _row(place: Place, before: Place | None, regions: Mapping[str, Region]) -> p
         index=shown(standing.index),
         predicate=standing.predicate,
         published=standing.published,
-        percentile="" if place.percentile is None else written(place.percentile),
-        to_next="" if place.to_next is None else shown(place.to_next),
     )
     if before is not None:
         row.movement = before.rank - place.rank

@@ -50,8 +50,7 @@ async def rebuild(store: Store, streams: Streams) -> AsyncIterator[pb.RebuildRes
                 await store.fill(building, writes)
                 for event in batch:
                     if isinstance(event, facts.SETTINGS):
-                        setting = facts.of_setting(event)
-                        await store.set(None, setting.collection, setting.row)
+                        await store.set(None, facts.of_setting(event))
                 read += len(batch)
                 yield told()
         await store.swap(building)

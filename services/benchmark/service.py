@@ -1,9 +1,11 @@
 """RPCs in: the race itself. Each method reads the projections and lets the model say what they mean."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
+import grpc
+import grpc.aio
 from livinglab.benchmark.v1 import service_pb2 as pb
 from livinglab.benchmark.v1 import service_pb2_grpc
 
@@ -11,7 +13,7 @@ from chassis import auth, mongo
 from chassis.errors import invalid_field
 from services.benchmark import aggregates, gaps, model, ranking
 from services.benchmark.admission import Admission
-from services.benchmark.live import Live, race_key
+from services.benchmark.live import Live, RaceKey, race_key
 from services.benchmark.store import Store
 
 
@@ -25,23 +27,35 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
         self._regions = regions
 
     async def GetRanking(self, request: pb.GetRankingRequest, context: Any) -> pb.GetRankingResponse:
-        race, groups = await self._admission.race(request.race)
+        return pb.GetRankingResponse.FromString(await self.written_ranking(request, context))
+
+    async def written_ranking(self, request: pb.GetRankingRequest, _context: Any) -> bytes:
+        """GetRanking's answer as it goes out: one that is remembered is not written again for each who asks."""
+        as_of = request.as_of_time.ToDatetime(UTC) if request.HasField("as_of_time") else None
+        race, _ = await self._admission.race(request.race, as_of=as_of)
         first = _position(request.page_token)
         if request.since_previous:
-            request.since_period = ranking.previous(await self._store.periods(race), race.period)
-        keys = [race_key(race, period) for period in (race.period, request.since_period) if period]
+            request.since_period = ranking.previous(await self._periods(race), race.period)
 
-        async def make() -> pb.GetRankingResponse:
-            return await self._page(race, groups, request, first)
+        async def make() -> bytes:
+            return (await self._page(race, request, first, as_of)).SerializeToString()
 
-        if request.HasField("as_of_time"):
+        if as_of is not None:
             return await make()
-        return await self._live.remembered(request.SerializeToString(deterministic=True), keys, make)
+        name = "ranking", request.SerializeToString(deterministic=True)
+        return await self._live.remembered(name, _keys(race, request.since_period), make)
+
+    async def _periods(self, race: pb.Race) -> list[str]:
+        async def make() -> list[str]:
+            return await self._store.periods(race)
+
+        every = race_key(race, "")
+        return await self._live.remembered(("periods", every), [every], make)
 
     async def _page(
-        self, race: pb.Race, groups: model.Groups, request: pb.GetRankingRequest, first: int
+        self, race: pb.Race, request: pb.GetRankingRequest, first: int, as_of: datetime | None = None
     ) -> pb.GetRankingResponse:
-        as_of = request.as_of_time.ToDatetime(UTC) if request.HasField("as_of_time") else None
+        groups = await self._admission.groups(as_of)
         standings = groups.within(race.group, await self._store.standings(race, race.period, as_of))
         standings, basis = model.on_basis(standings, race.basis)
         earlier: list[ranking.Place] = []
@@ -62,12 +76,17 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
         self, request: pb.WatchRankingRequest, context: Any
     ) -> AsyncIterator[pb.WatchRankingResponse]:
         race, _ = await self._admission.race(request.race)
-        keys = [race_key(race, period) for period in (race.period, request.since_period) if period]
+        keys = _keys(race, request.since_period)
         whole = pb.GetRankingRequest(race=race, since_period=request.since_period, page_size=_EVERYBODY)
+        name = "watched", whole.SerializeToString(deterministic=True)
+
+        async def make() -> pb.GetRankingResponse:
+            return await self._page(race, whole, 0)
+
         shown: list[pb.RankingRow] | None = None
         while True:
             stamp = self._live.stamp(keys)
-            page = await self._page(race, await self._admission.groups(), whole, 0)
+            page = await self._live.remembered(name, keys, make)
             rows, left = ranking.changes(shown or [], page.rows)
             if shown is None or rows or left:
                 yield pb.WatchRankingResponse(complete=shown is None, rows=rows, total=page.total, left=left)
@@ -119,6 +138,19 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
 
 
 _EVERYBODY = 100_000
+
+
+def _keys(race: pb.Race, since_period: str) -> list[RaceKey]:
+    """Whose change changes the ranking."""
+    return [race_key(race, period) for period in (race.period, since_period) if period]
+
+
+def add_to_server(servicer: BenchmarkService, server: grpc.aio.Server) -> None:
+    """As generated, but for the ranking, which goes out as it was written once."""
+    service_pb2_grpc.add_BenchmarkServiceServicer_to_server(servicer, server)
+    written: Any = grpc.unary_unary_rpc_method_handler(servicer.written_ranking, pb.GetRankingRequest.FromString)
+    name = pb.DESCRIPTOR.services_by_name["BenchmarkService"].full_name
+    server.add_registered_method_handlers(name, {"GetRanking": written})
 
 
 def _position(token: str) -> int:

@@ -91,14 +91,15 @@ class StewardService(steward_service_pb2_grpc.StewardServiceServicer):
 
     async def _set(self, tx: mongo.Tx, event: Message, aggregate: str) -> Mapping[str, Any]:
         """Keeps the setting and tells it, one version on."""
-        setting = facts.of_setting(event)
-        before = await self._store.setting(setting.collection, setting.row["_id"], tx.session)
+        now = facts.of_setting(event)[0]
+        before = await self._store.setting(now.collection, now.row["_id"], tx.session)
         version = (before["order"] if before else 0) + 1
         event.meta.CopyFrom(Meta(aggregate_id=aggregate, version=version))  # type: ignore[attr-defined]
-        setting = facts.of_setting(event)
-        await self._store.set(tx, setting.collection, setting.row)
+        # First, since it says when.
         tx.add(event)
-        return setting.row
+        writes = facts.of_setting(event)
+        await self._store.set(tx, writes)
+        return writes[0].row
 
 
 def _cluster(row: Mapping[str, Any]) -> pb.Cluster:

@@ -39,7 +39,7 @@ PROJECTIONS: Mapping[str, Sequence[IndexModel]] = {
     "members": [],
 }
 # What managers set, and which generation serves: these are never made anew.
-_KEPT = ("generations", "clusters", "targets", "hosts", "populations")
+_KEPT = ("generations", "clusters", "cluster_history", "targets", "hosts", "populations")
 _POINTER = {"_id": "pointer"}
 # A rebuild that says nothing for so long has died.
 _SILENT_SECONDS = 30
@@ -231,13 +231,18 @@ class Store:
         rows = await (await self._results()).find(keys, shown).to_list(None)
         return [(row["instrument"], row["period"], standing_of(row)) for row in rows]
 
-    async def sets(self) -> dict[str, frozenset[str]]:
-        """Members of each cohort:ID and cluster:NAME."""
+    async def sets(self, as_of: datetime | None = None) -> dict[str, frozenset[str]]:
+        """Members of each cohort:ID and cluster:NAME, now or as they were."""
+        known = {"since_time": {"$lte": as_of}} if as_of else {}
         found: dict[str, set[str]] = {}
-        for row in await (await self._of("members")).find().to_list(None):
+        for row in await (await self._of("members")).find(known).to_list(None):
             found.setdefault(f"cohort:{row['cohort_id']}", set()).add(row["institution"])
-        for row in await self.db["clusters"].find({"institutions": {"$ne": []}}).to_list(None):
-            found[f"cluster:{row['_id']}"] = set(row["institutions"])
+        if as_of:
+            lines = await self.db["cluster_history"].find(known).sort("order", 1).to_list(None)
+            clusters = {row["name"]: row["institutions"] for row in lines}
+        else:
+            clusters = {row["_id"]: row["institutions"] for row in await self.settings("clusters")}
+        found |= {f"cluster:{name}": set(institutions) for name, institutions in clusters.items() if institutions}
         return {name: frozenset(members) for name, members in found.items()}
 
     # What managers set.
@@ -252,9 +257,10 @@ class Store:
         rows: list[Row] = await self.db[collection].find().sort("_id", 1).to_list(None)
         return rows
 
-    async def set(self, tx: mongo.Tx | None, collection: str, row: Row) -> None:
-        """Keeps a setting unless the one that is there is as new."""
-        await self.db[collection].bulk_write([_newer(row)], session=tx.session if tx else None)
+    async def set(self, tx: mongo.Tx | None, writes: Iterable[Write]) -> None:
+        """Keeps what was set unless what is there is as new."""
+        for write in writes:
+            await self.db[write.collection].bulk_write([_newer(write.row)], session=tx.session if tx else None)
 
     async def _drop_all_but(self, serving: str) -> None:
         """Generations that no longer serve."""

@@ -3,7 +3,7 @@
 import asyncio
 import csv
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from itertools import permutations
@@ -124,12 +124,20 @@ async def test_whatever_arrives_first_the_publication_counts_is_told_once_and_ve
         assert len({fact.meta.aggregate_id for fact in own}) == 1
 
 
+async def moment() -> Timestamp:
+    """A time that has passed: what was told before it is earlier, what is told now is later, in whole milliseconds."""
+    found = datetime.now(UTC) + timedelta(milliseconds=1)
+    await eventually(lambda: datetime.now(UTC) > found + timedelta(milliseconds=1))
+    stamp = Timestamp()
+    stamp.FromDatetime(found)
+    return stamp
+
+
 async def test_the_ranking_of_an_earlier_moment_is_what_it_was(benchmark: Running) -> None:
     await submitted(benchmark, SUMEDANG, "3.00", version=3)
     await submitted(benchmark, BANDUNG, "3.10", version=3)
     await eventually(lambda: counted(benchmark, "history", 2))
-    moment = Timestamp()
-    moment.FromDatetime(datetime.now(UTC))
+    earlier = await moment()
     assert len(await ranks(benchmark)) == 2
     await submitted(benchmark, SUMEDANG, "3.84", version=4)
     await eventually(lambda: counted(benchmark, "history", 3))
@@ -138,8 +146,37 @@ async def test_the_ranking_of_an_earlier_moment_is_what_it_was(benchmark: Runnin
         return await ranks(benchmark) == [(1, SUMEDANG, "3.84"), (2, BANDUNG, "3.10")]
 
     await eventually(newest)
-    assert await ranks(benchmark, as_of_time=moment) == [(1, BANDUNG, "3.10"), (2, SUMEDANG, "3.00")]
+    assert await ranks(benchmark, as_of_time=earlier) == [(1, BANDUNG, "3.10"), (2, SUMEDANG, "3.00")]
     assert await ranks(benchmark, as_of_time=Timestamp(seconds=1)) == []
+
+
+async def test_groups_of_an_earlier_moment_are_those_of_that_time(benchmark: Running) -> None:
+    async def cluster(*institutions: str) -> None:
+        request = steward_pb.SetClusterRequest(
+            request_id=str(len(institutions)), name="climbers", institutions=institutions
+        )
+        await steward(benchmark).SetCluster(request)
+
+    await submitted(benchmark, SUMEDANG, "3.84", cohort_id="c1")
+    await submitted(benchmark, BANDUNG, "2.50")
+    await eventually(lambda: counted(benchmark, "results", 2))
+    unnamed = await moment()
+    await cluster(SUMEDANG, BANDUNG)
+    before = await moment()
+    # A later fact of the same cohort does not make the first one's membership later.
+    for institution, version in ((SEMARANG, 3), (SUMEDANG, 4)):
+        await submitted(benchmark, institution, "2.61", cohort_id="c1", version=version)
+    await cluster(SEMARANG)
+    await eventually(lambda: counted(benchmark, "history", 4))
+    cohort = pb.Race(instrument=SPBE, period="2022", group="cohort:c1")
+    climbers = pb.Race(instrument=SPBE, period="2022", group="cluster:climbers")
+    assert await ranks(benchmark, cohort, as_of_time=before) == [(1, SUMEDANG, "3.84")]
+    assert await ranks(benchmark, climbers, as_of_time=before) == [(1, SUMEDANG, "3.84"), (2, BANDUNG, "2.50")]
+    assert await ranks(benchmark, cohort, as_of_time=await moment()) == [(1, SUMEDANG, "2.61"), (1, SEMARANG, "2.61")]
+    assert await ranks(benchmark, climbers, as_of_time=await moment()) == [(1, SEMARANG, "2.61")]
+    request = pb.GetRankingRequest(race=climbers, as_of_time=unnamed)
+    refused = await refusal(race(benchmark).GetRanking(request))
+    assert [v.description for v in refused.violations] == ["cluster:climbers was not a cluster at that time"]
 
 
 async def test_a_watcher_hears_of_each_change_of_places(benchmark: Running) -> None:
