@@ -54,7 +54,8 @@ def closing(cohort: Cohort, place: int) -> pb.Announcement:
         # Those whom a phase is not for would not hear that it was the last.
         last=record.stopped or (cohort.is_last(place) and not conditional),
         stopped=record.stopped,
-        required=[] if record.excused else model.required(phase),
+        # When the cohort stops, those whom the phase is not for hear it too, and have missed nothing.
+        required=[] if record.excused or (record.stopped and conditional) else model.required(phase),
         reopened=record.reopened,
     )
     return pb.Announcement(closing=news, only=[] if record.stopped else record.addressed)

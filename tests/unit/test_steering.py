@@ -1,0 +1,353 @@
+"""Orders to a cohort that runs: what each of them does, and why it cannot be."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from livinglab.common.v1 import options_pb2
+from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2
+from livinglab.program.v1 import workflow_pb2 as pb
+
+from chassis.errors import Kind, Refused
+from services.program import clock, model, steering
+from tests.harness.agenda import DAY, START, Course, deadlines, gate, phase
+
+HOUR = timedelta(hours=1)
+ONE, TWO, THREE = "11.01", "11.02", "11.03"
+PAUSE: dict[str, Any] = {"pause": command_pb2.PauseOrder()}
+RESUME: dict[str, Any] = {"resume": command_pb2.ResumeOrder()}
+HEAD = options_pb2.ROLE_HEAD
+
+
+def course(*phases: definition_pb2.Phase) -> Course:
+    """Ten days of a meeting, then ten of a workshop, unless it says otherwise."""
+    return Course(phases or (phase("meeting", 0, 9), phase("workshop", 12, 21)), [ONE, TWO, THREE])
+
+
+def override(name: str, action: str = "CLOSE") -> dict[str, Any]:
+    kind = cohort_pb2.GateAction.Value(f"GATE_ACTION_{action}")
+    return {"override": command_pb2.OverrideOrder(phase=name, action=kind)}
+
+
+def reschedule(name: str, opens: int = 0, closes: int = 0) -> dict[str, Any]:
+    return {"reschedule": command_pb2.RescheduleOrder(phase=name, open_days=opens, deadline_days=closes)}
+
+
+def reopen(name: str, *institutions: str, days: int = 3) -> dict[str, Any]:
+    order = command_pb2.ReopenOrder(phase=name, days=days, readmit=bool(institutions), institutions=institutions)
+    return {"reopen": order}
+
+
+def readmit(code: str) -> dict[str, Any]:
+    return {"readmit": command_pb2.ReadmitOrder(institution=code)}
+
+
+def enrol(code: str) -> dict[str, Any]:
+    return {"enrol": command_pb2.EnrolOrder(participant=definition_pb2.Participant(institution=code))}
+
+
+def split(*going: str) -> dict[str, Any]:
+    return {"split": command_pb2.SplitOrder(cohort_id="c-2", title="Second", institutions=going)}
+
+
+def with_session() -> definition_pb2.Phase:
+    """A meeting on its fifth day at nine."""
+    session = definition_pb2.DefinedSession(
+        id="hall", start="2026-01-05T09:00", end="2026-01-05T12:00", time_zone="Asia/Jakarta"
+    )
+    return phase("meeting", 0, 9, sessions=[session])
+
+
+def test_a_pause_keeps_the_time_that_remains_also_the_second_time() -> None:
+    made = course()
+    before = list(deadlines(made))
+    for _ in range(2):
+        made.wait(2 * DAY)
+        made.order(**PAUSE)
+        made.wait(30 * DAY + HOUR)
+        assert made.states()["meeting"] == "OPEN"
+        made.order(**RESUME)
+    shift = 2 * (30 * DAY + HOUR)
+    assert list(deadlines(made)) == [at + shift for at in before]
+    assert clock.moment(made.record("workshop").open_time) == START + 12 * DAY + shift
+
+
+def test_sessions_to_come_move_by_whole_days_and_those_that_were_do_not() -> None:
+    made = course(with_session(), phase("workshop", 12, 21))
+    before = list(deadlines(made))
+    made.order(**PAUSE)
+    made.wait(2 * DAY + HOUR)
+    made.order(**RESUME)
+    assert made.record("meeting").sessions_moved == 3
+    assert list(deadlines(made)) == [before[0] + 3 * DAY, before[1] + 2 * DAY + HOUR]
+    made.wait(6 * DAY)
+    made.order(**PAUSE)
+    made.wait(DAY)
+    made.order(**RESUME)
+    assert made.record("meeting").sessions_moved == 3
+
+
+def test_nothing_is_due_before_participants_know_the_dates_that_moved() -> None:
+    made = course()
+    made.order(**PAUSE)
+    made.wait(DAY)
+    made.order(**RESUME)
+    heard = made.people[ONE].heard
+    assert heard[-2:] == ["opening", "resumption"]
+
+
+def test_a_phase_that_moves_keeps_what_was_not_asked_to_move() -> None:
+    made = course()
+    made.order(**reschedule("workshop", opens=2))
+    made.order(**reschedule("workshop", closes=5))
+    record = made.record("workshop")
+    assert clock.moment(record.open_time) == START + 14 * DAY
+    assert clock.moment(record.deadline_time) == START + 27 * DAY
+    assert record.sessions_moved == 2
+
+
+def test_a_phase_cannot_open_before_now_and_loses_no_days_by_it() -> None:
+    made = course(phase("meeting", 0, 9), phase("workshop", 12, 21, after=["start"]))
+    made.wait(2 * DAY)
+    deadline = clock.moment(made.record("workshop").deadline_time)
+    made.order(**reschedule("workshop", opens=-30))
+    record = made.record("workshop")
+    assert made.states()["workshop"] == "OPEN"
+    assert (clock.moment(record.open_time), clock.moment(record.deadline_time)) == (START + 2 * DAY, deadline)
+    assert record.sessions_moved == -10
+
+
+def test_who_failed_at_a_phase_is_in_again_where_it_opens_again_and_the_next_one_waits() -> None:
+    made = course()
+    made.fact(ONE, "meeting-done")
+    made.wait(11 * DAY)
+    assert [made.people[code].outcome for code in (ONE, TWO)] == [model.ACTIVE, model.FAILED]
+    made.order(**reopen("meeting", TWO))
+    assert made.active() == [ONE, TWO]
+    assert (made.record("meeting").reopened, made.record("meeting").invited) == (1, 2)
+    made.wait(2 * DAY)
+    assert made.states() == {"meeting": "OPEN", "workshop": "PENDING"}
+    made.fact(TWO, "meeting-done")
+    assert made.states() == {"meeting": "CLOSED", "workshop": "OPEN"}
+
+
+def test_who_is_excused_does_not_fail_and_who_is_not_does() -> None:
+    for action, left in (("EXCUSE", [ONE, TWO, THREE]), ("CLOSE", [ONE])):
+        made = course()
+        made.fact(ONE, "meeting-done")
+        made.order(**override("meeting", action))
+        assert made.active() == left
+        assert made.states()["meeting"] == "CLOSED"
+
+
+def test_a_cohort_stopped_by_a_manager_says_so() -> None:
+    made = course()
+    made.fact(ONE, "meeting-done")
+    made.order(**override("meeting", "STOP"))
+    assert made.over
+    assert {person.outcome for person in made.people.values()} == {model.FAILED}
+    assert made.state.reason == "a manager stopped it at meeting"
+
+
+def test_a_gate_of_two_persons_counts_once_another_one_wants_the_same() -> None:
+    made = course(phase("meeting", 0, 9, gate=gate("GO_ON", two_persons=True)))
+    assert made.order(actor="m1", **override("meeting", "EXCUSE")).awaiting_second
+    with pytest.raises(Refused, match="another manager"):
+        made.order(actor="m1", **override("meeting", "EXCUSE"))
+    assert made.order(actor="m2", **override("meeting", "CLOSE")).awaiting_second
+    step = made.order(actor="m2", **override("meeting", "EXCUSE"))
+    assert (step.awaiting_second, step.proposed_by) == (False, "m1")
+    assert not made.state.proposals
+    assert made.over
+
+
+def test_who_is_readmitted_is_told_of_what_is_open_for_it() -> None:
+    when = definition_pb2.Condition(done="seen")
+    special = phase("special", 0, 9, when=when, after=["start"])
+    made = course(phase("first", 0, 9), phase("never", 20, 29, after=["start"]), special)
+    assert made.states()["special"] == "SKIPPED"
+    made = course(phase("first", 0, 9), special)
+    for code in (ONE, TWO):
+        made.people[code].duties.add("seen")
+    made = _reopened_special(made)
+    made.withdraw(TWO)
+    made.order(**readmit(TWO))
+    assert set(made.people[TWO].told) == {"first", "special"}
+    made.withdraw(THREE)
+    made.order(**readmit(THREE))
+    assert set(made.people[THREE].told) == {"first"}
+
+
+def _reopened_special(made: Course) -> Course:
+    """As if its condition had held when it opened."""
+    record = made.record("special")
+    record.state = cohort_pb2.PHASE_STATE_PENDING
+    record.ClearField("close_time")
+    made.settle()
+    assert list(record.addressed) == [ONE, TWO]
+    return made
+
+
+def test_a_late_participant_counts_in_what_is_open_and_is_told_that_it_is_paused() -> None:
+    made = course()
+    made.withdraw(THREE)
+    made.order(**PAUSE)
+    made.order(**enrol("99.01"))
+    assert made.people["99.01"].heard == ["opening", "pause"]
+    assert made.record("meeting").invited == 4
+    assert made.cohort.active_count == 3
+
+
+def test_who_acts_from_now_on_is_invited_to_what_is_open_for_the_role_and_the_institution() -> None:
+    special = phase("special", 0, 9, when=definition_pb2.Condition(missed="seen"), after=["start"], invites=[HEAD])
+    made = course(phase("meeting", 0, 9, invites=[HEAD]), phase("other", 0, 9, after=["start"]), special)
+    person = definition_pb2.Person(role=HEAD, email="new@example.org")
+    made.order(replace=command_pb2.ReplaceOrder(institution=ONE, person=person))
+    told = [news.notice.phase for news in made.told if news.HasField("notice")]
+    assert told == ["meeting", "special"]
+
+
+def test_a_cohort_that_is_split_off_goes_on_from_where_it_was() -> None:
+    made = course()
+    made.fact(TWO, "meeting-done")
+    made.order(**PAUSE)
+    step = made.order(**split(TWO))
+    assert made.people[TWO].outcome == model.WITHDRAWN
+    new, [meeting, workshop] = step.split_state, step.split_state.phases
+    assert (list(meeting.done), meeting.invited, meeting.announced) == ([TWO], 1, False)
+    assert workshop == made.record("workshop")
+    # It is paused as well, and its participants have not heard so yet.
+    assert new.pause_time == made.state.pause_time
+    assert [errand.announcement.WhichOneof("news") for errand in new.errands] == ["pause"]
+
+
+def test_a_phase_that_is_for_none_of_those_who_go_is_skipped_there() -> None:
+    special = phase("special", 0, 9, when=definition_pb2.Condition(done="meeting-done"), after=["meeting"])
+    made = course(phase("meeting", 0, 2), special, phase("last", 12, 15))
+    made.fact(ONE, "meeting-done")
+    made.order(**override("meeting", "EXCUSE"))
+    state = made.order(**split(TWO)).split_state
+    assert [record.state for record in state.phases][1] == cohort_pb2.PHASE_STATE_SKIPPED
+    assert made.states()["special"] == "OPEN"
+
+
+def test_a_split_that_could_not_be_recorded_moves_nobody() -> None:
+    made = course()
+    command = made.command(**split(TWO))
+    step = made.give(command)
+    assert steering.take_back(made.cohort, step).reason == "COHORT_EXISTS"
+    made.settle()
+    assert made.active() == [ONE, TWO, THREE]
+    assert steering.known_answer(made.state, command) is None
+
+
+def test_what_was_refused_for_good_is_asked_again_or_let_be() -> None:
+    made = course(with_session())
+    made.state.problems.append("session hall: refused")
+    step = made.give(made.command(resolve=command_pb2.ResolveOrder(retry=True)))
+    assert (step.revision, list(made.state.problems)) == (1, [])
+    assert [errand.sessions_of for errand in made.state.errands] == ["meeting"]
+    made.settle()
+    made.order(resolve=command_pb2.ResolveOrder(institution=ONE, retry=True))
+    assert made.people[ONE].heard[-1] == "retry"
+    assert made.people[TWO].heard == ["opening"]
+
+
+def test_each_order_that_does_not_fit_is_refused_with_its_reason() -> None:
+    made = course()
+    reasons = [
+        made.refusal(**RESUME),
+        made.refusal(**reschedule("workshop")),
+        made.refusal(**reschedule("meeting", opens=1)),
+        made.refusal(**reschedule("meeting", closes=-300)),
+        made.refusal(**reschedule("nowhere", closes=1)),
+        made.refusal(**reopen("meeting")),
+        made.refusal(**override("workshop")),
+        made.refusal(**readmit(ONE)),
+        made.refusal(**split(ONE, TWO, THREE)),
+        made.refusal(**split()),
+        made.refusal(),
+    ]
+    assert reasons == [
+        "NOT_PAUSED",
+        "NOTHING_MOVES",
+        "PHASE_OPEN",
+        "CLOSES_TOO_EARLY",
+        "NOT_FOUND",
+        "PHASE_NOT_CLOSED",
+        "PHASE_NOT_OPEN",
+        "PARTICIPANT_ACTIVE",
+        "NOBODY_STAYS",
+        "NOBODY_GOES",
+        "NO_ORDER",
+    ]
+    made.order(**PAUSE)
+    made.order(**enrol("99.01"))
+    made.withdraw(TWO)
+    person = command_pb2.ReplaceOrder(institution=TWO, person=definition_pb2.Person(role=HEAD))
+    assert made.refusal(**PAUSE) == "ALREADY_PAUSED"
+    assert made.refusal(**override("meeting")) == "COHORT_PAUSED"
+    assert made.refusal(**enrol("99.01")) == "PARTICIPANT_EXISTS"
+    assert made.refusal(**split(TWO)) == "PARTICIPANT_ENDED"
+    assert made.refusal(replace=person) == "PARTICIPANT_ENDED"
+    made.order(**RESUME)
+    made.order(**override("meeting", "EXCUSE"))
+    assert made.refusal(**reschedule("meeting", closes=1)) == "PHASE_CLOSED"
+
+
+def test_while_a_phase_closes_nobody_comes_or_goes() -> None:
+    made = course()
+    record = made.record("meeting")
+    record.close_time.CopyFrom(clock.stamp(START))
+    made.state.ended[THREE] = model.FAILED
+    for order in (reopen("meeting"), readmit(THREE), enrol("99.01"), split(ONE)):
+        with pytest.raises(Refused) as refused:
+            made.give(made.command(**order))
+        assert refused.value.reason == "PHASE_CLOSING"
+    with pytest.raises(Refused) as closed:
+        made.give(made.command(**reschedule("meeting", closes=1)))
+    assert closed.value.reason == "PHASE_CLOSED"
+
+
+def test_who_has_graduated_and_a_cohort_that_is_over_take_no_order() -> None:
+    made = course()
+    made.state.ended[ONE] = model.GRADUATED
+    with pytest.raises(Refused, match="has graduated"):
+        made.give(made.command(**readmit(ONE)))
+    for state, ending in ((pb.ProgramState(cancelling=True), False), (pb.ProgramState(), True)):
+        with pytest.raises(Refused) as refused:
+            steering.require_steerable(state, ending=ending)
+        assert (refused.value.kind, refused.value.reason) == (Kind.FAILED_PRECONDITION, "COHORT_ENDED")
+
+
+def test_a_request_that_is_repeated_has_its_first_answer_and_another_one_is_refused() -> None:
+    made = course(phase("meeting", 0, 9, gate=gate("GO_ON", two_persons=True)))
+    command = made.command("same", **override("meeting"))
+    made.give(command)
+    first = steering.known_answer(made.state, command)
+    assert first == command_pb2.CommandAnswer(request_id="same", awaiting_second=True)
+    with pytest.raises(Refused) as refused:
+        steering.known_answer(made.state, made.command("same", **PAUSE))
+    assert (refused.value.kind, refused.value.reason) == (Kind.ALREADY_EXISTS, "REQUEST_EXISTS")
+    assert steering.known_answer(made.state, made.command("new", **override("meeting"))) is None
+
+
+def test_a_reopening_is_the_same_request_whoever_has_failed_meanwhile() -> None:
+    made = course()
+    made.wait(11 * DAY)
+    assert made.over
+    made = course()
+    made.fact(ONE, "meeting-done")
+    made.wait(11 * DAY)
+    made.give(made.command("same", **reopen("meeting", TWO)))
+    assert steering.known_answer(made.state, made.command("same", **reopen("meeting", TWO, THREE))) is not None
+
+
+def test_only_the_latest_answers_are_kept() -> None:
+    made = course()
+    first = made.command("first", **reschedule("meeting", closes=1))
+    made.give(first)
+    for _ in range(200):
+        made.order(**reschedule("meeting", closes=1))
+    assert len(made.state.answers) == 200
+    assert steering.known_answer(made.state, first) is None
