@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from livinglab.program.v1 import cohort_pb2, definition_pb2
+from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
@@ -224,6 +225,11 @@ class RunningCohort:
         name = model.workflow_id(self.played.course.cohort_id, institution)
         return self.client.get_workflow_handle_for(ParticipantWorkflow.run, name)
 
+    async def steer(self, request_id: str, actor: str = "m1", **order: Any) -> command_pb2.CommandAnswer:
+        """Has it carry out an order: one of the fields of Command."""
+        command = command_pb2.Command(request_id=request_id, actor=actor, reason="an election", **order)
+        return await self.played.engine.steer(self.played.course.cohort_id, command)
+
     async def progress(self) -> pb.ProgramState:
         """What the cohort's workflow answers now."""
         return await self.handle.query(ProgramWorkflow.progress)
@@ -257,12 +263,15 @@ async def running_cohort(
     cohort_id: str = "cohort",
     sandboxed: bool = True,
     task_timeout: timedelta = TASK_TIMEOUT,
+    split_from: Course | None = None,
+    start_state: pb.ProgramState | None = None,
 ) -> AsyncIterator[RunningCohort]:
-    """A cohort that starts now, with its worker, until the block ends."""
+    """A cohort that starts now, or goes on from where it was split off, with its worker, until the block ends."""
     definition = definition or living_lab()
     spec = definition_pb2.CohortSpec(id=cohort_id, rehearsal=True, seconds_per_day=seconds_per_day)
-    cohort_clock = clock.cohort_clock(definition, spec, now.astimezone(UTC))
-    course = Course(cohort_id, "Cohort", True, definition, cohort_clock, len(institutions))
+    cohort_clock = split_from.clock if split_from else clock.cohort_clock(definition, spec, now.astimezone(UTC))
+    begins = start_state.SerializeToString() if start_state else b""
+    course = Course(cohort_id, "Cohort", True, definition, cohort_clock, len(institutions), start_state=begins)
     engine = Engine(client, cohort_id, task_timeout)
     played = Played(engine, course, institutions, does=does, refused=set(refused))
     worker = Worker(
