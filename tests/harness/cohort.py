@@ -12,17 +12,15 @@ from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.exceptions import ApplicationError
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from services.program import clock, model, visibility
+from services.program import clock, model
 from services.program.course import Course
 from services.program.definition_file import PROGRAMS, load_definition
 from services.program.engine import Engine
 from services.program.participant_workflow import ParticipantWorkflow
 from services.program.workflows import ProgramWorkflow
-from stack import binaries
 
 ALL_DUTIES = {
     "governance": ["governance-attended"],
@@ -292,13 +290,3 @@ async def running_cohort(
             task_timeout=task_timeout,
         )
         yield RunningCohort(client, played, handle)
-
-
-async def time_skipping() -> WorkflowEnvironment:
-    """The time-skipping server, found as any other server is."""
-    program = binaries.find(binaries.TEMPORAL_TEST_SERVER)
-    env = await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(program))
-    # It takes no workflow with search attributes that it was not told of, and does not say which ones it knows.
-    addition = visibility.addition(env.client.namespace, visibility.NAMES)
-    await env.client.operator_service.add_search_attributes(addition)
-    return env

@@ -11,9 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from livinglab.program.v1 import definition_pb2, workflow_pb2
+from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2, workflow_pb2
 from temporalio.client import WorkflowHistory
+from temporalio.testing import WorkflowEnvironment
 
+from services.program import model
 from tests.harness.cohort import (
     ALL_DUTIES,
     RunningCohort,
@@ -22,13 +24,13 @@ from tests.harness.cohort import (
     everything,
     living_lab,
     running_cohort,
-    time_skipping,
 )
+from tests.harness.skipping import time_skipping
 
 HISTORIES = Path(__file__).with_name("histories")
 # Told apart by the contract of the workflows, not by our releases.
 VERSION = "v1"
-Act = Callable[[RunningCohort], Coroutine[Any, Any, None]]
+Act = Callable[[RunningCohort, WorkflowEnvironment], Coroutine[Any, Any, None]]
 
 
 def lacking(institution: str, duty: str) -> Script:
@@ -40,17 +42,17 @@ def lacking(institution: str, duty: str) -> Script:
     return does
 
 
-async def nothing(_: RunningCohort) -> None:
+async def nothing(_: RunningCohort, __: WorkflowEnvironment) -> None:
     """Nobody steers."""
 
 
-async def someone_withdraws(cohort: RunningCohort) -> None:
+async def someone_withdraws(cohort: RunningCohort, env: WorkflowEnvironment) -> None:
     """After the governance meeting."""
     reason = workflow_pb2.Withdrawal(reason="no budget", actor="manager")
     await cohort.played.engine.withdraw(cohort.played.course, cohort.played.institutions[0], reason)
 
 
-async def everything_is_cancelled(cohort: RunningCohort) -> None:
+async def everything_is_cancelled(cohort: RunningCohort, env: WorkflowEnvironment) -> None:
     """By the manager."""
     cancellation = workflow_pb2.Cancellation(reason="an election", actor="manager")
     await cohort.played.engine.cancel(cohort.played.course, cancellation)
@@ -63,6 +65,71 @@ def stopping() -> definition_pb2.Definition:
     return definition
 
 
+async def paused_and_resumed(cohort: RunningCohort, env: WorkflowEnvironment) -> None:
+    """A day later."""
+    await cohort.steer("pause", pause=command_pb2.PauseOrder())
+    await env.sleep(timedelta(days=1))
+    await cohort.steer("resume", resume=command_pb2.ResumeOrder())
+
+
+async def overridden(cohort: RunningCohort, env: WorkflowEnvironment) -> None:
+    """Who lacks a duty of the workshop, which is held, is excused."""
+    order = command_pb2.OverrideOrder(phase="workshop", action=cohort_pb2.GATE_ACTION_EXCUSE)
+    await cohort.steer("excuse", override=order)
+
+
+async def reopened(cohort: RunningCohort, env: WorkflowEnvironment) -> None:
+    """The workshop has closed; who failed at it is in again and does what was missing."""
+    failed = list(cohort.played.outcomes)
+    order = command_pb2.ReopenOrder(phase="workshop", days=5, readmit=True, institutions=failed)
+    await cohort.steer("reopen", reopen=order)
+    cohort.played.does = everything
+    for institution in failed:
+        await cohort.played.fact(institution, *ALL_DUTIES["workshop"])
+
+
+async def enrolled(cohort: RunningCohort, env: WorkflowEnvironment) -> None:
+    """One more."""
+    participant = definition_pb2.Participant(institution="99.01")
+    await cohort.steer("enrol", enrol=command_pb2.EnrolOrder(participant=participant))
+
+
+async def moved(cohort: RunningCohort, env: WorkflowEnvironment) -> None:
+    """The workshop, which is open, closes later."""
+    order = command_pb2.RescheduleOrder(phase="workshop", deadline_days=2)
+    await cohort.steer("reschedule", reschedule=order)
+
+
+async def split(cohort: RunningCohort, env: WorkflowEnvironment) -> None:
+    """One goes on elsewhere."""
+    order = command_pb2.SplitOrder(cohort_id="second", title="Second", institutions=codes(1))
+    await cohort.steer("split", split=order)
+
+
+def with_gate(phase: str, on_miss: definition_pb2.OnMiss.ValueType) -> definition_pb2.Definition:
+    """The living lab with another gate."""
+    definition = living_lab()
+    rule = model.find_phase(definition, phase).gate
+    rule.on_miss, rule.quorum_percent = on_miss, 100
+    return definition
+
+
+def conditional() -> definition_pb2.Definition:
+    """The summit is for those whom the test names, which is nobody."""
+    definition = living_lab()
+    definition.phases[2].when.done = "plan-approved"
+    return definition
+
+
+def parallel() -> definition_pb2.Definition:
+    """The workshop does not wait for the governance meeting."""
+    definition = living_lab()
+    definition.phases[1].after.append("start")
+    return definition
+
+
+LACKS_PLAN = lacking(codes(3)[0], "plan-approved")
+HOLD, GO_ON = definition_pb2.ON_MISS_HOLD, definition_pb2.ON_MISS_GO_ON
 # Name, participants, definition, script, days before somebody steers, how.
 SCENES: list[tuple[str, int, definition_pb2.Definition, Script, int, Act]] = [
     ("all-graduate", 3, living_lab(), everything, 0, nothing),
@@ -70,6 +137,14 @@ SCENES: list[tuple[str, int, definition_pb2.Definition, Script, int, Act]] = [
     ("quorum-missed-twice", 3, living_lab(), lacking(codes(3)[0], "commitment-signed"), 0, nothing),
     ("stopped", 3, stopping(), lacking(codes(3)[0], "governance-attended"), 0, nothing),
     ("one-withdraws", 3, living_lab(), lacking(codes(3)[0], "plan-approved"), 12, someone_withdraws),
+    ("paused-and-resumed", 3, living_lab(), LACKS_PLAN, 12, paused_and_resumed),
+    ("held-and-overridden", 3, with_gate("workshop", HOLD), LACKS_PLAN, 25, overridden),
+    ("reopened", 3, with_gate("workshop", GO_ON), LACKS_PLAN, 21, reopened),
+    ("enrolled", 3, living_lab(), LACKS_PLAN, 12, enrolled),
+    ("rescheduled", 3, living_lab(), LACKS_PLAN, 12, moved),
+    ("split", 3, living_lab(), LACKS_PLAN, 12, split),
+    ("conditional", 3, conditional(), everything, 0, nothing),
+    ("parallel", 3, parallel(), everything, 0, nothing),
     ("cancelled", 3, living_lab(), lacking(codes(3)[1], "plan-approved"), 12, everything_is_cancelled),
 ]
 
@@ -82,7 +157,7 @@ async def record(folder: Path) -> None:
             async with running_cohort(env.client, start, codes(count), does=does, definition=definition) as cohort:
                 if days:
                     await env.sleep(timedelta(days=days))
-                await act(cohort)
+                await act(cohort, env)
                 await cohort.result()
                 for run, history in enumerate(await cohort.histories()):
                     write(folder / f"{VERSION}-{name}-program-{run}.json", history)

@@ -15,7 +15,12 @@ from services.program.steering import known_answer
 from tests.harness.agenda import START, Course, gate, phase
 from tests.harness.reference import Reference, RefPhase
 
-WORDS = {model.ACTIVE: "active", model.GRADUATED: "graduated", model.WITHDRAWN: "withdrawn", model.FAILED: "failed"}
+WORDS: dict[int, str] = {
+    model.ACTIVE: "active",
+    model.GRADUATED: "graduated",
+    model.WITHDRAWN: "withdrawn",
+    model.FAILED: "failed",
+}
 PLACE = st.integers(0, 3)
 WHO = st.integers(0, 4)
 
@@ -53,7 +58,8 @@ def definitions(draw: st.DrawFn) -> list[tuple[definition_pb2.Phase, RefPhase]]:
             quorum_of=frozenset(rule_of_gate["quorum_of"]),
             on_miss=on_miss,
             decision=rule_of_gate["decision"],
-            **({when: asked} if when else {}),
+            done=asked if when == "done" else "",
+            missed=asked if when == "missed" else "",
         )
         found.append((made, told))
     return found

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from tests.harness.cohort import time_skipping
+from tests.harness.skipping import time_skipping
 
 
 @pytest.fixture

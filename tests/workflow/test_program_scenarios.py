@@ -1,7 +1,6 @@
 """Managers change their minds while a cohort runs: each scenario on the workflows themselves."""
 
 import asyncio
-from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
@@ -10,51 +9,14 @@ from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio.testing import WorkflowEnvironment
 
 from chassis.errors import Refused
-from services.program import clock, model
+from services.program import clock
 from services.program.participant_workflow import ParticipantWorkflow
 from tests.harness.agenda import gate, phase
-from tests.harness.cohort import RunningCohort, codes, running_cohort
+from tests.harness.cohort import codes, running_cohort
+from tests.harness.steering import PAUSE, RESUME, close, everybody_does, invited, nothing, states, two_phases
 from tests.harness.waiting import eventually
 
-PAUSE, RESUME = command_pb2.PauseOrder(), command_pb2.ResumeOrder()
 DAY = timedelta(days=1)
-
-
-def nothing(_institution: str, _phase: str) -> Iterable[str]:
-    """Nobody does anything by themselves."""
-    return ()
-
-
-def two_phases(on_miss: str = "GO_ON", **fields: object) -> definition_pb2.Definition:
-    """Ten days of a meeting, then ten of a workshop."""
-    meeting = phase("meeting", 0, 9, gate=gate(on_miss), remind_days_before=[3, 1], **fields)
-    return definition_pb2.Definition(id="d", time_zone="UTC", phases=[meeting, phase("workshop", 12, 21)])
-
-
-def close(name: str, action: str) -> command_pb2.OverrideOrder:
-    return command_pb2.OverrideOrder(phase=name, action=cohort_pb2.GateAction.Value(f"GATE_ACTION_{action}"))
-
-
-async def everybody_does(cohort: RunningCohort, *duties: str) -> None:
-    for code in cohort.played.institutions:
-        if code not in cohort.played.outcomes:
-            await cohort.played.fact(code, *duties)
-
-
-async def invited(cohort: RunningCohort, name: str, *institutions: str) -> None:
-    """Waits until they were written to."""
-    wanted = set(institutions or cohort.played.institutions)
-
-    def all_were() -> bool:
-        letters = [x for x in cohort.played.letters if (x.template, x.phase) == ("invitation", name)]
-        return wanted <= {letter.institution for letter in letters}
-
-    await eventually(all_were)
-
-
-async def states(cohort: RunningCohort) -> list[str]:
-    progress = await cohort.progress()
-    return [cohort_pb2.PhaseState.Name(r.state).removeprefix("PHASE_STATE_") for r in progress.phases]
 
 
 async def test_a_pause_over_a_deadline_fails_nobody_and_repeats_no_reminder(env: WorkflowEnvironment) -> None:
@@ -167,53 +129,6 @@ async def test_a_paused_cohort_that_everybody_leaves_ends(env: WorkflowEnvironme
         assert (await cohort.result()).withdrawn == 2
 
 
-async def test_a_cohort_split_off_while_paused_comes_to_its_own_end(env: WorkflowEnvironment) -> None:
-    one, other, third = codes(3)
-    definition, start = two_phases(), await env.get_current_time()
-    async with running_cohort(env.client, start, [one, other, third], does=nothing, definition=definition) as cohort:
-        await invited(cohort, "meeting")
-        await cohort.played.fact(third, "meeting-done")
-        await cohort.steer("pause", pause=PAUSE)
-        order = command_pb2.SplitOrder(cohort_id="second", title="Second", institutions=[other, third])
-        await cohort.steer("split", split=order)
-        state = cohort.played.commands[-1].split_state
-        await cohort.steer("resume", resume=RESUME)
-        async with running_cohort(
-            env.client,
-            start,
-            [other, third],
-            does=nothing,
-            definition=definition,
-            cohort_id="second",
-            split_from=cohort.played.course,
-            start_state=state,
-        ) as second:
-            second.played.ledger[third] = ["meeting-done"]
-            await invited(second, "meeting")
-            assert (await second.participant(third).query(ParticipantWorkflow.progress)).paused
-            await second.steer("resume", resume=RESUME)
-            await everybody_does(second, "meeting-done", "workshop-done")
-            await cohort.played.fact(one, "meeting-done", "workshop-done")
-            there, here = await second.result(), await cohort.result()
-    assert (there.graduated, there.withdrawn, there.failed) == (2, 0, 0)
-    assert (here.graduated, here.withdrawn, here.failed) == (1, 2, 0)
-
-
-async def test_a_split_under_an_id_that_was_taken_meanwhile_is_refused_and_moves_nobody(
-    env: WorkflowEnvironment,
-) -> None:
-    start = await env.get_current_time()
-    async with running_cohort(env.client, start, codes(2), does=nothing, definition=two_phases()) as cohort:
-        await invited(cohort, "meeting")
-        cohort.played.refused.add("record_command")
-        order = command_pb2.SplitOrder(cohort_id="second", title="Second", institutions=codes(1))
-        with pytest.raises(Refused) as refused:
-            await cohort.steer("split", split=order)
-        await everybody_does(cohort, "meeting-done", "workshop-done")
-        assert (await cohort.result()).graduated == 2
-    assert refused.value.reason == "COHORT_EXISTS"
-
-
 async def test_phases_run_side_by_side_and_one_is_for_some_of_them(env: WorkflowEnvironment) -> None:
     one, other = codes(2)
     special = phase("special", 0, 9, when=definition_pb2.Condition(done="x"), after=["start"])
@@ -299,60 +214,3 @@ async def test_a_deadline_that_passes_while_an_order_is_recorded_waits_for_it(en
         result = await cohort.result()
     assert length < 60
     assert result.failed == 1
-
-
-async def test_cancelling_a_paused_cohort_cancels_sessions_and_takes_everybody_out(env: WorkflowEnvironment) -> None:
-    start = await env.get_current_time()
-    session = definition_pb2.DefinedSession(
-        id="hall", start="2026-01-08T09:00", end="2026-01-08T12:00", time_zone="UTC"
-    )
-    definition = two_phases(sessions=[session])
-    async with running_cohort(env.client, start, codes(2), does=nothing, definition=definition) as cohort:
-        await invited(cohort, "meeting")
-        await cohort.steer("pause", pause=PAUSE)
-        # What would have moved with the pause is still to come.
-        await env.sleep(30 * DAY)
-        await cohort.played.engine.cancel(cohort.played.course, pb.Cancellation(reason="an election", actor="m1"))
-        result = await cohort.result()
-    assert (result.outcome, result.withdrawn) == (cohort_pb2.COHORT_STATE_CANCELLED, 2)
-    assert [step.cancelled_reason for step in cohort.played.sessions] == ["", "an election"]
-
-
-async def test_who_was_to_come_late_is_taken_out_with_the_others(env: WorkflowEnvironment) -> None:
-    one, late = codes(2)
-    start = await env.get_current_time()
-    async with running_cohort(env.client, start, [one], does=nothing, definition=two_phases()) as cohort:
-        await invited(cohort, "meeting")
-        starting = cohort.played.hold["start_participants"] = asyncio.Event()
-        calls = cohort.played.calls.count("start_participants")
-        enrolling = command_pb2.EnrolOrder(participant=definition_pb2.Participant(institution=late))
-        await cohort.steer("enrol", enrol=enrolling)
-        await eventually(lambda: cohort.played.calls.count("start_participants") > calls)
-        await cohort.played.engine.cancel(cohort.played.course, pb.Cancellation(reason="an election"))
-        await eventually(lambda: cohort.played.calls.count("start_participants") > calls + 1)
-        starting.set()
-        result = await cohort.result()
-    assert result.withdrawn == 2
-    assert cohort.played.states() == {one: model.WITHDRAWN, late: model.WITHDRAWN}
-
-
-@pytest.mark.parametrize("zone", ["Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura"])
-async def test_a_leap_year_passes_with_each_phase_opening_at_midnight_of_the_zone(
-    env: WorkflowEnvironment, zone: str
-) -> None:
-    days = ["2028-01-03", "2028-02-28", "2028-02-29", "2028-03-01", "2028-12-31"]
-    phases = [phase(f"p{place}", 0, 0) for place in range(len(days))]
-    for made, day in zip(phases, days, strict=True):
-        made.opens = made.closes = day
-    definition = definition_pb2.Definition(id="d", time_zone=zone, phases=phases)
-    start = await env.get_current_time()
-    does = {made.id: [made.duties[0].id] for made in phases}
-    async with running_cohort(
-        env.client, start, codes(2), does=lambda _, name: does[name], definition=definition
-    ) as cohort:
-        result, state = await cohort.result(), await cohort.progress()
-    assert result.graduated == 2
-    for record, day in zip(state.phases, days, strict=True):
-        program = clock.program_time(cohort.played.course.clock, clock.moment(record.open_time))
-        midnight = clock.local(f"{day}T00:00", zone)
-        assert midnight <= program < midnight + timedelta(hours=1)
