@@ -1,6 +1,6 @@
 """What a cohort does next, from its state and the time. Pure: the workflow only carries it out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -77,15 +77,18 @@ class Cohort:
 
     def standing(self, place: int) -> gate.Standing:
         """Of the participants at a phase."""
-        record, ended = self.state.phases[place], self.state.ended
-        done = {institution for institution in record.done if institution not in ended}
-        quorum = done
-        if self.definition.phases[place].gate.quorum_of:
-            quorum = {institution for institution in record.quorum if institution not in ended}
-        if not self.definition.phases[place].HasField("when"):
+        record, phase = self.state.phases[place], self.definition.phases[place]
+        done = quorum = self._here(record.done)
+        if phase.gate.quorum_of:
+            quorum = self._here(record.quorum)
+        if not phase.HasField("when"):
             return gate.Standing(self.active_count, len(done), len(quorum))
-        addressed = {institution for institution in record.addressed if institution not in ended}
+        addressed = self._here(record.addressed)
         return gate.Standing(len(addressed), len(done & addressed), len(quorum & addressed))
+
+    def _here(self, institutions: Iterable[str]) -> set[str]:
+        """Those of them that have not ended. Asked after each report: of thousands, so it iterates little."""
+        return set(institutions).difference(self.state.ended)
 
     def is_settled(self, place: int) -> bool:
         """Whether, once its closing was announced, each participant has either done its duties or ended: so that who

@@ -12,6 +12,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
+from services.program.agenda import Step
 from services.program.participant_workflow import ParticipantWorkflow
 from services.program.workflows import ProgramWorkflow
 
@@ -27,6 +28,12 @@ def recorded(path: Path) -> WorkflowHistory:
 def test_there_are_histories_of_every_way_a_cohort_ends() -> None:
     names = {path.stem.split("-", 1)[1].rsplit("-", 2)[0] for path in HISTORIES}
     assert {"all-graduate", "one-misses-a-duty", "stopped", "one-withdraws", "cancelled"} <= names
+
+
+def test_there_are_histories_of_every_way_it_is_steered() -> None:
+    names = {path.stem.split("-", 1)[1].rsplit("-", 2)[0] for path in HISTORIES}
+    assert {"paused-and-resumed", "held-and-overridden", "reopened", "rescheduled", "enrolled", "split"} <= names
+    assert {"conditional", "parallel"} <= names
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
@@ -66,8 +73,33 @@ class WritesBeforeItReads(ParticipantWorkflow):
         await asyncio.gather(self._invite(open_phase.opening), self._read_ledger())
 
 
+@workflow.defn(name="ProgramWorkflow", sandboxed=False)
+class AnswersBeforeItRecords(ProgramWorkflow):
+    """The same workflow, whose story does not wait until a command is recorded."""
+
+    @workflow.init
+    def __init__(self, start: pb.ProgramInput) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: pb.ProgramInput) -> pb.ProgramResult:
+        """As before."""
+        return await super().run(start)
+
+    def _next_step(self) -> Step | None:
+        return self._cohort.next_step(workflow.now())
+
+    async def _rest(self) -> None:
+        await self._wait(lambda: self._next_step() is not None, timedelta(days=1))
+
+
 @pytest.mark.parametrize(
-    ("kind", "changed"), [("program-0", SleepsBeforeItStarts), ("participant-0", WritesBeforeItReads)]
+    ("kind", "changed"),
+    [
+        ("program-0", SleepsBeforeItStarts),
+        ("participant-0", WritesBeforeItReads),
+        ("enrolled-program-0", AnswersBeforeItRecords),
+    ],
 )
 async def test_a_change_of_order_makes_the_replay_fail(kind: str, changed: type) -> None:
     path = next(path for path in HISTORIES if path.stem.endswith(kind))
