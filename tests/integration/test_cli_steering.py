@@ -123,7 +123,11 @@ async def test_orders_about_participants(program: Running, cohort: str, tmp_path
     assert (code, err) == (1, f"refused: {GARUT} has no problem to resolve\n")
     code, _, err = await livinglab(program, "readmit", cohort, GARUT, *WHY)
     assert (code, err) == (1, f"refused: {GARUT} is in the cohort\n")
+    for _ in range(2):
+        await done(program, "withdraw", cohort, GARUT, *WHY, "--request-id", "w1")
     listed = {p["institution"]: p for p in await done(program, "participants", cohort)}
+    entries = await done(program, "audit", cohort)
+    assert [entry["institution"] for entry in entries if entry["command"] == "withdraw"] == [GARUT]
     assert (listed[BANDUNG]["moved_to"], listed[GARUT]["moved_to"]) == (f"{cohort}-2", "")
 
 
