@@ -13,6 +13,8 @@ from cli.ranking import AsCsv, Basis, BasisOption, Group, Instrument, Period, Re
 
 app = typer.Typer(help="What the race teaches.", no_args_is_help=True)
 
+_NOTED = 12
+
 Institution = Annotated[str, typer.Argument(metavar="INSTITUTION", help="Code of the institution.")]
 Since = Annotated[str, typer.Option("--since", metavar="PERIOD", help="Gains are counted from this period.")]
 Indicator = Annotated[str, typer.Option("--indicator", metavar="NUMBER", help="Official number of the indicator.")]
@@ -118,6 +120,8 @@ def learn_from(
     answer = ask("analysis", lambda stub: stub.ListTeachers(request))
     rows = [[t.host, t.host_name, t.host_value, str(t.score), t.reason] for t in answer.teachers]
     write(answer, ["host", "name", "value", "score", "reason"], rows, as_json=as_json, as_csv=as_csv)
+    if not rows and not as_json and not as_csv:
+        say(f"Nobody who receives visitors is ahead of {institution} at the upper levels of {indicator}.")
 
 
 @app.command("visit-plan")
@@ -176,6 +180,8 @@ def project(
         say(
             "Four of five cases lie from low to high. Growth is in index points (linear) and percent (compound) a year."
         )
+        if float(target) <= float(answer.index):
+            say(f"The target {target} is reached already.")
 
 
 @app.command()
@@ -252,14 +258,19 @@ def _say_gap(answer: Any, institution: str, role_model: str) -> None:
 
 def _draw_gap(path: Path, institution: str, answer: Any) -> None:
     from cli import charts
+    from directory import official_regions
 
     nodes = [node for node in answer.nodes if node.kind == "aspect"] or [n for n in answer.nodes if n.number]
-    polygons = {institution: [float(node.value) for node in nodes]}
-    for name in ("median", "best", "role_model"):
-        if all(getattr(node, name) for node in nodes):
-            polygons[name.replace("_", " ")] = [float(getattr(node, name)) for node in nodes]
+    region = official_regions().get(institution)
+    name = region.name if region else institution
+    polygons = {name: [float(node.value) for node in nodes]}
+    for other in ("median", "best", "role_model"):
+        if all(getattr(node, other) for node in nodes):
+            polygons[other.replace("_", " ")] = [float(getattr(node, other)) for node in nodes]
     high = max([5.0, *(value for values in polygons.values() for value in values)])
-    path.write_text(charts.radar(f"{institution} against its group", [n.number for n in nodes], polygons, 0.0, high))
+    notes = [f"{node.number} {node.name}" for node in nodes] if len(nodes) <= _NOTED else []
+    axes = [node.number for node in nodes]
+    path.write_text(charts.radar(f"{name} against its group", axes, polygons, 0.0, high, notes))
 
 
 benchmark_settings.register(app)

@@ -71,10 +71,15 @@ def compare(
         ["mean gain", answer.mean_gain],
         ["gain, 95 percent, from", answer.gain_low],
         ["gain, 95 percent, to", answer.gain_high],
-        ["p, paired t test", answer.t_p_value],
-        ["p, Wilcoxon", answer.wilcoxon_p_value],
+        ["p, paired t test", _chance(answer.t_p_value)],
+        ["p, Wilcoxon", _chance(answer.wilcoxon_p_value)],
     ]
     write(answer, ["what", "value"], rows, as_json=as_json, as_csv=as_csv)
+
+
+def _chance(written: str) -> str:
+    """No chance is nothing: of four digits the smallest is below the last."""
+    return "< 0.0001" if written == "0.0000" else written
 
 
 def series(

@@ -1,6 +1,7 @@
 """`livinglab ranking`: the race, as it stands, as it stood, or as it changes."""
 
 import csv
+import math
 import sys
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -71,7 +72,7 @@ def ranking(
     if watch:
         run(_watch(race, as_json))
         return
-    answer = run(_ranking(race, as_of))
+    answer, chart = run(_ranking_and_chart(race, as_of, bool(svg)))
     if as_json:
         print_json(_as_json(race, answer.rows))
     elif as_csv:
@@ -79,7 +80,7 @@ def ranking(
     else:
         _show(answer.rows)
     if svg:
-        svg.write_text(run(_race_over_time(race, [row.institution for row in answer.rows[:_DRAWN]])))
+        svg.write_text(chart)
 
 
 def race_of(
@@ -93,6 +94,12 @@ def race_of(
             fail(f"refused: different {what} are never ranked together ({value}): like is compared with like only")
     number = pb.Basis.Value(f"BASIS_{basis.name}") if basis else pb.BASIS_UNSPECIFIED
     return pb.Race(instrument=instrument, period=period, stage=stage, group=group, basis=number, rehearsal=rehearsal)
+
+
+async def _ranking_and_chart(race: "pb.Race", as_of: str, drawn: bool) -> "tuple[pb.GetRankingResponse, str]":
+    answer = await _ranking(race, as_of)
+    first = [row.institution for row in answer.rows[:_DRAWN]]
+    return answer, await _race_over_time(race, first) if drawn else ""
 
 
 async def _ranking(race: "pb.Race", as_of: str) -> "pb.GetRankingResponse":
@@ -206,8 +213,9 @@ def draw_series(title: str, answer: "analysis_pb.ListSeriesResponse", *, with_in
         series.instrument if with_instrument else series.name: [(p.period, float(p.index)) for p in series.points]
         for series in answer.series[:_DRAWN]
     }
-    values = [value for points in lines.values() for _, value in points] or [0.0, 1.0]
-    return charts.race(title, lines, min(0.0, *values), max(1.0, *values))
+    values = [value for points in lines.values() for _, value in points] or [0.0]
+    low = math.floor(min(values))
+    return charts.race(title, lines, low, max(math.ceil(max(values)), low + 1))
 
 
 def write_csv(columns: list[str], rows: list[list[str]]) -> None:

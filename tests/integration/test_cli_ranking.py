@@ -85,7 +85,8 @@ async def test_the_race_for_programs_spreadsheets_and_eyes(benchmark: Running, t
         ],
     }
     chart = tmp_path / "race.svg"
-    code, out, _ = await livinglab(benchmark, *RANKING, "--csv", "--svg", str(chart))
+    code, out, err = await livinglab(benchmark, *RANKING, "--csv", "--svg", str(chart))
+    assert (code, err) == (0, "")
     assert out.splitlines()[1] == f"1,{SUMEDANG},Kabupaten Sumedang,3.84,,Cukup,+1,1.84,100.00,"
     drawing = ElementTree.fromstring(chart.read_text())
     assert len(drawing.findall("{http://www.w3.org/2000/svg}polyline")) == 2
