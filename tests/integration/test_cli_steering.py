@@ -119,7 +119,7 @@ async def test_orders_about_participants(program: Running, cohort: str, tmp_path
     split = await done(program, "split", cohort, f"{cohort}-2", BANDUNG, "32.06", "--title", "Second", *WHY)
     assert split["cohort"]["id"] == cohort
     assert (await done(program, "status", f"{cohort}-2"))["split_from"] == cohort
-    code, _, err = await livinglab(program, "resolve", cohort, GARUT, "--leave", *WHY)
+    code, _, err = await livinglab(program, "resolve", cohort, GARUT, "--dismiss", *WHY)
     assert (code, err) == (1, f"refused: {GARUT} has no problem to resolve\n")
     code, _, err = await livinglab(program, "readmit", cohort, GARUT, *WHY)
     assert (code, err) == (1, f"refused: {GARUT} is in the cohort\n")
