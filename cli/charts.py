@@ -84,7 +84,9 @@ def distribution(title: str, bins: Sequence[tuple[float, float, int]], targets: 
         size = f'width="{x(end) - x(start) - 2:.1f}" height="{_HEIGHT - _MARGIN - top:.1f}"'
         parts.append(f'<rect x="{x(start) + 1:.1f}" y="{top:.1f}" {size} fill="{_COLOURS[0]}"/>')
         parts.append(_text((x(start) + x(end)) / 2, top - 5, str(count), "middle"))
-        parts += [_text(x(edge), _HEIGHT - _MARGIN + 20, f"{edge:g}", "middle") for edge in {start, end} - drawn]
+        parts += [
+            _text(x(edge), _HEIGHT - _MARGIN + 20, f"{edge:g}", "middle") for edge in sorted({start, end} - drawn)
+        ]
         drawn |= {start, end}
     for target in targets:
         parts.append(_line(x(target), _MARGIN, x(target), _HEIGHT - _MARGIN, _COLOURS[1], dashed=True))

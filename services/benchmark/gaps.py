@@ -52,6 +52,17 @@ def whole_gap(
     mine = instrument.node_values(result.values)
     learned = instrument.node_values(role_model.values) if role_model and role_model.values else None
     group = [instrument.node_values(peer.values) for peer in others] + [mine] if not withheld else []
+    _compare(answer, mine, learned, group)
+    return answer
+
+
+def _compare(
+    answer: pb.GetGapResponse,
+    mine: Sequence[NodeValue],
+    learned: Sequence[NodeValue] | None,
+    group: Sequence[Sequence[NodeValue]],
+) -> None:
+    """Each node beside the role model's and the group's, and the three indicators that cost most."""
     costs = []
     for at, own in enumerate(mine):
         values = [nodes[at].value for nodes in group]
@@ -64,7 +75,6 @@ def whole_gap(
     # Equals in the instrument's order.
     costs.sort(key=lambda cost: -cost[0])
     answer.holding_back.extend(row for _, row in costs[:_HOLDING_BACK])
-    return answer
 
 
 def _node(own: NodeValue, role_model: Fraction | None, group: Sequence[Fraction]) -> pb.NodeGap:
