@@ -61,6 +61,12 @@ def test_the_latest_result_stands_in_whichever_order_it_is_heard_of(order: tuple
     assert kept.evidence[SPBE, "2022"] == (3, 30)
 
 
+def test_actions_of_a_plan_count_from_its_approval_in_whichever_order_it_is_heard_of() -> None:
+    assert Ledger().approve_plan(5).actions == 5
+    early = Ledger().complete_actions(2, 6).approve_plan(5)
+    assert early == Ledger().approve_plan(5).complete_actions(2, 6)
+
+
 def test_a_self_assessment_without_a_result_does_not_hide_one() -> None:
     kept = Ledger().submit(SPBE, "2022", Result("2.10", "Cukup", 1)).submit(SPBE, "2022")
     assert kept.results[SPBE, "2022"].index == "2.10"
