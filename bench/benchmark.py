@@ -19,12 +19,12 @@ from pymongo.read_concern import ReadConcern
 
 from bench import race_facts
 from bench.race_facts import BODIES, INDICATORS, INSTRUMENT, YEARS
-from bench.rows import Row, at_least, percentile, within
+from bench.rows import Row, at_least, middle, percentile, within
 from chassis import naming
 from stack.system import System
 from stack.waiting import eventually
 
-_IN_FLIGHT, _QUERIES = 32, 3_200
+_IN_FLIGHT, _QUERIES, _ROUNDS = 32, 1_600, 5
 _NEWS = 150
 # Heard as they come: each body's result of each year, once.
 _LIVE = BODIES * len(YEARS)
@@ -52,7 +52,7 @@ async def rows(system: System) -> list[Row]:
     await system.fleet.start_again([other.name for other in others])
     what = f"{BODIES} bodies, {len(YEARS)} years, {INDICATORS} indicators"
     return [
-        within("ranking-p99", f"full ranking, {_IN_FLIGHT} in flight: {what}", percentile(queries, 0.99), 20.0, "ms"),
+        within("ranking-p99", f"full ranking, {_IN_FLIGHT} in flight: {what}", queries, 20.0, "ms"),
         within("watch-p99", "one new result to the changed ranking at a watcher", percentile(news, 0.99), 100.0, "ms"),
         at_least("rebuild", f"projections rebuilt from {_FACTS} facts", rebuilt, bare, "1/s", 0.5),
     ]
@@ -68,8 +68,9 @@ async def _arrived(client: AsyncMongoClient[dict[str, Any]]) -> None:
     await eventually(all_taken, timeout=300)
 
 
-async def _queries(channel: grpc.aio.Channel, metadata: Any) -> list[float]:
-    """Milliseconds of each full ranking with movement, workers in turn asking for each year. An answer is read whole;
+async def _queries(channel: grpc.aio.Channel, metadata: Any) -> float:
+    """p99 in milliseconds of the full ranking with movement, the middle of some rounds: workers ask for each year in
+    turn. An answer is read whole;
     the first of each year is parsed and counted, and every other must be the same, so that it is the service that is
     measured and not what one client makes of 600 rows."""
     took: list[float] = []
@@ -92,10 +93,13 @@ async def _queries(channel: grpc.aio.Channel, metadata: Any) -> list[float]:
                 assert len(pb.GetRankingResponse.FromString(answer).rows) == BODIES
             assert answer == known[YEARS[at]]
 
-    await asyncio.gather(*(worker(number) for number in range(_IN_FLIGHT)))
-    took.clear()
-    await asyncio.gather(*(worker(number) for number in range(_IN_FLIGHT)))
-    return took
+    slowest = []
+    # The first round warms up.
+    for _ in range(1 + _ROUNDS):
+        took.clear()
+        await asyncio.gather(*(worker(number) for number in range(_IN_FLIGHT)))
+        slowest.append(percentile(took, 0.99))
+    return middle(slowest[1:])
 
 
 async def _news(stub: Any, metadata: Any, nc: Client) -> list[float]:

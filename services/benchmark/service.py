@@ -37,7 +37,8 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
         race, _ = await self._admission.race(request.race, as_of=as_of)
         first = _position(request.page_token)
         if request.since_previous:
-            request.since_period = ranking.previous(await self._periods(race), race.period)
+            periods = await (self._store.periods(race, as_of) if as_of else self._periods(race))
+            request.since_period = ranking.previous(periods, race.period)
 
         async def make() -> bytes:
             return (await self._page(race, request, first, as_of)).SerializeToString()
