@@ -147,7 +147,13 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
         if phase and phase not in {progress.phase for progress in cohort.phases}:
             raise not_found("phase", f"{name}/{phase}")
         if check:
-            await check(cohort)
+            try:
+                await check(cohort)
+            except Refused:
+                # The same request, sent twice at once, may have been carried out since it was looked up.
+                if (known := await self._store.steering.recorded(name, command)) is None:
+                    raise
+                return await self._store.cohort(name), known
         answer = await self._engine.steer(name, command)
         return await self._store.cohort(name), answer.awaiting_second
 
