@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from livinglab.assessment.v1 import evaluation_pb2
 from livinglab.assessment.v1 import service_pb2 as assessment
 from livinglab.coaching.v1 import service_pb2 as coaching
 from livinglab.notify.v1 import service_pb2 as notify
@@ -14,7 +13,7 @@ from temporalio import activity
 
 from chassis import mongo
 from directory import official_regions
-from services.program import clock, letters, model
+from services.program import clock, letters, model, self_assessment
 from services.program.course import Course
 from services.program.engine import Engine
 from services.program.ledger import Ledger
@@ -171,11 +170,12 @@ class Activities:
         answer = await self._assessment_calls.ask(
             self._assessment.OpenEvaluation, request, duty.id, course, step.institution
         )
-        if answer.evaluation.state != evaluation_pb2.EVALUATION_STATE_SUBMITTED:
+        handed_in, result = self_assessment.read(answer.evaluation)
+        if not handed_in:
             return pb.DutiesDone()
 
         def submitted(ledger: Ledger) -> Ledger:
-            return ledger.submit(duty.instrument, duty.period)
+            return ledger.submit(duty.instrument, duty.period, result)
 
         async def body(tx: mongo.Tx) -> None:
             await self._store.participants.learn(tx, course, step.institution, submitted)

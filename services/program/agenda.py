@@ -57,6 +57,11 @@ class Cohort:
         """Nothing opens or closes."""
         return self.state.HasField("pause_time")
 
+    @property
+    def running_state(self) -> cohort_pb2.CohortState.ValueType:
+        """Of a cohort that has not ended."""
+        return cohort_pb2.COHORT_STATE_PAUSED if self.paused else cohort_pb2.COHORT_STATE_RUNNING
+
     def copy(self) -> "Cohort":
         """The same, to try something on."""
         state = pb.ProgramState()
@@ -114,13 +119,19 @@ class Cohort:
                     return Step(Act.SETTLE, place)
             elif record.state == cohort_pb2.PHASE_STATE_OPEN and not record.announced:
                 return Step(Act.ANNOUNCE, place)
-        if self.paused:
+        if self._is_still:
             return None
         return self._gate_step(now) or self._opening(now)
 
     def next_time(self) -> datetime | None:
         """When something is to be done if nobody does anything before; None for never."""
-        return None if self.paused else min(self._times(), default=None)
+        return None if self._is_still else min(self._times(), default=None)
+
+    @property
+    def _is_still(self) -> bool:
+        """No phase opens and no gate is asked: it is paused, for those that are left, or about to stop."""
+        stopping = any(self.state.phases[place].stopped for place in self.closing())
+        return stopping or (self.paused and self.active_count > 0)
 
     def _is_over(self) -> bool:
         stopped = any(record.stopped and record.state in OVER for record in self.state.phases)

@@ -1,13 +1,14 @@
 """How the workflows call activities, and how a command is refused."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, MutableSequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 from chassis.errors import Refused
 
@@ -30,6 +31,18 @@ MANY: dict[str, Any] = {
     "start_to_close_timeout": timedelta(minutes=10),
     "heartbeat_timeout": timedelta(seconds=15),
 }
+
+
+async def ask(activity: Any, step: Any, how: dict[str, Any], problems: MutableSequence[str]) -> Any:
+    """What an activity answers; None when it was refused for good, which is noted as a problem and holds nobody up."""
+    try:
+        return await workflow.execute_activity_method(activity, step, **how)
+    except ActivityError as error:
+        if is_cancelled_exception(error):
+            raise asyncio.CancelledError from error
+        problems.append(f"{error.activity_type}: {error.cause}")
+        workflow.logger.error("an activity was refused for good: %s", problems[-1])
+        return None
 
 
 @contextmanager

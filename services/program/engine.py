@@ -57,12 +57,13 @@ class Engine:
 
     async def start_participant(self, course: Course, institution: str, readmissions: int = 0) -> None:
         """Starts a participant's workflow on its cohort's build, unless it runs or has run; one that is taken in again
-        may have run."""
+        may have run, or be about to end: that one is told."""
         start = course.participant_input(institution)
         start.readmissions = readmissions
         reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE if readmissions else WorkflowIDReusePolicy.REJECT_DUPLICATE
-        cohort_id, build_id = course.cohort_id, self._build_id
-        await self._start("ParticipantWorkflow", cohort_id, start, institution, build_id=build_id, reuse=reuse)
+        signal = ("taken_in", start) if readmissions else None
+        how: dict[str, Any] = {"signal": signal, "build_id": self._build_id, "reuse": reuse}
+        await self._start("ParticipantWorkflow", course.cohort_id, start, institution, **how)
 
     async def cancel(self, course: Course, cancellation: pb.Cancellation) -> None:
         """Cancels the cohort, also one whose workflow has not started yet."""

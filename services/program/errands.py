@@ -48,10 +48,14 @@ def take_in(cohort: Cohort, command: command_pb2.Command, institutions: Sequence
     for code in institutions:
         if cohort.state.ended.pop(code, None):
             readmissions[code] += 1
+    for place in cohort.open_places():
+        record = cohort.state.phases[place]
+        record.invited = max(record.invited, cohort.standing(place).active)
     again = {code: readmissions[code] for code in institutions if code in readmissions}
     cohort.state.errands.add(starting=pb.RosterStep(only=institutions, readmissions=again))
-    for place in announced(cohort):
-        announce_opening(cohort, place, "", only=institutions)
+    for place in cohort.open_places():
+        if told := [code for code in institutions if is_told(cohort, place, code)]:
+            announce_opening(cohort, place, "", only=told)
     if not command.HasField("enrol"):
         notice = pb.Notice(template="readmitted", reason=command.reason, occasion=command.request_id)
         announce(cohort, pb.Announcement(notice=notice, only=institutions))
@@ -59,15 +63,12 @@ def take_in(cohort: Cohort, command: command_pb2.Command, institutions: Sequence
         announce(cohort, pb.Announcement(pause=pb.Pause(reason=command.reason), only=institutions))
 
 
-def announced(cohort: Cohort) -> tuple[int, ...]:
-    """Open phases that are for everybody and that everybody has been told of."""
-    return tuple(
-        place
-        for place, record in enumerate(cohort.state.phases)
-        if record.state == cohort_pb2.PHASE_STATE_OPEN
-        and record.announced
-        and not cohort.definition.phases[place].HasField("when")
-    )
+def is_told(cohort: Cohort, place: int, institution: str) -> bool:
+    """Whether a phase is open that is for this participant and was announced: who is not told of it now never is."""
+    record = cohort.state.phases[place]
+    if record.state != cohort_pb2.PHASE_STATE_OPEN or not record.announced:
+        return False
+    return not cohort.definition.phases[place].HasField("when") or institution in record.addressed
 
 
 def find_phase(cohort: Cohort, name: str) -> tuple[int, pb.PhaseRecord]:

@@ -36,10 +36,10 @@ def decide(
     """What becomes of an open phase. It closes early when everybody has done its required duties or nobody is left;
     one that requires nothing lasts until its deadline. Then the quorum counts, and without it the definition says
     what to do; a deadline moves by itself only once. A manager's override comes before everything."""
-    if standing.active == 0:
-        return Decision.CLOSE
     if record.overridden:
         return Decision.STOP if record.stopped else Decision.CLOSE
+    if standing.active == 0:
+        return Decision.CLOSE
     everybody = bool(required(phase)) and standing.done >= standing.active
     due = now >= clock.moment(record.deadline_time)
     if phase.gate.decision:

@@ -2,18 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from livinglab.program.v1 import cohort_pb2, definition_pb2
     from livinglab.program.v1 import workflow_pb2 as pb
 
-    from services.program import calls, letter_steps, model, reminders, search_attributes
+    from services.program import calls, letter_steps, model, open_phases, reminders, search_attributes
     from services.program.activities import Activities
 
 
@@ -46,16 +46,13 @@ class ParticipantWorkflow:
         """A phase opened, or its dates moved; a repeat, or one that comes after its closing, changes nothing."""
         if model.occurrence(opening.phase.id, opening.reopened) in self._closed():
             return
-        for phase in self._record.open:
-            if phase.opening.phase.id == opening.phase.id:
-                self._move(phase, opening)
-                return
-        self._record.open.add(opening=opening)
+        open_phases.take_opening(self._record, self._start.clock, opening, workflow.now())
 
     @workflow.signal
     def phase_closed(self, closing: pb.PhaseClosing) -> None:
         """A phase closed."""
-        if model.occurrence(closing.phase, closing.reopened) not in self._closed():
+        known = model.occurrence(closing.phase, closing.reopened) in self._closed()
+        if not known and not open_phases.is_overtaken(self._record, closing):
             self._closings.append(closing)
 
     @workflow.signal
@@ -94,6 +91,17 @@ class ParticipantWorkflow:
         """It leaves the cohort."""
         self._leaving = self._leaving or withdrawal
 
+    @workflow.signal
+    def taken_in(self, start: pb.ParticipantInput) -> None:
+        """It is in the cohort again, while letters of its end were still to be written: its course begins anew."""
+        if start.readmissions > self._start.readmissions:
+            self._start = start
+            self._record = pb.ParticipantRecord()
+            self._record.CopyFrom(start.state)
+            self._closings.clear()
+            self._leaving = None
+            self._failed_phase = ""
+
     @workflow.query
     def progress(self) -> pb.ParticipantRecord:
         """The participant as the workflow sees it."""
@@ -101,9 +109,10 @@ class ParticipantWorkflow:
 
     async def _carry_out(self) -> pb.ParticipantResult:
         while not self._record.outcome:
-            self._show()
-            await self._take_up_next()
-        await self._take_leave()
+            while not self._record.outcome:
+                self._show()
+                await self._take_up_next()
+            await self._take_leave()
         self._show()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return pb.ParticipantResult(outcome=self._record.outcome, reason=self._record.reason)
@@ -122,7 +131,7 @@ class ParticipantWorkflow:
             self._closings.pop(0)
         elif done := self._to_report():
             await self._report(done)
-        elif phase := self._to_prepare():
+        elif phase := open_phases.to_prepare(self._record):
             await self._unless_urgent(self._prepare(phase))
         elif self._record.notices:
             await self._unless_urgent(self._give_notice(self._record.notices[0]))
@@ -134,83 +143,46 @@ class ParticipantWorkflow:
     def _closed(self) -> set[str]:
         return {*self._record.closed, *(model.occurrence(c.phase, c.reopened) for c in self._closings)}
 
-    def _move(self, phase: pb.OpenPhase, opening: pb.PhaseOpening) -> None:
-        """The dates of an open phase moved. What is due before the new deadline is due anew, unless all that moved is
-        the calendar and the time that remains is the same."""
-        before = phase.opening
-        if opening.revision < before.revision or opening.deadline_time == before.deadline_time:
-            return
-        if opening.reason:
-            self._record.notices.add(
-                template="postponed",
-                reason=opening.reason,
-                occasion=f"{opening.phase.id}.{opening.deadline_time.seconds}",
-                phase=opening.phase.id,
-            )
-        phase.opening.CopyFrom(opening)
-        if not opening.shifted:
-            del phase.reminded[:]
-            del phase.escalated[:]
-        if opening.reason:
-            self._pass_over(phase)
-
-    def _to_report(self) -> pb.PhaseDone | None:
-        """A phase whose required duties, or those of its quorum, are done and not reported. One that requires none has
-        nothing to report."""
-        for phase in self._record.open:
-            name = phase.opening.phase.id
-            needs = model.required(phase.opening.phase)
-            if needs and not phase.reported and not model.missing(phase.opening.phase, self._record.duties):
-                return pb.PhaseDone(institution=self._start.institution, phase=name)
-            counted = phase.opening.phase.gate.quorum_of
-            if counted and not (phase.reported or phase.quorum_reported) and set(counted) <= set(self._record.duties):
-                return pb.PhaseDone(institution=self._start.institution, phase=name, quorum_only=True)
-        return None
-
-    def _to_prepare(self) -> pb.OpenPhase | None:
-        return next((phase for phase in self._record.open if not phase.prepared), None)
-
     def _due_letter(self) -> reminders.Letter | None:
-        due = [letter for letter in self._letters() if letter.at <= workflow.now()]
-        return due[0] if due else None
-
-    def _letters(self) -> list[reminders.Letter]:
-        """Reminders and escalations to come, where a duty is still to be done."""
-        if self._record.paused:
-            return []
-        return [
-            letter
-            for phase in self._record.open
-            if self._undone(phase)
-            for letter in reminders.letters(self._start.clock, phase)
-        ]
-
-    def _undone(self, phase: pb.OpenPhase) -> list[str]:
-        return [duty.id for duty in phase.opening.phase.duties if duty.id not in self._record.duties]
+        letters = open_phases.letters(self._record, self._start.clock)
+        return next((letter for letter in letters if letter.at <= workflow.now()), None)
 
     async def _idle(self) -> None:
         wake = self._wake_time()
 
         def has_news() -> bool:
-            to_do = self._urgent() or self._to_report() or self._to_prepare() or self._record.notices
-            return bool(to_do) or self._wake_time() != wake
+            to_do = self._to_report() or open_phases.to_prepare(self._record)
+            return bool(self._urgent() or to_do or self._record.notices) or self._wake_time() != wake
 
         with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(has_news, timeout=wake - workflow.now() if wake else None)
 
     def _wake_time(self) -> datetime | None:
-        return min((letter.at for letter in self._letters()), default=None)
+        letters = open_phases.letters(self._record, self._start.clock)
+        return min((letter.at for letter in letters), default=None)
 
     def _urgent(self) -> bool:
         return bool(self._leaving or self._closings)
 
     async def _unless_urgent(self, work: Coroutine[Any, Any, None]) -> None:
-        """A service that is down must not hold up a closing or a withdrawal: then the work is let go."""
+        """A service that is down must not hold up a closing or a withdrawal: then the work is let go. What is done
+        meanwhile is reported beside it: it counts at the gate."""
         task = asyncio.create_task(work)
+        if workflow.patched("reports-beside-work"):
+            while not (task.done() or self._urgent()):
+                if done := self._to_report():
+                    await self._report(done)
+                await workflow.wait_condition(lambda: task.done() or self._urgent() or bool(self._to_report()))
+        await self._unless(task, self._urgent)
+
+    def _to_report(self) -> pb.PhaseDone | None:
+        return open_phases.to_report(self._record, self._start.institution)
+
+    async def _unless(self, work: "asyncio.Future[Any]", let_go: Callable[[], bool]) -> None:
         # Nothing awaits in a `finally` here: a workflow that leaves the worker's cache could not be closed.
-        await workflow.wait_condition(lambda: task.done() or self._urgent())
-        unfinished = task.cancel()
-        results = await asyncio.gather(task, return_exceptions=True)
+        await workflow.wait_condition(lambda: work.done() or let_go())
+        unfinished = work.cancel()
+        results = await asyncio.gather(work, return_exceptions=True)
         if not unfinished and isinstance(results[0], BaseException):
             raise results[0]
 
@@ -227,35 +199,26 @@ class ParticipantWorkflow:
                 work.append(self._hear(Activities.assign_coach, step))
         await asyncio.gather(*work)
         open_phase.prepared = True
-        self._pass_over(open_phase)
-
-    def _pass_over(self, phase: pb.OpenPhase) -> None:
-        """Letters whose day had passed when people were told of the dates are not sent."""
-        for letter in reminders.letters(self._start.clock, phase):
-            if letter.at <= workflow.now():
-                letter.mark()
+        open_phases.pass_over(self._start.clock, open_phase, workflow.now())
 
     async def _invite(self, opening: pb.PhaseOpening) -> None:
         await self._write(letter_steps.invitation(opening), opening)
 
     async def _remind(self, due: reminders.Letter) -> None:
         last = reminders.nearest(self._start.clock, due, workflow.now())
-        await self._write(letter_steps.reminder(last, self._undone(due.phase)), due.phase.opening)
+        await self._write(letter_steps.reminder(last, open_phases.undone(self._record, due.phase)), due.phase.opening)
 
     async def _give_notice(self, notice: pb.Notice) -> None:
         """About its phase, else the first that is open, with what is still to be done."""
         about = [p for p in self._record.open if notice.phase in {"", p.opening.phase.id}]
         if about:
-            await self._write(letter_steps.notice(notice, self._undone(about[0])), about[0].opening)
+            await self._write(letter_steps.notice(notice, open_phases.undone(self._record, about[0])), about[0].opening)
         elif not notice.phase:
             await self._write(letter_steps.notice(notice, []), None)
         self._record.notices.remove(notice)
 
     async def _report(self, done: pb.PhaseDone) -> None:
-        for phase in self._record.open:
-            if phase.opening.phase.id == done.phase:
-                phase.quorum_reported = True
-                phase.reported = not done.quorum_only
+        open_phases.mark_reported(self._record, done)
         await self._tell_program("phase_done", done)
 
     async def _close(self, closing: pb.PhaseClosing) -> None:
@@ -263,13 +226,9 @@ class ParticipantWorkflow:
         if any(duty not in self._record.duties for duty in closing.required):
             await self._read_ledger()
         missed = [duty for duty in closing.required if duty not in self._record.duties]
-        reported = any(phase.reported for phase in self._record.open if phase.opening.phase.id == closing.phase)
+        reported = open_phases.drop_closed(self._record, closing)
         if closing.required and not missed and not reported:
             await self._report(pb.PhaseDone(institution=self._start.institution, phase=closing.phase))
-        still_open = [phase for phase in self._record.open if phase.opening.phase.id != closing.phase]
-        del self._record.open[:]
-        self._record.open.extend(still_open)
-        self._record.closed.append(model.occurrence(closing.phase, closing.reopened))
         if missed:
             self._failed_phase = closing.phase
             why = "".join(f"; {problem}" for problem in self._record.problems)
@@ -293,18 +252,19 @@ class ParticipantWorkflow:
             failed_phase=self._failed_phase,
             **names,
         )
+        life = self._start.readmissions
         recorded = await self._call(Activities.record_outcome, step)
+        if self._start.readmissions != life:
+            return
         if recorded:
             # A withdrawal that was acknowledged before this was recorded stands.
             self._end(recorded.outcome, recorded.reason)
-        end = pb.ParticipantEnd(
-            institution=self._start.institution, outcome=self._record.outcome, readmissions=self._start.readmissions
-        )
+        end = pb.ParticipantEnd(institution=self._start.institution, outcome=self._record.outcome, readmissions=life)
         work = [self._tell_program("participant_ended", end)]
         if letter := letter_steps.farewell(self._record, self._leaving):
-            # The program need not wait for letters.
+            # The program need not wait for letters, nor does who is taken in again.
             work.append(self._write(letter, None))
-        await asyncio.gather(*work)
+        await self._unless(asyncio.gather(*work), lambda: self._start.readmissions != life)
 
     async def _read_ledger(self) -> None:
         step = pb.LedgerStep(cohort_id=self._start.cohort_id, institution=self._start.institution)
@@ -323,16 +283,9 @@ class ParticipantWorkflow:
         self._add(await self._call(activity, step))
 
     async def _call(self, activity: Any, step: Any) -> Any:
-        """The answer; None where it was refused for good. That is noted: it lets the participant fail at the closing
-        if a duty hung on it, and holds nobody else up."""
-        try:
-            return await workflow.execute_activity_method(activity, step, **calls.ONE)
-        except ActivityError as error:
-            if is_cancelled_exception(error):
-                raise asyncio.CancelledError from error
-            self._record.problems.append(f"{error.activity_type}: {error.cause}")
-            workflow.logger.error("an activity was refused for good: %s", self._record.problems[-1])
-            return None
+        """The answer; None where it was refused for good: that lets the participant fail at the closing if a duty hung
+        on it, and holds nobody else up."""
+        return await calls.ask(activity, step, calls.ONE, self._record.problems)
 
     def _add(self, done: pb.DutiesDone | None) -> None:
         if done:

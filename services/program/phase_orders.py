@@ -39,7 +39,6 @@ def resume(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, n
     paused = clock.moment(cohort.state.pause_time)
     length = now - paused
     cohort.state.ClearField("pause_time")
-    announce(cohort, pb.Announcement(resumption=pb.Resumption(reason=command.reason)))
     for place, record in enumerate(cohort.state.phases):
         if record.state in OVER or record.HasField("close_time"):
             continue
@@ -55,6 +54,8 @@ def resume(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, n
             _shift(record.deadline_time, shift)
         if record.state == OPEN:
             announce_opening(cohort, place, command.reason, shifted=True)
+    # After the new dates: by the old ones reminders would be due that are not.
+    announce(cohort, pb.Announcement(resumption=pb.Resumption(reason=command.reason)))
 
 
 def reschedule(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
@@ -66,17 +67,26 @@ def reschedule(cohort: Cohort, command: command_pb2.Command, step: pb.CommandSte
     if not order.open_days and not order.deadline_days:
         raise precondition("NOTHING_MOVES", "neither the opening nor the deadline would move")
     since = clock.moment(cohort.state.pause_time) if cohort.paused else now
-    opens = clock.moment(record.open_time) + clock.wall_days(cohort.clock, order.open_days)
+    opens, moved = _moved_opening(cohort, clock.moment(record.open_time), order.open_days, since)
     closes = clock.moment(record.deadline_time) + clock.wall_days(cohort.clock, order.deadline_days)
     if closes <= max(since, opens):
         raise precondition("CLOSES_TOO_EARLY", f"{order.phase} would close before it opens, or before now")
     if record.state == PENDING:
         record.open_time.CopyFrom(clock.stamp(opens))
-        record.sessions_moved += order.open_days
+        record.sessions_moved += moved
     record.deadline_time.CopyFrom(clock.stamp(closes))
     record.ClearField("held_time")
     if record.state == OPEN:
         announce_opening(cohort, place, command.reason)
+
+
+def _moved_opening(cohort: Cohort, planned: datetime, days: int, since: datetime) -> tuple[datetime, int]:
+    """When a phase opens that moves by so many days, but not to before now; and the days that its sessions move by."""
+    opens = planned + clock.wall_days(cohort.clock, days)
+    earliest = min(since, planned)
+    if opens >= earliest:
+        return opens, days
+    return earliest, -((planned - earliest) // clock.wall_days(cohort.clock, 1))
 
 
 def reopen(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
@@ -87,6 +97,8 @@ def reopen(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, n
     if record.state != cohort_pb2.PHASE_STATE_CLOSED:
         raise precondition("PHASE_NOT_CLOSED", f"{order.phase} is not closed")
     since = clock.moment(cohort.state.pause_time) if cohort.paused else now
+    if record.stopped:
+        cohort.state.ClearField("reason")
     record.state = OPEN
     record.deadline_time.CopyFrom(clock.stamp(since + clock.wall_days(cohort.clock, order.days)))
     record.reopened += 1

@@ -6,7 +6,7 @@ from datetime import datetime
 from livinglab.program.v1 import cohort_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
-from services.program import clock, model
+from services.program import clock, errands, model
 from services.program.agenda import Cohort
 
 
@@ -26,11 +26,12 @@ def begin(cohort: Cohort, place: int, now: datetime, addressed: pb.Addressed | N
 
 
 def extend(cohort: Cohort, place: int) -> None:
-    """The gate moves its deadline, once."""
+    """The gate moves its deadline, once; participants are told as of a command."""
     record = cohort.state.phases[place]
     later = clock.wall_days(cohort.clock, cohort.definition.phases[place].gate.extend_days)
     record.deadline_time.CopyFrom(clock.stamp(clock.moment(record.deadline_time) + later))
     record.extended = True
+    errands.announce_opening(cohort, place, "")
 
 
 def begin_closing(cohort: Cohort, place: int, now: datetime, *, stopped: bool) -> None:
@@ -93,8 +94,10 @@ def sessions(cohort_id: str, cohort: Cohort, record: pb.PhaseRecord) -> Iterator
 
 def sessions_to_cancel(cohort_id: str, cohort: Cohort, now: datetime) -> Iterator[pb.SessionStep]:
     """Sessions of open phases that have not begun: they are on the calendar."""
+    # What was to begin since it was paused would have moved.
+    since = clock.moment(cohort.state.pause_time) if cohort.paused else now
     for place in cohort.open_places():
-        to_come = sessions_to_come(cohort, place, now)
+        to_come = sessions_to_come(cohort, place, since)
         for step in sessions(cohort_id, cohort, cohort.state.phases[place]):
             if step.session in to_come:
                 step.cancelled_reason = cohort.state.reason

@@ -8,7 +8,7 @@ from livinglab.program.v1 import workflow_pb2 as pb
 from chassis.errors import Kind, Refused, precondition
 from services.program import model, splitting
 from services.program.agenda import Cohort
-from services.program.errands import announce, announced, require_active, require_no_closing, take_in
+from services.program.errands import announce, is_told, require_active, require_no_closing, take_in
 
 
 def readmit(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
@@ -28,8 +28,9 @@ def enrol(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, no
         raise Refused(Kind.ALREADY_EXISTS, "PARTICIPANT_EXISTS", f"{code} is in the cohort")
     require_no_closing(cohort)
     cohort.state.enrolled.append(code)
-    for place in announced(cohort):
-        cohort.state.phases[place].invited += 1
+    for place in cohort.open_places():
+        if not cohort.definition.phases[place].HasField("when"):
+            cohort.state.phases[place].invited += 1
     take_in(cohort, command, [code])
 
 
@@ -37,9 +38,8 @@ def replace(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, 
     """Who acts from now on is invited to what is open for the role."""
     order = command.replace
     require_active(cohort, [order.institution])
-    for place in announced(cohort):
-        phase = cohort.definition.phases[place]
-        if order.person.role in phase.invites:
+    for place, phase in enumerate(cohort.definition.phases):
+        if is_told(cohort, place, order.institution) and order.person.role in phase.invites:
             notice = pb.Notice(
                 template="invitation",
                 occasion=f"{phase.id}.{command.request_id}",
@@ -53,11 +53,13 @@ def replace(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, 
 def split(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
     order = command.split
     going = sorted(set(order.institutions))
+    if not going:
+        raise precondition("NOBODY_GOES", "no participant would go: nothing would be split")
     require_active(cohort, going)
     require_no_closing(cohort)
     if len(going) >= cohort.active_count:
         raise precondition("NOBODY_STAYS", "every participant would go: nothing would be split")
-    step.split_state.CopyFrom(splitting.split_state(cohort, going))
+    step.split_state.CopyFrom(splitting.split_state(cohort, going, now))
     farewell = pb.Withdrawal(
         reason=f"moved to cohort {order.cohort_id}: {command.reason}", actor=command.actor, moved_to=order.cohort_id
     )

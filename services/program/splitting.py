@@ -1,20 +1,24 @@
 """With what a cohort begins that is split off another one. Pure."""
 
 from collections.abc import Collection, MutableSequence
+from datetime import datetime
 
 from livinglab.program.v1 import cohort_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
+from services.program import clock
 from services.program.agenda import Cohort
 
 
-def split_state(cohort: Cohort, going: Collection[str]) -> pb.ProgramState:
+def split_state(cohort: Cohort, going: Collection[str], now: datetime) -> pb.ProgramState:
     """The state of the new cohort: the same phases with the same dates, of their counts only what is of those who go.
-    Phases that are open are told to them once more, by the new cohort."""
+    Phases that are open are told to them once more, by the new cohort; one that is for none of them is skipped."""
     state = pb.ProgramState(revision=1)
     if cohort.paused:
         state.pause_time.CopyFrom(cohort.state.pause_time)
-    for record in cohort.state.phases:
+        # Their workflows are new: nothing is due for them either.
+        state.errands.add(announcement=pb.Announcement(pause=pb.Pause()))
+    for phase, record in zip(cohort.definition.phases, cohort.state.phases, strict=True):
         kept = state.phases.add()
         kept.CopyFrom(record)
         _keep(kept.done, going)
@@ -22,7 +26,10 @@ def split_state(cohort: Cohort, going: Collection[str]) -> pb.ProgramState:
         _keep(kept.addressed, going)
         kept.announced = False
         if kept.state == cohort_pb2.PHASE_STATE_OPEN:
-            kept.invited = len(kept.addressed or going)
+            kept.invited = len(kept.addressed if phase.HasField("when") else going)
+            if not kept.invited:
+                kept.state = cohort_pb2.PHASE_STATE_SKIPPED
+                kept.close_time.CopyFrom(clock.stamp(now))
     return state
 
 

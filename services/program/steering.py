@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime
 
-from livinglab.program.v1 import cohort_pb2, command_pb2
+from livinglab.program.v1 import command_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
 from chassis.errors import Kind, Refused, precondition
@@ -23,7 +23,7 @@ def known_answer(state: pb.ProgramState, command: command_pb2.Command) -> comman
             if answer.fingerprint != _fingerprint(command):
                 message = f"request {command.request_id} was another command: choose another request_id"
                 raise Refused(Kind.ALREADY_EXISTS, "REQUEST_EXISTS", message)
-            return answer
+            return command_pb2.CommandAnswer(request_id=answer.request_id, awaiting_second=answer.awaiting_second)
     return None
 
 
@@ -49,7 +49,7 @@ def carry_out(cohort: Cohort, command: command_pb2.Command, now: datetime) -> pb
     )
     del state.answers[:-_ANSWERS_KEPT]
     step.revision = state.revision
-    step.state = cohort_pb2.COHORT_STATE_PAUSED if cohort.paused else cohort_pb2.COHORT_STATE_RUNNING
+    step.state = cohort.running_state
     if cohort.paused:
         step.pause_time.CopyFrom(state.pause_time)
     step.proposals.extend(state.proposals)
@@ -74,5 +74,24 @@ _ORDERS: dict[str, _Order] = {
 }
 
 
+def take_back(cohort: Cohort, step: pb.CommandStep) -> Refused:
+    """A split that could not be recorded, since the new cohort's id was taken meanwhile, has not been: nobody goes.
+    The refusal that answers it."""
+    state = cohort.state
+    others = [answer for answer in state.answers if answer.request_id != step.command.request_id]
+    del state.answers[:]
+    state.answers.extend(others)
+    going = step.command.split.cohort_id
+    staying = [errand for errand in state.errands if errand.announcement.withdrawal.moved_to != going]
+    del state.errands[:]
+    state.errands.extend(staying)
+    return Refused(Kind.ALREADY_EXISTS, "COHORT_EXISTS", f"there is a cohort {going} already")
+
+
 def _fingerprint(command: command_pb2.Command) -> bytes:
-    return hashlib.sha256(command.SerializeToString(deterministic=True)).digest()
+    """Of what a caller says: whom a reopening takes in again is looked up anew for each call."""
+    said = command_pb2.Command()
+    said.CopyFrom(command)
+    if said.HasField("reopen"):
+        del said.reopen.institutions[:]
+    return hashlib.sha256(said.SerializeToString(deterministic=True)).digest()
