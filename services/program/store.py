@@ -125,10 +125,12 @@ class Store:
             query = {"$or": [{"launch_time": {"$lt": at}}, {"launch_time": at, "_id": {"$gt": last_id}}]}
         order = [("launch_time", DESCENDING), ("_id", 1)]
         rows = await self._cohorts.find(query).sort(order).limit(size + 1).to_list(None)
-        found = []
-        for row in rows[:size]:
-            standing = await self._standing.find({"cohort": row["_id"]}, progress.STANDING).to_list(None)
-            found.append(progress.cohort(row, standing))
+        shown = rows[:size]
+        standing: dict[str, list[Row]] = {row["_id"]: [] for row in shown}
+        query = {"cohort": {"$in": list(standing)}}
+        async for participant in self._standing.find(query, {**progress.STANDING, "cohort": 1}):
+            standing[participant["cohort"]].append(participant)
+        found = [progress.cohort(row, standing[row["_id"]]) for row in shown]
         return found, mongo.page_token(rows[size - 1]["_id"]) if len(rows) > size else ""
 
     async def participant_page(
