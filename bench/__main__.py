@@ -45,7 +45,9 @@ async def _measure(home: Home, wanted: Sequence[str], out: Console) -> list[Row]
         rows.append(within("platform-ready", "servers and processes, from nothing to serving", ready, 8.0, "s"))
         for part in wanted:
             out.print(f"measuring: {part} ...", style="dim")
+            begun = time.perf_counter()
             rows += await importlib.import_module(f"bench.{part}").rows(system)
+            out.print(f"{part} took {time.perf_counter() - begun:.0f} s", style="dim")
     return rows
 
 

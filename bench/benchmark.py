@@ -19,12 +19,12 @@ from pymongo.read_concern import ReadConcern
 
 from bench import race_facts
 from bench.race_facts import BODIES, INDICATORS, INSTRUMENT, YEARS
-from bench.rows import Row, at_least, percentile, within
+from bench.rows import Row, at_least, middle, percentile, within
 from chassis import naming
 from stack.system import System
 from stack.waiting import eventually
 
-_IN_FLIGHT, _QUERIES = 32, 3_200
+_IN_FLIGHT, _QUERIES, _ROUNDS = 32, 1_600, 5
 _NEWS = 150
 # Heard as they come: each body's result of each year, once.
 _LIVE = BODIES * len(YEARS)
@@ -45,15 +45,14 @@ async def rows(system: System) -> list[Row]:
         await race_facts.fill(nc, race_facts.facts(0, _LIVE))
         await _arrived(client)
         async with grpc.aio.insecure_channel(system.fleet.address("benchmark")) as channel:
-            stub: Any = BenchmarkServiceStub(channel)
-            queries = await _queries(stub, metadata)
-            news = await _news(stub, metadata, nc)
+            queries = await _queries(channel, metadata)
+            news = await _news(BenchmarkServiceStub(channel), metadata, nc)
         rebuilt = await _rebuilt(system, nc, client, metadata)
         bare = await _bare(nc.jetstream(), client)
     await system.fleet.start_again([other.name for other in others])
     what = f"{BODIES} bodies, {len(YEARS)} years, {INDICATORS} indicators"
     return [
-        within("ranking-p99", f"full ranking, {_IN_FLIGHT} in flight: {what}", percentile(queries, 0.99), 20.0, "ms"),
+        within("ranking-p99", f"full ranking, {_IN_FLIGHT} in flight: {what}", queries, 20.0, "ms"),
         within("watch-p99", "one new result to the changed ranking at a watcher", percentile(news, 0.99), 100.0, "ms"),
         at_least("rebuild", f"projections rebuilt from {_FACTS} facts", rebuilt, bare, "1/s", 0.5),
     ]
@@ -69,9 +68,17 @@ async def _arrived(client: AsyncMongoClient[dict[str, Any]]) -> None:
     await eventually(all_taken, timeout=300)
 
 
-async def _queries(stub: Any, metadata: Any) -> list[float]:
-    """Milliseconds of each full ranking with movement, workers in turn asking for each year."""
+async def _queries(channel: grpc.aio.Channel, metadata: Any) -> float:
+    """p99 in milliseconds of the full ranking with movement, the middle of some rounds: workers ask for each year in
+    turn. An answer is read whole;
+    the first of each year is parsed and counted, and every other must be the same, so that it is the service that is
+    measured and not what one client makes of 600 rows."""
     took: list[float] = []
+    known: dict[str, bytes] = {}
+    ask: Any = channel.unary_unary(
+        f"/{pb.DESCRIPTOR.services_by_name['BenchmarkService'].full_name}/GetRanking",
+        request_serializer=pb.GetRankingRequest.SerializeToString,
+    )
 
     async def worker(number: int) -> None:
         for call in range(_QUERIES // _IN_FLIGHT):
@@ -79,14 +86,20 @@ async def _queries(stub: Any, metadata: Any) -> list[float]:
             race = pb.Race(instrument=INSTRUMENT, period=YEARS[at])
             request = pb.GetRankingRequest(race=race, since_period=YEARS[at - 1], page_size=1_000)
             started = time.perf_counter()
-            answer = await stub.GetRanking(request, metadata=metadata, timeout=30)
+            answer = await ask(request, metadata=metadata, timeout=30)
             took.append((time.perf_counter() - started) * 1000)
-            assert len(answer.rows) == BODIES
+            if YEARS[at] not in known:
+                known[YEARS[at]] = answer
+                assert len(pb.GetRankingResponse.FromString(answer).rows) == BODIES
+            assert answer == known[YEARS[at]]
 
-    await asyncio.gather(*(worker(number) for number in range(_IN_FLIGHT)))
-    took.clear()
-    await asyncio.gather(*(worker(number) for number in range(_IN_FLIGHT)))
-    return took
+    slowest = []
+    # The first round warms up.
+    for _ in range(1 + _ROUNDS):
+        took.clear()
+        await asyncio.gather(*(worker(number) for number in range(_IN_FLIGHT)))
+        slowest.append(percentile(took, 0.99))
+    return middle(slowest[1:])
 
 
 async def _news(stub: Any, metadata: Any, nc: Client) -> list[float]:

@@ -35,6 +35,11 @@ def at_most(name: str, what: str, ours: float, bare: float, unit: str, goal: flo
     return Row(name, what, ours, bare, ratio, unit, f"<= {goal:.2f} x bare", ratio <= goal)
 
 
+def at_most_over(name: str, what: str, ours: float, bare: float, unit: str, margin: float) -> Row:
+    """Less is better: ours is at most the bare figure and `margin` more."""
+    return Row(name, what, ours, bare, ours / bare, unit, f"<= bare + {margin:g}", ours <= bare + margin)
+
+
 def within(name: str, what: str, ours: float, limit: float, unit: str) -> Row:
     """A figure with an absolute goal."""
     return Row(name, what, ours, None, ours / limit, unit, f"< {limit:g} {unit}", ours < limit)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import itertools
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +14,12 @@ from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
-from opentelemetry.trace import SpanKind
 from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError
 
 from chassis import auth, status, telemetry, validation
 from chassis.config import Settings
-from chassis.errors import Kind, Refused, Violation, denied, invalid, unavailable
+from chassis.errors import Kind, Refused, Violation, invalid, unavailable
+from chassis.method import Method, Observed, metadata
 from chassis.outgoing import LARGEST_MESSAGE
 from chassis.outgoing import channel as channel
 
@@ -96,7 +95,7 @@ class Gate(grpc.aio.ServerInterceptor):
     def __init__(self, verifier: auth.Verifier, methods: dict[str, MethodDescriptor], deadline: float) -> None:
         self._verifier = verifier
         self._deadline = deadline
-        self._methods = {path: _Method(method) for path, method in methods.items()}
+        self._methods = {path: Method(method) for path, method in methods.items()}
         self._handlers: dict[str, Any] = {}
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any) -> Any:
@@ -111,7 +110,7 @@ class Gate(grpc.aio.ServerInterceptor):
             handler = self._handlers[path] = self._wrapped(handler, method)
         return handler
 
-    def _wrapped(self, handler: Any, method: "_Method") -> Any:
+    def _wrapped(self, handler: Any, method: Method) -> Any:
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(
                 self._unary(handler.unary_unary, method),
@@ -132,9 +131,9 @@ class Gate(grpc.aio.ServerInterceptor):
             )
         raise TypeError(f"{method.path} streams both ways: the gate has no rule for that yet")
 
-    def _unary(self, behaviour: Callable[..., Awaitable[Message]], method: "_Method") -> Callable[..., Any]:
+    def _unary(self, behaviour: Callable[..., Awaitable[Message]], method: Method) -> Callable[..., Any]:
         async def call(request: Message, context: Any) -> Message:
-            with _Observed(method, context) as observed:
+            with Observed(method, context) as observed:
                 try:
                     caller = await self._admitted(request, context, method)
                     async with asyncio.timeout(self._seconds(context)):
@@ -149,9 +148,9 @@ class Gate(grpc.aio.ServerInterceptor):
 
         return call
 
-    def _streaming(self, behaviour: Callable[..., AsyncIterator[Message]], method: "_Method") -> Callable[..., Any]:
+    def _streaming(self, behaviour: Callable[..., AsyncIterator[Message]], method: Method) -> Callable[..., Any]:
         async def call(request: Message, context: Any) -> AsyncIterator[Message]:
-            with _Observed(method, context) as observed:
+            with Observed(method, context) as observed:
                 try:
                     caller = await self._admitted(request, context, method)
                     async for response in behaviour(request, context):
@@ -165,9 +164,9 @@ class Gate(grpc.aio.ServerInterceptor):
 
         return call
 
-    def _collecting(self, behaviour: Callable[..., Awaitable[Message]], method: "_Method") -> Callable[..., Any]:
+    def _collecting(self, behaviour: Callable[..., Awaitable[Message]], method: Method) -> Callable[..., Any]:
         async def call(requests: AsyncIterator[Message], context: Any) -> Message:
-            with _Observed(method, context) as observed:
+            with Observed(method, context) as observed:
                 try:
                     caller = await self._identified(context, method)
                     remaining = context.time_remaining()
@@ -200,15 +199,15 @@ class Gate(grpc.aio.ServerInterceptor):
                 raise invalid(Violation(f"messages[{n}].{fault.field}", fault.description) for fault in faults)
             yield request
 
-    async def _admitted(self, request: Message, context: Any, method: "_Method") -> auth.Caller:
+    async def _admitted(self, request: Message, context: Any, method: Method) -> auth.Caller:
         caller = await self._identified(context, method)
         faults = _faults(request)
         if faults:
             raise invalid(faults)
         return caller
 
-    async def _identified(self, context: Any, method: "_Method") -> auth.Caller:
-        identity = await self._verifier.identify(_metadata(context, "authorization"))
+    async def _identified(self, context: Any, method: Method) -> auth.Caller:
+        identity = await self._verifier.identify(metadata(context, "authorization"))
         return auth.set_caller(identity, auth.require_role(identity, method.roles, method.name))
 
     def _seconds(self, context: Any) -> float:
@@ -223,52 +222,6 @@ async def _drain(requests: AsyncIterator[Message]) -> None:
         async with asyncio.timeout(_DRAIN_SECONDS):
             async for _ in requests:
                 pass
-
-
-class _Method:
-    """What is known of a method before any call: TypeError without a policy, so nothing serves by accident."""
-
-    def __init__(self, descriptor: MethodDescriptor) -> None:
-        policy = auth.policy_of(descriptor)
-        self.name = descriptor.name
-        self.service = descriptor.containing_service.full_name
-        self.path = f"/{self.service}/{self.name}"
-        self.roles = frozenset(policy.roles)
-        self._own_institution = policy.own_institution
-        self.seconds = telemetry.RPC_SECONDS.labels(self.service, self.name)
-
-    def confirm(self, caller: auth.Caller) -> None:
-        """A method that promised to check the institution and did not must not answer."""
-        if self._own_institution and caller.bound_to is not None and not caller.institution_checked:
-            raise denied("UNCHECKED_INSTITUTION", f"{self.name} did not check whose data this is")
-
-
-class _Observed:
-    """Metrics, trace and log line of one call."""
-
-    def __init__(self, method: _Method, context: Any) -> None:
-        self._method = method
-        self._span = telemetry.span(method.path[1:], SpanKind.SERVER, _metadata(context, "traceparent"))
-        self._code = "OK"
-        self._started = 0.0
-
-    def __enter__(self) -> "_Observed":
-        self._started = time.perf_counter()
-        self._span.__enter__()
-        return self
-
-    def refused(self, refused: Refused) -> None:
-        self._code = refused.kind.value
-        telemetry.log.info(
-            "refused", method=self._method.path, code=self._code, reason=refused.reason, faults=len(refused.violations)
-        )
-
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        if isinstance(error, asyncio.CancelledError | GeneratorExit):
-            self._code = "CANCELLED"
-        self._span.__exit__(None, None, None)
-        self._method.seconds.observe(time.perf_counter() - self._started)
-        telemetry.RPC_TOTAL.labels(self._method.service, self._method.name, self._code).inc()
 
 
 def _reader(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Any]:
@@ -289,14 +242,7 @@ def _faults(request: Any) -> list[Violation]:
     return validation.violations(request)
 
 
-def _metadata(context: Any, key: str) -> str:
-    for name, value in context.invocation_metadata():
-        if name == key:
-            return value if isinstance(value, str) else ""
-    return ""
-
-
-def _as_refused(error: Exception, method: _Method) -> Refused:
+def _as_refused(error: Exception, method: Method) -> Refused:
     if isinstance(error, Refused):
         return error
     if isinstance(error, TimeoutError):

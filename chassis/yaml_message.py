@@ -223,7 +223,7 @@ class _Reader:
         if not isinstance(node, yaml.ScalarNode):
             self._fault(node, path, "must be a single value")
             return None
-        if node.tag == _NULL and node.style is None:
+        if node.tag == _NULL and not node.style:
             self._fault(node, path, "has no value")
             return None
         return str(node.value)

@@ -6,11 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.answers import ask, done, fields, message_json, write
+from cli import benchmark_settings, benchmark_trends
+from cli.answers import ask, fields, message_json, write
 from cli.output import AsJson, print_json, say
-from cli.ranking import AsCsv, BasisOption, Group, Instrument, Period, Rehearsal, Stage, Svg, race_of
+from cli.ranking import AsCsv, Basis, BasisOption, Group, Instrument, Period, Rehearsal, Stage, Svg, race_of
 
 app = typer.Typer(help="What the race teaches.", no_args_is_help=True)
+
+_NOTED = 12
 
 Institution = Annotated[str, typer.Argument(metavar="INSTITUTION", help="Code of the institution.")]
 Since = Annotated[str, typer.Option("--since", metavar="PERIOD", help="Gains are counted from this period.")]
@@ -37,14 +40,12 @@ def gap(
     race = race_of(instrument, period, stage, group, rehearsal=rehearsal)
     request = pb.GetGapRequest(race=race, institution=institution, role_model=role_model, targets=target or [])
     answer = ask("race", lambda stub: stub.GetGap(request))
-    columns = ["kind", "number", "name", "value", "role model", "to it", "best", "to it ", "median", "to it  "]
-    rows = [[value or "" for _, value in fields(node)] for node in answer.nodes]
+    columns = ["kind", "number", "name", "value", "role model", "to role model"]
+    columns += ["best", "to best", "median", "to median"]
+    rows = [[value for _, value in fields(node)] for node in answer.nodes]
     write(answer, columns, rows, as_json=as_json, as_csv=as_csv)
     if not as_json and not as_csv:
-        for line in answer.targets:
-            say(f"To {line.target} {line.group} {line.period}: {line.gap}")
-        for node in answer.holding_back:
-            say(f"Held back by {node.number} {node.name}: {node.to_role_model or node.to_best} index points")
+        _say_gap(answer, institution, role_model)
     if svg:
         _draw_gap(svg, institution, answer)
 
@@ -56,6 +57,7 @@ def distribution(
     stage: Stage = "",
     group: Group = "",
     basis: BasisOption = None,
+    rehearsal: Rehearsal = "",
     target: Annotated[list[str] | None, typer.Option("--target", help="Index to reach.")] = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -64,19 +66,38 @@ def distribution(
     """Means, spread and how many reached each target."""
     from livinglab.benchmark.v1 import service_pb2 as pb
 
-    race = race_of(instrument, period, stage, group, basis)
+    race = race_of(instrument, period, stage, group, basis, rehearsal)
     request = pb.GetAggregateRequest(race=race, targets=target or [])
     answer = ask("race", lambda stub: stub.GetAggregate(request))
     rows = [[getattr(b, "from"), b.to, str(b.count)] for b in answer.distribution]
     write(answer, ["from", "to", "count"], rows, as_json=as_json, as_csv=as_csv)
     if not as_json and not as_csv:
-        say(f"{answer.count} bodies, mean {answer.mean or '-'}, weighted by population {answer.weighted_mean or '-'}")
+        _say_spread(answer)
     if svg:
         from cli import charts
 
         bins = [(float(getattr(b, "from")), float(b.to), b.count) for b in answer.distribution] or [(0.0, 1.0, 0)]
         title = f"{instrument} {period}: {group or 'nation'}"
         svg.write_text(charts.distribution(title, bins, [float(line) for line in target or []]))
+
+
+@app.command()
+def profile(
+    instrument: Instrument,
+    period: Period,
+    stage: Stage = "",
+    group: Group = "",
+    rehearsal: Rehearsal = "",
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """What a group has on average at every node of the instrument."""
+    from livinglab.benchmark.v1 import service_pb2 as pb
+
+    race = race_of(instrument, period, stage, group, Basis.COMPUTED, rehearsal)
+    answer = ask("race", lambda stub: stub.GetAggregate(pb.GetAggregateRequest(race=race)))
+    rows = [[value for _, value in fields(node)] for node in answer.profile]
+    write(answer, ["kind", "number", "name", "mean"], rows, as_json=as_json, as_csv=as_csv)
 
 
 @app.command("learn-from")
@@ -99,6 +120,8 @@ def learn_from(
     answer = ask("analysis", lambda stub: stub.ListTeachers(request))
     rows = [[t.host, t.host_name, t.host_value, str(t.score), t.reason] for t in answer.teachers]
     write(answer, ["host", "name", "value", "score", "reason"], rows, as_json=as_json, as_csv=as_csv)
+    if not rows and not as_json and not as_csv:
+        say(f"Nobody who receives visitors is ahead of {institution} at the upper levels of {indicator}.")
 
 
 @app.command("visit-plan")
@@ -151,6 +174,14 @@ def project(
     ]
     columns = ["way", "index", "low", "high", "growth a year", "growth needed"]
     write(answer, columns, rows, as_json=as_json, as_csv=as_csv)
+    if not as_json and not as_csv:
+        steps = f"{answer.own_steps} yearly steps of its own and {answer.group_steps} of its group"
+        say(f"{institution} is at {answer.index}; projected to {answer.period} from {steps}.")
+        say(
+            "Four of five cases lie from low to high. Growth is in index points (linear) and percent (compound) a year."
+        )
+        if float(target) <= float(answer.index):
+            say(f"The target {target} is reached already.")
 
 
 @app.command()
@@ -194,7 +225,7 @@ def rebuild(as_json: AsJson = False) -> None:
         last = pb.RebuildResponse()
         async for last in stub.Rebuild(pb.RebuildRequest(request_id=new_request_id())):
             if sys.stderr.isatty():
-                sys.stderr.write(f"\r{last.read} of {last.total} facts")
+                sys.stderr.write(f"\r{last.read} of {last.total} facts" + ("\n" if last.done else ""))
         return last
 
     answer = ask("steward", follow)
@@ -204,59 +235,43 @@ def rebuild(as_json: AsJson = False) -> None:
         say(f"Rebuilt from {answer.read} facts in {answer.milliseconds / 1000:.1f} s")
 
 
-@app.command("set-cluster")
-def set_cluster(
-    name: Annotated[str, typer.Argument(metavar="NAME")],
-    institutions: Annotated[list[str] | None, typer.Argument(metavar="INSTITUTION...")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Name a set of institutions; without any the name is taken back."""
-    from livinglab.benchmark.v1 import steward_service_pb2 as pb
-
-    from cli.connection import new_request_id
-
-    request = pb.SetClusterRequest(request_id=new_request_id(), name=name, institutions=institutions or [])
-    done(ask("steward", lambda stub: stub.SetCluster(request)), f"cluster:{name} is set", as_json)
+def _say_spread(answer: Any) -> None:
+    say(f"{answer.count} bodies, mean {answer.mean or '-'}, from {answer.minimum or '-'} to {answer.maximum or '-'}.")
+    if answer.median:
+        say(f"Quartiles {answer.lower_quartile}, {answer.median}, {answer.upper_quartile}.")
+    if answer.weighted_mean:
+        say(f"Weighted by the population of {answer.weighted_count}: {answer.weighted_mean}.")
+    for line in answer.targets:
+        say(f"{line.reached} of {answer.count} have reached {line.target}.")
 
 
-@app.command("set-targets")
-def set_targets(
-    instrument: Instrument,
-    lines: Annotated[list[str], typer.Argument(metavar="PERIOD=INDEX...", help="Such as 2023=3.0 2025=3.5.")],
-    group: Group = "",
-    as_json: AsJson = False,
-) -> None:
-    """Set the target lines of a group."""
-    from livinglab.benchmark.v1 import steward_service_pb2 as pb
-    from livinglab.benchmark.v1.target_pb2 import TargetLine
-
-    from cli.connection import new_request_id
-
-    found = [TargetLine(period=line.partition("=")[0], target=line.partition("=")[2]) for line in lines]
-    request = pb.SetTargetsRequest(request_id=new_request_id(), instrument=instrument, group=group, lines=found)
-    done(ask("steward", lambda stub: stub.SetTargets(request)), f"{len(lines)} target lines are set", as_json)
-
-
-@app.command("set-capacity")
-def set_capacity(
-    institution: Institution, visitors: Annotated[int, typer.Argument(metavar="VISITORS")], as_json: AsJson = False
-) -> None:
-    """Say how many visiting bodies an institution receives at a time."""
-    from livinglab.benchmark.v1 import steward_service_pb2 as pb
-
-    from cli.connection import new_request_id
-
-    request = pb.SetHostCapacityRequest(request_id=new_request_id(), institution=institution, visitors=visitors)
-    done(ask("steward", lambda stub: stub.SetHostCapacity(request)), f"{institution} receives {visitors}", as_json)
+def _say_gap(answer: Any, institution: str, role_model: str) -> None:
+    ahead = f"; {role_model} is at {answer.role_model_index} ({answer.role_model_gap})" if role_model else ""
+    say(f"{institution} is at {answer.index}{ahead}.")
+    for line in answer.targets:
+        whose = f" ({line.group}, {line.period})" if line.group else ""
+        say(f"To the target {line.target}{whose}: {line.gap} index points.")
+    for node in answer.holding_back:
+        points = node.to_role_model or node.to_best
+        say(f"Held back by {node.number} {node.name}: {points} index points.")
 
 
 def _draw_gap(path: Path, institution: str, answer: Any) -> None:
     from cli import charts
+    from directory import official_regions
 
     nodes = [node for node in answer.nodes if node.kind == "aspect"] or [n for n in answer.nodes if n.number]
-    polygons = {institution: [float(node.value) for node in nodes]}
-    for name in ("median", "best", "role_model"):
-        if all(getattr(node, name) for node in nodes):
-            polygons[name.replace("_", " ")] = [float(getattr(node, name)) for node in nodes]
+    region = official_regions().get(institution)
+    name = region.name if region else institution
+    polygons = {name: [float(node.value) for node in nodes]}
+    for other in ("median", "best", "role_model"):
+        if all(getattr(node, other) for node in nodes):
+            polygons[other.replace("_", " ")] = [float(getattr(node, other)) for node in nodes]
     high = max([5.0, *(value for values in polygons.values() for value in values)])
-    path.write_text(charts.radar(f"{institution} against its group", [n.number for n in nodes], polygons, 0.0, high))
+    notes = [f"{node.number} {node.name}" for node in nodes] if len(nodes) <= _NOTED else []
+    axes = [node.number for node in nodes]
+    path.write_text(charts.radar(f"{name} against its group", axes, polygons, 0.0, high, notes))
+
+
+benchmark_settings.register(app)
+benchmark_trends.register(app)

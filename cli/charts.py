@@ -34,8 +34,15 @@ def race(title: str, lines: Lines, low: float, high: float, targets: Sequence[fl
     return _drawing(title, parts)
 
 
-def radar(title: str, axes: Sequence[str], polygons: Mapping[str, Sequence[float]], low: float, high: float) -> str:
-    """One axis a node of the instrument, one polygon a body or group."""
+def radar(
+    title: str,
+    axes: Sequence[str],
+    polygons: Mapping[str, Sequence[float]],
+    low: float,
+    high: float,
+    notes: Sequence[str] = (),
+) -> str:
+    """One axis a node of the instrument, one polygon a body or group; `notes` stand beside, such as what an axis is."""
     centre_x, centre_y, radius = (_WIDTH - 180) / 2, _HEIGHT / 2 + 10, _HEIGHT / 2 - 70
 
     def at(axis: int, value: float) -> tuple[float, float]:
@@ -56,6 +63,8 @@ def radar(title: str, axes: Sequence[str], polygons: Mapping[str, Sequence[float
         colour = _COLOURS[number % len(_COLOURS)]
         parts.append(_polygon([at(axis, value) for axis, value in enumerate(values)], colour, colour))
         parts.append(_key(number, name, colour))
+    for number, note in enumerate(notes, len(polygons) + 1):
+        parts.append(_text(_WIDTH - 168, _MARGIN + 18 * number, note if len(note) <= 27 else f"{note[:26]}…"))
     return _drawing(title, parts)
 
 
@@ -69,12 +78,16 @@ def distribution(title: str, bins: Sequence[tuple[float, float, int]], targets: 
         return _MARGIN + (right - _MARGIN) * (value - low) / (high - low)
 
     parts = []
+    drawn: set[float] = set()
     for start, end, count in bins:
         top = _up(count, 0, most)
         size = f'width="{x(end) - x(start) - 2:.1f}" height="{_HEIGHT - _MARGIN - top:.1f}"'
         parts.append(f'<rect x="{x(start) + 1:.1f}" y="{top:.1f}" {size} fill="{_COLOURS[0]}"/>')
         parts.append(_text((x(start) + x(end)) / 2, top - 5, str(count), "middle"))
-        parts.append(_text(x(start), _HEIGHT - _MARGIN + 20, f"{start:g}", "middle"))
+        parts += [
+            _text(x(edge), _HEIGHT - _MARGIN + 20, f"{edge:g}", "middle") for edge in sorted({start, end} - drawn)
+        ]
+        drawn |= {start, end}
     for target in targets:
         parts.append(_line(x(target), _MARGIN, x(target), _HEIGHT - _MARGIN, _COLOURS[1], dashed=True))
         parts.append(_text(x(target), _MARGIN - 6, f"target {target:g}", "middle"))

@@ -6,6 +6,7 @@ import typer
 
 from cli import cohort_files, cohort_people, cohort_report, cohort_steering, cohort_watch
 from cli import cohort_view as view
+from cli.cohort_steering import RequestId
 from cli.cohort_view import CohortId, Reason
 from cli.output import AsJson, print_json, say, table
 
@@ -109,6 +110,7 @@ def withdraw(
     cohort_id: CohortId,
     institution: Annotated[str, typer.Argument(metavar="INSTITUTION", help="The code of a participant.")],
     reason: Reason,
+    request_id: RequestId = "",
     as_json: AsJson = False,
 ) -> None:
     """Take a participant out of a cohort."""
@@ -117,20 +119,24 @@ def withdraw(
     from cli import connection
 
     request = pb.WithdrawParticipantRequest(
-        request_id=connection.new_request_id(), cohort_id=cohort_id, institution=institution, reason=reason
+        request_id=request_id or connection.new_request_id(),
+        cohort_id=cohort_id,
+        institution=institution,
+        reason=reason,
     )
     _call("WithdrawParticipant", request)
     _done({"cohort": cohort_id, "institution": institution, "reason": reason}, as_json, f"{institution} is withdrawn")
 
 
 @app.command()
-def cancel(cohort_id: CohortId, reason: Reason, as_json: AsJson = False) -> None:
+def cancel(cohort_id: CohortId, reason: Reason, request_id: RequestId = "", as_json: AsJson = False) -> None:
     """End a cohort before its time: everybody still in it is withdrawn."""
     from livinglab.program.v1 import service_pb2 as pb
 
     from cli import connection
 
-    request = pb.CancelCohortRequest(request_id=connection.new_request_id(), cohort_id=cohort_id, reason=reason)
+    name = request_id or connection.new_request_id()
+    request = pb.CancelCohortRequest(request_id=name, cohort_id=cohort_id, reason=reason)
     _call("CancelCohort", request)
     _done({"cohort": cohort_id, "reason": reason}, as_json, f"{cohort_id} is being cancelled")
 

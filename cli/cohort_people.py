@@ -98,7 +98,7 @@ def resolve(
     cohort_id: CohortId,
     reason: Reason,
     institution: Annotated[str, typer.Argument(metavar="[INSTITUTION]", help="Of a participant.")] = "",
-    retry: Annotated[bool, typer.Option("--retry/--leave", help="Ask again what was refused, or let it be.")] = True,
+    retry: Annotated[bool, typer.Option("--retry/--dismiss", help="Ask again what was refused, or let it be.")] = True,
     request_id: RequestId = "",
     as_json: AsJson = False,
 ) -> None:

@@ -1,6 +1,7 @@
 """`livinglab ranking`: the race, as it stands, as it stood, or as it changes."""
 
 import csv
+import math
 import sys
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -13,6 +14,7 @@ import typer
 from cli.output import AsJson, fail, print_json, say, table
 
 if TYPE_CHECKING:
+    from livinglab.benchmark.v1 import analysis_service_pb2 as analysis_pb
     from livinglab.benchmark.v1 import service_pb2 as pb
 
 AsCsv = Annotated[bool, typer.Option("--csv", help="Write CSV, for spreadsheets.")]
@@ -26,7 +28,8 @@ Group = Annotated[
 ]
 Rehearsal = Annotated[str, typer.Option("--rehearsal", metavar="COHORT", help="A rehearsal's cohort; real without.")]
 
-_COLUMNS = ["rank", "institution", "name", "index", "published", "predicate", "movement", "gain", "percentile"]
+_COLUMNS = ["rank", "institution", "name", "index", "published", "predicate"]
+_COLUMNS += ["movement", "gain", "percentile", "to next"]
 # A date ends where the nation's capital ends its day.
 _CAPITAL = "Asia/Jakarta"
 _DRAWN = 8
@@ -69,7 +72,7 @@ def ranking(
     if watch:
         run(_watch(race, as_json))
         return
-    answer = run(_ranking(race, as_of))
+    answer, chart = run(_ranking_and_chart(race, as_of, bool(svg)))
     if as_json:
         print_json(_as_json(race, answer.rows))
     elif as_csv:
@@ -77,7 +80,7 @@ def ranking(
     else:
         _show(answer.rows)
     if svg:
-        svg.write_text(run(_race_over_time(race, [row.institution for row in answer.rows[:_DRAWN]])))
+        svg.write_text(chart)
 
 
 def race_of(
@@ -91,6 +94,12 @@ def race_of(
             fail(f"refused: different {what} are never ranked together ({value}): like is compared with like only")
     number = pb.Basis.Value(f"BASIS_{basis.name}") if basis else pb.BASIS_UNSPECIFIED
     return pb.Race(instrument=instrument, period=period, stage=stage, group=group, basis=number, rehearsal=rehearsal)
+
+
+async def _ranking_and_chart(race: "pb.Race", as_of: str, drawn: bool) -> "tuple[pb.GetRankingResponse, str]":
+    answer = await _ranking(race, as_of)
+    first = [row.institution for row in answer.rows[:_DRAWN]]
+    return answer, await _race_over_time(race, first) if drawn else ""
 
 
 async def _ranking(race: "pb.Race", as_of: str) -> "pb.GetRankingResponse":
@@ -144,6 +153,10 @@ def _as_json(race: "pb.Race", rows: Any) -> dict[str, Any]:
             "published": row.published or None,
             "predicate": row.predicate,
             "movement": row.movement if row.HasField("movement") else None,
+            "name": row.name,
+            "gain": row.gain or None,
+            "percentile": row.percentile or None,
+            "to_next": row.to_next or None,
         }
         for row in rows
     ]
@@ -168,6 +181,7 @@ def _cells(row: Any) -> list[str]:
         movement,
         row.gain,
         row.percentile,
+        row.to_next,
     ]
 
 
@@ -175,26 +189,33 @@ def _show(rows: Any, title: str = "") -> None:
     if not rows:
         say("Nobody is in this race yet.")
         return
-    table(_COLUMNS, [_cells(row) for row in rows], title, right=["rank", "index", "published", "movement", "gain"])
+    table(_COLUMNS, [_cells(row) for row in rows], title, right=["rank", "index", "published", *_COLUMNS[6:]])
 
 
 async def _race_over_time(race: "pb.Race", institutions: list[str]) -> str:
     from livinglab.benchmark.v1 import analysis_service_pb2 as analysis_pb
     from livinglab.benchmark.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 
-    from cli import charts
     from cli.connection import connected
 
     async with connected("benchmark", AnalysisServiceStub) as stub:
         found = (await stub.ListSeries(analysis_pb.ListSeriesRequest(race=race))).series
     by_code = {series.institution: series for series in found if series.instrument == race.instrument}
+    chosen = analysis_pb.ListSeriesResponse(series=[by_code[code] for code in institutions if code in by_code])
+    return draw_series(f"{race.instrument}: {race.group or 'nation'}", chosen)
+
+
+def draw_series(title: str, answer: "analysis_pb.ListSeriesResponse", *, with_instrument: bool = False) -> str:
+    """A chart of index by period, one line for each of the first series: never across instruments."""
+    from cli import charts
+
     lines = {
-        by_code[code].name: [(point.period, float(point.index)) for point in by_code[code].points]
-        for code in institutions
-        if code in by_code
+        series.instrument if with_instrument else series.name: [(p.period, float(p.index)) for p in series.points]
+        for series in answer.series[:_DRAWN]
     }
-    values = [value for points in lines.values() for _, value in points] or [0.0, 1.0]
-    return charts.race(f"{race.instrument}: {race.group or 'nation'}", lines, min(0.0, *values), max(1.0, *values))
+    values = [value for points in lines.values() for _, value in points] or [0.0]
+    low = math.floor(min(values))
+    return charts.race(title, lines, low, max(math.ceil(max(values)), low + 1))
 
 
 def write_csv(columns: list[str], rows: list[list[str]]) -> None:

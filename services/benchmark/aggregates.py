@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from livinglab.benchmark.v1 import analysis_service_pb2 as analysis_pb
 from livinglab.benchmark.v1 import service_pb2 as pb
 
-from services.benchmark.instrument import Instrument
+from services.benchmark.disclosure import Apart, hidden, too_small
+from services.benchmark.instrument import Instrument, mean
 from services.benchmark.model import SMALLEST_GROUP, Result, Standing, shown, written
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def complete(answer: pb.GetAggregateResponse, standings: Sequence[Standing], peo
             written(quantile(indices, Fraction(share, 4))) for share in (1, 2, 3)
         )
     else:
-        answer.withheld.append(pb.Withheld(what="quartiles", reason=_too_small(len(indices))))
+        answer.withheld.append(pb.Withheld(what="quartiles", reason=too_small(len(indices))))
     answer.distribution.extend(_bins(indices))
 
 
@@ -62,30 +63,27 @@ def _bins(indices: Sequence[Decimal]) -> list[pb.Bin]:
 
 
 def profile(
-    answer: pb.GetAggregateResponse, results: Sequence[Result], instrument: Instrument | None, *, published: bool
+    answer: pb.GetAggregateResponse, race: Sequence[Result], instrument: Instrument | None, group: Apart
 ) -> None:
-    """Mean of each node. Before publication the values are drafts: withheld for a small group, and at a node where
-    everybody has the same value, since that tells each one's."""
+    """Mean of each node over the bodies of the group, of all in the race. Before publication the values are drafts:
+    withheld is what would show somebody's, alone or subtracted from what is shown of other groups."""
     if instrument is None:
         answer.withheld.append(pb.Withheld(what="profile", reason="the instrument is not known yet"))
         return
-    if len(results) < SMALLEST_GROUP and not published:
-        answer.withheld.append(pb.Withheld(what="profile", reason=_too_small(len(results))))
+    if group.reason or not group.inside:
+        answer.withheld.append(pb.Withheld(what="profile", reason=group.reason or "nobody has values here"))
         return
-    every = [instrument.node_values(result.values) for result in results]
-    for at, first in enumerate(every[0]):
-        values = [nodes[at].value for nodes in every]
-        node = first.node
-        if not published and len(set(values)) == 1 and not node.children:
-            reason = "everybody has the same value here, which would show each one's draft"
-            answer.withheld.append(pb.Withheld(what=f"profile of {node.kind} {node.number}", reason=reason))
-            continue
-        mean = sum(values, Fraction(0)) / len(values)
-        answer.profile.append(pb.NodeMean(kind=node.kind, number=node.number, name=node.name, mean=written(mean)))
-
-
-def _too_small(count: int) -> str:
-    return f"a group of {count} would show what single bodies have; at least {SMALLEST_GROUP} are needed"
+    wanted = group.inside.union(*group.parts)
+    every = {r.institution: instrument.node_values(r.values) for r in race if r.institution in wanted}
+    headings, below = hidden(instrument, group.parts, every)
+    for at, node in enumerate(instrument.root.below()):
+        if at not in below:
+            middle = written(mean(every[code][at].value for code in group.inside))
+            answer.profile.append(pb.NodeMean(kind=node.kind, number=node.number, name=node.name, mean=middle))
+    for heading in headings:
+        what = f"profile below {heading.kind} {heading.number}".strip()
+        reason = "in one of its parts everybody is at an end of the scale, which would show each one's draft"
+        answer.withheld.append(pb.Withheld(what=what, reason=reason))
 
 
 def before_and_after(before: Sequence[Standing], after: Sequence[Standing]) -> analysis_pb.CompareRacesResponse:

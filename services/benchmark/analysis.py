@@ -10,7 +10,7 @@ from livinglab.benchmark.v1 import analysis_service_pb2_grpc, service_pb2
 
 from chassis import auth
 from chassis.errors import not_found, precondition
-from services.benchmark import aggregates, ladder, learning, model, ranking, trends
+from services.benchmark import aggregates, disclosure, ladder, learning, model, ranking, trends
 from services.benchmark.admission import Admission
 from services.benchmark.instrument import Instrument
 from services.benchmark.store import Store
@@ -107,14 +107,15 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
 
     async def GetInsights(self, request: pb.GetInsightsRequest, context: Any) -> pb.GetInsightsResponse:
         race, groups = await self._admission.race(request.race)
-        members = groups.members(race.group)
-        results = await self._same_version(race, race.period)
-        results = [result for result in results if members is None or result.institution in members]
+        everybody = await self._same_version(race, race.period)
+        published = race.stage == aggregates.PUBLIC_STAGE
+        bodies = [result.institution for result in everybody]
+        group = disclosure.apart(race.group, groups, bodies, published=published)
+        results = [result for result in everybody if result.institution in group.inside]
         if not results:
             raise not_found("result", f"in {race.instrument}, {race.period}, {race.stage}")
         instrument = await self._store.instrument(race.instrument, results[0].instrument_version)
-        published = race.stage == aggregates.PUBLIC_STAGE
-        made = await asyncio.to_thread(ladder.ladder, results, instrument, published=published)
+        made = await asyncio.to_thread(ladder.ladder, results, instrument, published=published, withheld=group.reason)
         return pb.GetInsightsResponse(ladder=made)
 
     async def _standings(self, race: service_pb2.Race, groups: model.Groups, period: str) -> list[model.Standing]:

@@ -8,6 +8,7 @@ from statistics import median
 
 from livinglab.benchmark.v1 import service_pb2 as pb
 
+from services.benchmark.disclosure import too_small
 from services.benchmark.instrument import Instrument, NodeValue
 from services.benchmark.model import SMALLEST_GROUP, Result, written
 
@@ -30,9 +31,10 @@ def whole_gap(
     lines: Sequence[Line],
     instrument: Instrument,
     peers: Sequence[Result],
+    withheld: str = "",
 ) -> pb.GetGapResponse:
     """The gap with every node, the target lines of the institution's groups, and what holds it back most. `peers` are
-    the group's results in the same version of the instrument."""
+    the group's results in the same version of the instrument; `withheld` says why nothing is made of them."""
     answer = gap(result, role_model, targets, instrument)
     answer.targets.extend(
         pb.TargetGap(target=line.target, gap=_still(line.target, result), period=line.period, group=line.group)
@@ -43,15 +45,24 @@ def whole_gap(
         del answer.indicators[:]
         return answer
     others = [peer for peer in peers if peer.values and peer.institution != result.institution]
-    enough = len(others) + 1 >= SMALLEST_GROUP
-    if not enough:
-        reason = (
-            f"a group of {len(others) + 1} would show what single bodies have; at least {SMALLEST_GROUP} are needed"
-        )
-        answer.withheld.append(pb.Withheld(what="best, median", reason=reason))
+    if len(others) + 1 < SMALLEST_GROUP:
+        withheld = too_small(len(others) + 1)
+    if withheld:
+        answer.withheld.append(pb.Withheld(what="best, median", reason=withheld))
     mine = instrument.node_values(result.values)
     learned = instrument.node_values(role_model.values) if role_model and role_model.values else None
-    group = [instrument.node_values(peer.values) for peer in others] + [mine] if enough else []
+    group = [instrument.node_values(peer.values) for peer in others] + [mine] if not withheld else []
+    _compare(answer, mine, learned, group)
+    return answer
+
+
+def _compare(
+    answer: pb.GetGapResponse,
+    mine: Sequence[NodeValue],
+    learned: Sequence[NodeValue] | None,
+    group: Sequence[Sequence[NodeValue]],
+) -> None:
+    """Each node beside the role model's and the group's, and the three indicators that cost most."""
     costs = []
     for at, own in enumerate(mine):
         values = [nodes[at].value for nodes in group]
@@ -64,7 +75,6 @@ def whole_gap(
     # Equals in the instrument's order.
     costs.sort(key=lambda cost: -cost[0])
     answer.holding_back.extend(row for _, row in costs[:_HOLDING_BACK])
-    return answer
 
 
 def _node(own: NodeValue, role_model: Fraction | None, group: Sequence[Fraction]) -> pb.NodeGap:
@@ -112,7 +122,8 @@ def indicator_gaps(instrument: Instrument, result: Result, role_model: Result | 
     values = instrument.counted(result.values)
     shares = instrument.shares(values)
     to_top = {item: shares[item] * Fraction(instrument.maximum - value) for item, value in values.items()}
-    learned = instrument.counted(role_model.values) if role_model else {}
+    # Of one that was brought in only the index may be known.
+    learned = instrument.counted(role_model.values) if role_model and role_model.values else {}
     return [
         pb.IndicatorGap(
             indicator=item,

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from math import lcm
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Instrument:
     minimum: Decimal
     maximum: Decimal
     root: Node
+    _plans: dict[tuple[str, ...], "list[_Weights]"] = field(default_factory=dict, compare=False, repr=False)
 
     def counted(self, values: Mapping[str, Decimal]) -> dict[str, Decimal]:
         """The values in the instrument's order, with those still awaited from elsewhere at the scale's minimum."""
@@ -63,21 +65,39 @@ class Instrument:
     def node_values(self, values: Mapping[str, Decimal]) -> list["NodeValue"]:
         """The exact value and share of each node of an evaluation, parents before children."""
         counted = self.counted(values)
-        shares = self.shares(counted)
+        items = tuple(counted)
+        plan = self._plans.get(items)
+        if plan is None:
+            plan = self._plans[items] = self._plan(items)
+        digits = max((-int(value.as_tuple().exponent) for value in counted.values()), default=0)
+        scaled = [int(value.scaleb(digits)) for value in counted.values()]
+        unit = 10**digits
+        return [
+            NodeValue(node, share, Fraction(sum(weight * scaled[at] for at, weight in below), whole * unit))
+            if whole
+            else NodeValue(node, share, Fraction(self.minimum))
+            for node, share, below, whole in plan
+        ]
+
+    def _plan(self, items: tuple[str, ...]) -> "list[_Weights]":
+        """For each node its share, and the items below it with whole numbers as weights: the same for every evaluation
+        that has these items."""
+        shares = self.shares(items)
+        common = lcm(*(share.denominator for share in shares.values()))
         numbers = {leaf.number for leaf in _leaves(self.root)}
-        weights: dict[str, Fraction] = {}
-        points: dict[str, Fraction] = {}
-        for item, value in counted.items():
-            number = _number(item, numbers)
-            weights[number] = weights.get(number, Fraction(0)) + shares[item]
-            points[number] = points.get(number, Fraction(0)) + shares[item] * Fraction(value)
+        places: dict[str, list[tuple[int, int]]] = {}
+        for at, item in enumerate(items):
+            places.setdefault(_number(item, numbers), []).append((at, int(shares[item] * common)))
         found = []
         for node in self.root.below():
-            below = [leaf.number for leaf in _leaves(node)]
-            share = sum((weights.get(number, Fraction(0)) for number in below), Fraction(0))
-            point = sum((points.get(number, Fraction(0)) for number in below), Fraction(0))
-            found.append(NodeValue(node, share, point / share if share else Fraction(self.minimum)))
+            below = [place for leaf in _leaves(node) for place in places.get(leaf.number, ())]
+            whole = sum(weight for _, weight in below)
+            found.append((node, Fraction(whole, common), below, whole))
         return found
+
+
+# A node, its share of the index, the places and weights of the items below it, and the sum of these weights.
+_Weights = tuple[Node, Fraction, list[tuple[int, int]], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +107,18 @@ class NodeValue:
     node: Node
     share: Fraction
     value: Fraction
+
+
+def mean(values: Iterable[Fraction]) -> Fraction:
+    """Exact; what has the same denominator is added up as whole numbers. ValueError without any."""
+    totals: dict[int, int] = {}
+    count = 0
+    for value in values:
+        totals[value.denominator] = totals.get(value.denominator, 0) + value.numerator
+        count += 1
+    if not count:
+        raise ValueError("nothing has no mean")
+    return sum((Fraction(total, denominator) for denominator, total in totals.items()), Fraction(0)) / count
 
 
 def _leaves(node: Node) -> Iterator[Node]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from livinglab.benchmark.v1 import ladder_pb2 as pb
 from livinglab.benchmark.v1 import service_pb2
 
+from services.benchmark.disclosure import too_small
 from services.benchmark.instrument import Instrument, Node
 from services.benchmark.model import SMALLEST_GROUP, Result, shown, written
 
@@ -24,15 +25,16 @@ _SHOWN_ATTENTION = 5
 _SMALLEST_AHEAD = 3
 
 
-def ladder(results: Sequence[Result], instrument: Instrument, *, published: bool) -> pb.Ladder:
+def ladder(results: Sequence[Result], instrument: Instrument, *, published: bool, withheld: str = "") -> pb.Ladder:
     """All five rungs for one group, from results of one version of the instrument. Deterministic: equals stand in the
-    instrument's order."""
+    instrument's order. `withheld` says why nothing but the data is shown."""
     answer = pb.Ladder(
         data=[pb.Datum(institution=r.institution, index=shown(r.index), event_id=r.event_id) for r in results]
     )
     if len(results) < SMALLEST_GROUP and not published:
-        reason = f"a group of {len(results)} would show what single bodies have; at least {SMALLEST_GROUP} are needed"
-        answer.withheld.append(service_pb2.Withheld(what="information, knowledge, insights", reason=reason))
+        withheld = too_small(len(results))
+    if withheld:
+        answer.withheld.append(service_pb2.Withheld(what="information, knowledge, insights", reason=withheld))
         return answer
     levels = _Levels(results, instrument)
     _correlate(answer, levels)

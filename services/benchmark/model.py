@@ -149,6 +149,10 @@ class Groups:
         """Everybody of a group; None is the whole nation."""
         return None if group in ("", NATION) else self._members.get(group, frozenset())
 
+    def names(self) -> list[str]:
+        """Every group that has a name of its own; the nation has none."""
+        return sorted(self._members)
+
     def within(self, group: str, standings: Sequence[Standing]) -> list[Standing]:
         """Those of the group."""
         members = self.members(group)

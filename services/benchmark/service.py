@@ -1,6 +1,8 @@
 """RPCs in: the race itself. Each method reads the projections and lets the model say what they mean."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +13,7 @@ from livinglab.benchmark.v1 import service_pb2_grpc
 
 from chassis import auth, mongo
 from chassis.errors import invalid_field
-from services.benchmark import aggregates, gaps, model, ranking
+from services.benchmark import aggregates, disclosure, gaps, model, ranking
 from services.benchmark.admission import Admission
 from services.benchmark.live import Live, RaceKey, race_key
 from services.benchmark.store import Store
@@ -35,7 +37,8 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
         race, _ = await self._admission.race(request.race, as_of=as_of)
         first = _position(request.page_token)
         if request.since_previous:
-            request.since_period = ranking.previous(await self._periods(race), race.period)
+            periods = await (self._store.periods(race, as_of) if as_of else self._periods(race))
+            request.since_period = ranking.previous(periods, race.period)
 
         async def make() -> bytes:
             return (await self._page(race, request, first, as_of)).SerializeToString()
@@ -99,14 +102,32 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
         result = await self._store.result(race, request.institution)
         role_model = await self._store.result(race, request.role_model) if request.role_model else None
         instrument = await self._store.instrument(result.instrument, result.instrument_version)
-        members = groups.members(race.group)
-        peers = [
-            peer
-            for peer in await self._store.results(race, race.period)
-            if (members is None or peer.institution in members) and peer.instrument_version == result.instrument_version
-        ]
+        same = [r for r in await self._store.results(race, race.period) if r.values]
+        same = [r for r in same if r.instrument_version == result.instrument_version]
+        group = self._apart(race, groups, same)
+        peers = [peer for peer in same if peer.institution in group.inside]
         lines = [] if request.targets else await self._lines(race, groups, request.institution)
-        return gaps.whole_gap(result, role_model, request.targets, lines, instrument, peers)
+        draft = role_model is not None and await self._is_draft_to_caller(race, role_model)
+        if role_model and draft:
+            role_model = replace(role_model, values={})
+        answer = await asyncio.to_thread(
+            gaps.whole_gap, result, role_model, request.targets, lines, instrument, peers, group.reason
+        )
+        if draft:
+            answer.withheld.append(pb.Withheld(what="values of the role model", reason=_NOT_A_HOST))
+        return answer
+
+    def _apart(self, race: pb.Race, groups: model.Groups, results: Sequence[model.Result]) -> disclosure.Apart:
+        bodies = [result.institution for result in results]
+        return disclosure.apart(race.group, groups, bodies, published=race.stage == aggregates.PUBLIC_STAGE)
+
+    async def _is_draft_to_caller(self, race: pb.Race, other: model.Result) -> bool:
+        """Regions see another's values once they are published, or where it receives visitors."""
+        bound = auth.caller().bound_to
+        if bound in (None, other.institution) or race.stage == aggregates.PUBLIC_STAGE:
+            return False
+        host = await self._store.setting("hosts", other.institution)
+        return not (host and host["visitors"])
 
     async def _lines(self, race: pb.Race, groups: model.Groups, institution: str) -> list[gaps.Line]:
         """The target lines of every group that the institution is in, in the groups' order."""
@@ -127,17 +148,18 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
         people = {row["_id"]: row["people"] for row in await self._store.settings("populations")}
         aggregates.complete(answer, standings, people)
         if basis == pb.BASIS_COMPUTED and standings:
-            among = {standing.institution for standing in standings}
-            results = [r for r in await self._store.results(race, race.period) if r.institution in among and r.values]
+            results = [r for r in await self._store.results(race, race.period) if r.computed and r.values]
             if results:
                 newest = max(result.instrument_version for result in results)
                 same = [result for result in results if result.instrument_version == newest]
                 instrument = await self._store.instrument_if_known(race.instrument, newest)
-                aggregates.profile(answer, same, instrument, published=race.stage == aggregates.PUBLIC_STAGE)
+                group = self._apart(race, groups, same)
+                await asyncio.to_thread(aggregates.profile, answer, same, instrument, group)
         return answer
 
 
 _EVERYBODY = 100_000
+_NOT_A_HOST = "they are a draft until publication, and it receives no visitors to whom it shows them"
 
 
 def _keys(race: pb.Race, since_period: str) -> list[RaceKey]:

@@ -203,10 +203,12 @@ class Store:
                 newest[line["institution"]] = line
         return sorted((standing_of(line) for line in newest.values()), key=lambda s: (-s.index, s.institution))
 
-    async def periods(self, race: pb.Race) -> list[str]:
-        """In which the race was held, in no order."""
+    async def periods(self, race: pb.Race, as_of: datetime | None = None) -> list[str]:
+        """In which the race was held, or had been by then, in no order."""
         keys = {name: value for name, value in _keys(race, "").items() if name != "period"}
-        found: list[str] = await (await self._results()).distinct("period", keys)
+        if as_of is not None:
+            keys["occurred_time"] = {"$lte": as_of}
+        found: list[str] = await (await self._of("history" if as_of else "results")).distinct("period", keys)
         return found
 
     async def results(self, race: pb.Race, period: str) -> list[model.Result]:

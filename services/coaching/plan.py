@@ -46,7 +46,11 @@ def review(
     if request.approved:
         _advance(plan, pb.PLAN_STATE_APPROVED)
         return events_pb2.PlanApproved(
-            meta=_meta(plan), institution=plan.institution, plan_id=plan.id, to_index=plan.to_index
+            meta=_meta(plan),
+            institution=plan.institution,
+            plan_id=plan.id,
+            to_index=plan.to_index,
+            actions=len(plan.actions),
         )
     plan.reason = request.reason
     _advance(plan, pb.PLAN_STATE_RETURNED)

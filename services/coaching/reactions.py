@@ -24,7 +24,12 @@ async def on_participant_left(
     store: Store, tx: mongo.Tx, event: program_pb.ParticipantWithdrawn | program_pb.ParticipantFailed
 ) -> None:
     """The coach has a place for another one."""
-    await store.release(tx, event.meta.cohort_id, event.institution)
+    await store.note_standing(tx, event.meta.cohort_id, event.institution, event.meta.version, left=True)
+
+
+async def on_participant_readmitted(store: Store, tx: mongo.Tx, event: program_pb.ParticipantReadmitted) -> None:
+    """It goes on with the coach that it had."""
+    await store.note_standing(tx, event.meta.cohort_id, event.institution, event.meta.version, left=False)
 
 
 def table(store: Store) -> tuple[Reaction, ...]:
@@ -34,4 +39,5 @@ def table(store: Store) -> tuple[Reaction, ...]:
         Reaction(assessment_pb.EvaluationSubmitted, partial(on_evaluation_submitted, store)),
         Reaction(program_pb.ParticipantWithdrawn, partial(on_participant_left, store)),
         Reaction(program_pb.ParticipantFailed, partial(on_participant_left, store)),
+        Reaction(program_pb.ParticipantReadmitted, partial(on_participant_readmitted, store)),
     )

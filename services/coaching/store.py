@@ -104,13 +104,17 @@ class Store:
         await self.db["assignments"].insert_one(row, session=tx.session)
         await self._take_places(tx, assignment.cohort_id, assignment.coach_id, 1)
 
-    async def release(self, tx: mongo.Tx, cohort_id: str, institution: str) -> None:
-        """Gives the place back once; the plan keeps its coach."""
+    async def note_standing(self, tx: mongo.Tx, cohort_id: str, institution: str, version: int, *, left: bool) -> None:
+        """A participant that left gives its place back, one that is in again takes it again, whoever has one now; the
+        plan keeps its coach. What is older than what is known changes nothing."""
+        older = {"$or": [{"version": {"$lt": version}}, {"version": {"$exists": False}}]}
         row = await self.db["assignments"].find_one_and_update(
-            {"_id": f"{cohort_id}/{institution}", "left": False}, {"$set": {"left": True}}, session=tx.session
+            {"_id": f"{cohort_id}/{institution}", **older},
+            {"$set": {"left": left, "version": version}},
+            session=tx.session,
         )
-        if row is not None:
-            await self._take_places(tx, cohort_id, row["coach_id"], -1)
+        if row is not None and row["left"] != left:
+            await self._take_places(tx, cohort_id, row["coach_id"], -1 if left else 1)
 
     async def _take_places(self, tx: mongo.Tx, cohort_id: str, coach_id: str, count: int) -> None:
         change = {"$inc": {"count": count}, "$setOnInsert": {"cohort_id": cohort_id, "coach_id": coach_id}}

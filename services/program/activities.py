@@ -2,26 +2,22 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-import grpc
-from livinglab.assessment.v1 import evaluation_pb2
 from livinglab.assessment.v1 import service_pb2 as assessment
 from livinglab.coaching.v1 import service_pb2 as coaching
 from livinglab.notify.v1 import service_pb2 as notify
 from livinglab.program.v1 import definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
-from chassis import mongo, telemetry
-from chassis.errors import Kind
-from chassis.status import from_rpc_error
+from chassis import mongo
 from directory import official_regions
-from services.program import clock, letters, model
+from services.program import clock, letters, model, self_assessment
 from services.program.course import Course
 from services.program.engine import Engine
 from services.program.ledger import Ledger
+from services.program.neighbours import Neighbour
 from services.program.store import Store
 
 if TYPE_CHECKING:
@@ -30,18 +26,6 @@ if TYPE_CHECKING:
     from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceAsyncStub
     from livinglab.notify.v1.service_pb2_grpc import NotifyServiceAsyncStub
 
-A = TypeVar("A")
-
-# Refusals that come again however often the same is asked. The workflows' retry policy names them too.
-PERMANENT = frozenset(
-    {
-        Kind.INVALID_ARGUMENT,
-        Kind.PERMISSION_DENIED,
-        Kind.FAILED_PRECONDITION,
-        Kind.NOT_FOUND,
-        Kind.ALREADY_EXISTS,
-    }
-)
 _BATCH = 50
 _GONE = "its workflow was ended from outside of the program"
 
@@ -62,6 +46,9 @@ class Activities:
         self._assessment = assessment
         self._coaching = coaching
         self._notify = notify
+        self._assessment_calls = Neighbour("assessment", store)
+        self._coaching_calls = Neighbour("coaching", store)
+        self._notify_calls = Neighbour("notify", store)
 
     def all(self) -> list[Callable[..., Awaitable[object]]]:
         """For the worker."""
@@ -159,14 +146,14 @@ class Activities:
             time_zone=session.time_zone,
             rehearsal=course.mark,
         )
-        await self._call(self._coaching.ScheduleSession(request), f"session {session.id}", course)
+        await self._coaching_calls.ask(self._coaching.ScheduleSession, request, f"session {session.id}", course)
 
     async def _cancel_session(self, course: Course, step: pb.SessionStep) -> None:
         name = f"{course.cohort_id}:{step.session}"
         request = coaching.CancelSessionRequest(
             request_id=f"{name}:cancel", session_id=name, reason=step.cancelled_reason
         )
-        await self._call(self._coaching.CancelSession(request), f"session {step.session}", course)
+        await self._coaching_calls.ask(self._coaching.CancelSession, request, f"session {step.session}", course)
 
     @activity.defn
     async def open_evaluation(self, step: pb.DutyStep) -> pb.DutiesDone:
@@ -180,12 +167,15 @@ class Activities:
             cohort_id=course.cohort_id,
             rehearsal=course.mark,
         )
-        answer = await self._call(self._assessment.OpenEvaluation(request), duty.id, course, step.institution)
-        if answer.evaluation.state != evaluation_pb2.EVALUATION_STATE_SUBMITTED:
+        answer = await self._assessment_calls.ask(
+            self._assessment.OpenEvaluation, request, duty.id, course, step.institution
+        )
+        handed_in, result = self_assessment.read(answer.evaluation)
+        if not handed_in:
             return pb.DutiesDone()
 
         def submitted(ledger: Ledger) -> Ledger:
-            return ledger.submit(duty.instrument, duty.period)
+            return ledger.submit(duty.instrument, duty.period, result)
 
         async def body(tx: mongo.Tx) -> None:
             await self._store.participants.learn(tx, course, step.institution, submitted)
@@ -203,7 +193,7 @@ class Activities:
             institution=step.institution,
             rehearsal=course.mark,
         )
-        await self._call(self._coaching.AssignCoach(request), duty.id, course, step.institution)
+        await self._coaching_calls.ask(self._coaching.AssignCoach, request, duty.id, course, step.institution)
 
     @activity.defn
     async def read_ledger(self, step: pb.LedgerStep) -> pb.DutiesDone:
@@ -226,7 +216,7 @@ class Activities:
             cohort_id=course.cohort_id,
             rehearsal=course.mark,
         )
-        await self._call(self._notify.SendMessages(request), step.template, course, step.institution)
+        await self._notify_calls.ask(self._notify.SendMessages, request, step.template, course, step.institution)
 
     @activity.defn
     async def record_outcome(self, step: pb.OutcomeStep) -> pb.ParticipantResult:
@@ -264,21 +254,6 @@ class Activities:
             batch = remaining[first : first + _BATCH]
             await asyncio.gather(*(work(institution) for institution in batch))
             activity.heartbeat(batch[-1])
-
-    async def _call(self, call: Awaitable[A], what: str, course: Course, institution: str = "") -> A:
-        """The answer. What is refused for good is noted where a manager sees it, and not tried again."""
-        try:
-            return await call
-        except grpc.RpcError as error:
-            refused = from_rpc_error(error)
-        if refused.kind in PERMANENT:
-            problem = f"{what}: {refused}"
-            telemetry.log.error("refused for good", cohort=course.cohort_id, what=what, reason=refused.reason)
-            if institution:
-                await self._store.participants.note_problem(course.cohort_id, institution, problem)
-            else:
-                await self._store.note_problem(course.cohort_id, problem)
-        raise ApplicationError(str(refused), type=refused.kind.value, non_retryable=refused.kind in PERMANENT)
 
 
 def _request_id(step: pb.DutyStep, what: str) -> str:

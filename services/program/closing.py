@@ -1,6 +1,6 @@
 """What a phase came to at its closing: it stays so, whatever is learnt later. Pure."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from livinglab.program.v1 import definition_pb2
@@ -23,20 +23,31 @@ def lacking(phase: definition_pb2.Phase, row: Row) -> list[str]:
     return model.missing(phase, [*row["duties"], *row.get("excused", ())])
 
 
+def done(phase: definition_pb2.Phase, duties: Sequence[frozenset[str]]) -> tuple[int, dict[str, int]]:
+    """How many participants are done with every required duty, and with each duty, by what each of them has done."""
+    needs = frozenset(model.required(phase))
+    everything = sum(1 for met in duties if needs <= met) if needs else 0
+    return everything, {duty.id: sum(1 for met in duties if duty.id in met) for duty in phase.duties}
+
+
 def counts(phase: definition_pb2.Phase, rows: Iterable[Row], addressed: Collection[str]) -> dict[str, Any]:
-    """How many were done with every required duty, and of each duty how many had done it, missed it, were excused."""
+    """The same, and of each duty how many of those for whom the phase closes missed it, or were excused."""
     everybody = list(rows)
-    here = [row for row in everybody if was_in(row, phase.id, addressed)]
-    needs = set(model.required(phase))
+    everything, each = done(phase, [frozenset(row["duties"]) for row in everybody])
+    here = [
+        (frozenset(row["duties"]), frozenset(row.get("excused", ())))
+        for row in everybody
+        if was_in(row, phase.id, addressed)
+    ]
     return {
-        "done": sum(1 for row in everybody if needs <= set(row["duties"])) if needs else 0,
+        "done": everything,
         "duties": [
             {
-                "duty": duty.id,
-                "done": sum(1 for row in everybody if duty.id in row["duties"]),
-                "missed": sum(1 for row in here if duty.id not in {*row["duties"], *row.get("excused", ())}),
-                "excused": sum(1 for row in here if duty.id in row.get("excused", ()) and duty.id not in row["duties"]),
+                "duty": duty,
+                "done": count,
+                "missed": sum(1 for met, excused in here if duty not in met and duty not in excused),
+                "excused": sum(1 for met, excused in here if duty in excused and duty not in met),
             }
-            for duty in phase.duties
+            for duty, count in each.items()
         ],
     }

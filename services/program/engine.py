@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from livinglab.program.v1 import command_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.opentelemetry import TracingInterceptor
@@ -82,6 +83,7 @@ class Engine:
             await _in_time(handle.signal(signal, news))
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
+                _require_namespace(error)
                 return False
             raise
         return True
@@ -104,6 +106,7 @@ class Engine:
             raise _refusal(error) from error
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
+                _require_namespace(error)
                 raise precondition("COHORT_ENDED", f"cohort {cohort_id} has ended already") from error
             raise
 
@@ -160,6 +163,13 @@ async def _in_time(call: Awaitable[A]) -> A:
         if error.status in _NO_ANSWER:
             raise unavailable("Temporal") from error
         raise
+
+
+def _require_namespace(error: RPCError) -> None:
+    """UNAVAILABLE where a server does not know our namespace, as one that has just started may not: that says nothing
+    of a workflow."""
+    if any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details):
+        raise unavailable("Temporal's namespace") from error
 
 
 def _refusal(error: WorkflowUpdateFailedError) -> Refused:

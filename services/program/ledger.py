@@ -66,9 +66,9 @@ class Ledger:
         """The joint commitment was signed."""
         return replace(self, signed=self.signed | {phase})
 
-    def approve_plan(self) -> "Ledger":
-        """The coach approved the plan."""
-        return replace(self, plan_approved=True)
+    def approve_plan(self, actions: int = 0) -> "Ledger":
+        """The coach approved the plan, with so many actions; what a completed one told later stands."""
+        return replace(self, plan_approved=True, actions=self.actions or actions)
 
     def complete_actions(self, done: int, total: int) -> "Ledger":
         """So many actions of the plan are done; an older count that arrives late changes nothing."""

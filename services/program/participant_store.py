@@ -101,22 +101,28 @@ class ParticipantStore:
         rows = await self._participants.find(query, {"cohort": 1}).to_list(None)
         return [row["cohort"] for row in rows]
 
-    async def current_cohort(self, cohort_id: str, institution: str, tx: mongo.Tx | None = None) -> str:
+    async def current_cohort(self, cohort_id: str, institution: str) -> str:
         """Where a participant of this cohort is now: here, or in the cohort that it went on in."""
+        row = await self._current(cohort_id, institution, {"cohort": 1, "moved_to": 1})
+        return str(row["cohort"]) if row else cohort_id
+
+    async def _current(
+        self, cohort_id: str, institution: str, known: dict[str, int], tx: mongo.Tx | None = None
+    ) -> Row | None:
+        """What is asked for of its document in the cohort that it is in now."""
+        session = tx.session if tx else None
         while True:
             key = {"_id": participant_id(cohort_id, institution)}
-            row = await self._participants.find_one(key, {"moved_to": 1}, session=tx.session if tx else None)
+            row: Row | None = await self._participants.find_one(key, known, session=session)
             if row is None or not row.get("moved_to"):
-                return cohort_id
+                return row
             cohort_id = row["moved_to"]
 
     async def learn(self, tx: mongo.Tx, course: Course, institution: str, change: Callable[[Ledger], Ledger]) -> None:
         """Enters what a participant did into its ledger, wherever it has moved to; nothing where the cohort has no
         such participant."""
-        cohort_id = await self.current_cohort(course.cohort_id, institution, tx)
-        key = {"_id": participant_id(cohort_id, institution)}
-        known = {"ledger": 1, "duties": 1, "duty_times": 1}
-        row = await self._participants.find_one(key, known, session=tx.session)
+        known = {"ledger": 1, "duties": 1, "duty_times": 1, "moved_to": 1}
+        row = await self._current(course.cohort_id, institution, known, tx)
         if row is None:
             return
         before = ledger(row["ledger"])
@@ -128,7 +134,7 @@ class ParticipantStore:
         changed: dict[str, Any] = {"ledger": ledger_row(kept), "duties": row["duties"] + new}
         if new:
             changed["duty_times"] = {**row.get("duty_times", {}), **dict.fromkeys(new, now)}
-        await self._participants.update_one(key, {"$set": changed}, session=tx.session)
+        await self._participants.update_one({"_id": row["_id"]}, {"$set": changed}, session=tx.session)
 
     async def duties(self, cohort_id: str, institution: str) -> tuple[list[str], int]:
         """Duties done, and how many of them the workflow was told."""

@@ -129,7 +129,7 @@ class ParticipantWorkflow:
         elif self._closings:
             await self._close(self._closings[0])
             self._closings.pop(0)
-        elif done := open_phases.to_report(self._record, self._start.institution):
+        elif done := self._to_report():
             await self._report(done)
         elif phase := open_phases.to_prepare(self._record):
             await self._unless_urgent(self._prepare(phase))
@@ -151,9 +151,8 @@ class ParticipantWorkflow:
         wake = self._wake_time()
 
         def has_news() -> bool:
-            record = self._record
-            to_do = open_phases.to_report(record, self._start.institution) or open_phases.to_prepare(record)
-            return bool(self._urgent() or to_do or record.notices) or self._wake_time() != wake
+            to_do = self._to_report() or open_phases.to_prepare(self._record)
+            return bool(self._urgent() or to_do or self._record.notices) or self._wake_time() != wake
 
         with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(has_news, timeout=wake - workflow.now() if wake else None)
@@ -166,8 +165,18 @@ class ParticipantWorkflow:
         return bool(self._leaving or self._closings)
 
     async def _unless_urgent(self, work: Coroutine[Any, Any, None]) -> None:
-        """A service that is down must not hold up a closing or a withdrawal: then the work is let go."""
-        await self._unless(asyncio.create_task(work), self._urgent)
+        """A service that is down must not hold up a closing or a withdrawal: then the work is let go. What is done
+        meanwhile is reported beside it: it counts at the gate."""
+        task = asyncio.create_task(work)
+        if workflow.patched("reports-beside-work"):
+            while not (task.done() or self._urgent()):
+                if done := self._to_report():
+                    await self._report(done)
+                await workflow.wait_condition(lambda: task.done() or self._urgent() or bool(self._to_report()))
+        await self._unless(task, self._urgent)
+
+    def _to_report(self) -> pb.PhaseDone | None:
+        return open_phases.to_report(self._record, self._start.institution)
 
     async def _unless(self, work: "asyncio.Future[Any]", let_go: Callable[[], bool]) -> None:
         # Nothing awaits in a `finally` here: a workflow that leaves the worker's cache could not be closed.

@@ -45,9 +45,19 @@ class PhaseStore:
             change = {"$set": {"version": row["version"]}}
             await self._cohorts.update_one({"_id": cohort_id}, change, session=tx.session)
             if before["state"] != record.state:
-                _tell(tx, row, record)
+                _tell(tx, row, record, record.state)
 
         await self._db.transaction(body)
+
+    async def overtake(self, tx: mongo.Tx, row: Row, record: pb.PhaseRecord, revision: int) -> None:
+        """Keeps a phase as an order found or left it. What the workflow had recorded before it may only come after it,
+        and is stale then: its facts are told here."""
+        before = row["phases"][record.phase]
+        if not await self.write(tx, row, record, revision):
+            return
+        for state in _passed(before, record):
+            row["version"] += 1
+            _tell(tx, row, record, state)
 
     async def write(self, tx: mongo.Tx, row: Row, record: pb.PhaseRecord, revision: int) -> bool:
         """Keeps a phase as it is now, in the row that is given and in the store; False where nothing changed."""
@@ -84,12 +94,23 @@ class PhaseStore:
         return closing.counts(phase, standing, record.addressed)
 
 
-def _tell(tx: mongo.Tx, row: Row, record: pb.PhaseRecord) -> None:
+def _passed(before: Row, record: pb.PhaseRecord) -> list[int]:
+    """The states that a phase went through, and that are still untold; that it opened again is for the order to say."""
+    passed: list[int] = []
+    reopened = record.state == OPEN and record.reopened > before.get("reopened", 0)
+    if before["state"] == cohort_pb2.PHASE_STATE_PENDING and record.state in {OPEN, CLOSED, SKIPPED}:
+        passed.append(SKIPPED if record.state == SKIPPED else OPEN)
+    if before["state"] in {cohort_pb2.PHASE_STATE_PENDING, OPEN} and (record.state == CLOSED or reopened):
+        passed.append(CLOSED)
+    return passed
+
+
+def _tell(tx: mongo.Tx, row: Row, record: pb.PhaseRecord, state: int) -> None:
     """The fact of a new state."""
     about: dict[str, Any] = {"meta": cohort_meta(row), "cohort_id": row["_id"], "phase": record.phase}
-    if record.state == OPEN:
+    if state == OPEN:
         tx.add(events_pb2.PhaseOpened(invited=record.invited, **about))
-    elif record.state == CLOSED:
+    elif state == CLOSED:
         tx.add(events_pb2.PhaseClosed(invited=record.invited, done=len(record.done), **about))
-    elif record.state == SKIPPED:
+    elif state == SKIPPED:
         tx.add(events_pb2.PhaseSkipped(**about))

@@ -32,6 +32,7 @@ def cohort(row: Row, participants: Iterable[Standing]) -> cohort_pb2.Cohort:
     definition = definition_pb2.Definition.FromString(row["definition"])
     standing = list(participants)
     counts = model.counts(participant["state"] for participant in standing)
+    duties = [frozenset(participant["duties"]) for participant in standing]
     return cohort_pb2.Cohort(
         id=row["_id"],
         title=row["title"],
@@ -39,7 +40,7 @@ def cohort(row: Row, participants: Iterable[Standing]) -> cohort_pb2.Cohort:
         definition_version=definition.version,
         rehearsal=row["rehearsal"],
         state=row["state"],
-        phases=[_phase(row, phase, standing) for phase in definition.phases],
+        phases=[_phase(row, phase, standing, duties) for phase in definition.phases],
         participants=row["participants"],
         active=counts.active,
         graduated=counts.graduated,
@@ -58,12 +59,17 @@ def cohort(row: Row, participants: Iterable[Standing]) -> cohort_pb2.Cohort:
     )
 
 
-def _phase(cohort_row: Row, phase: definition_pb2.Phase, standing: Sequence[Standing]) -> cohort_pb2.PhaseProgress:
+def _phase(
+    cohort_row: Row, phase: definition_pb2.Phase, standing: Sequence[Standing], duties: Sequence[frozenset[str]]
+) -> cohort_pb2.PhaseProgress:
     row = cohort_row["phases"][phase.id]
-    # What a phase came to is kept at its closing.
-    counts = row.get("closing") or closing.counts(phase, standing, row.get("addressed", ()))
+    if kept := row.get("closing"):
+        # What a phase came to stays so.
+        done, each = kept["done"], {duty["duty"]: duty["done"] for duty in kept["duties"]}
+    else:
+        done, each = closing.done(phase, duties)
     is_open = row["state"] == cohort_pb2.PHASE_STATE_OPEN and not model.has_ended(cohort_row["state"])
-    blockers = _blockers(phase, row, standing) if is_open else []
+    blockers, blocking = _blockers(phase, row, standing) if is_open else ([], 0)
     return cohort_pb2.PhaseProgress(
         phase=phase.id,
         title=phase.title,
@@ -72,20 +78,22 @@ def _phase(cohort_row: Row, phase: definition_pb2.Phase, standing: Sequence[Stan
         deadline_time=stamp(row["deadline_time"]),
         close_time=stamp(row["close_time"]),
         invited=row["invited"],
-        done=counts["done"],
-        duties={kept["duty"]: kept["done"] for kept in counts["duties"]},
+        done=done,
+        duties=each,
         extended=row["extended"],
         held_time=stamp(row.get("held_time")),
-        blockers=blockers[:_MOST_BLOCKERS],
-        blocking=len(blockers),
+        blockers=blockers,
+        blocking=blocking,
         excused=row.get("excused", False),
         proposals=[proposal for proposal in documents.proposals(cohort_row) if proposal.phase == phase.id],
         sessions=_sessions(cohort_row, phase, row),
     )
 
 
-def _blockers(phase: definition_pb2.Phase, row: Row, standing: Sequence[Standing]) -> list[cohort_pb2.Blocker]:
-    """Who lacks a required duty, and since when: longest first, equals by their codes."""
+def _blockers(
+    phase: definition_pb2.Phase, row: Row, standing: Sequence[Standing]
+) -> tuple[list[cohort_pb2.Blocker], int]:
+    """Who lacks a required duty, and since when: longest first, equals by their codes; and how many do."""
     found: list[tuple[datetime, str, list[str]]] = []
     addressed = row.get("addressed", ())
     needs = model.required(phase)
@@ -101,8 +109,8 @@ def _blockers(phase: definition_pb2.Phase, row: Row, standing: Sequence[Standing
     found.sort(key=lambda blocker: blocker[:2])
     return [
         cohort_pb2.Blocker(institution=institution, missing=lacking, since_time=stamp(since))
-        for since, institution, lacking in found
-    ]
+        for since, institution, lacking in found[:_MOST_BLOCKERS]
+    ], len(found)
 
 
 def _sessions(cohort_row: Row, phase: definition_pb2.Phase, row: Row) -> list[cohort_pb2.PlannedSession]:

@@ -55,7 +55,7 @@ class Reactions:
 
     async def on_plan_approved(self, tx: Tx, event: coaching.PlanApproved) -> None:
         """The coach approved the plan."""
-        await self._learn(tx, event, lambda ledger: ledger.approve_plan())
+        await self._learn(tx, event, lambda ledger: ledger.approve_plan(event.actions))
 
     async def on_action_completed(self, tx: Tx, event: coaching.ActionCompleted) -> None:
         """An action of the plan is done."""

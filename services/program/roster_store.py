@@ -8,10 +8,11 @@ from livinglab.program.v1 import definition_pb2, events_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
 from chassis import mongo
-from chassis.errors import Kind, Refused, not_found
+from chassis.errors import not_found
 from services.program import audit_store, clock, closing, documents, model
 from services.program.audit_store import AuditStore
 from services.program.documents import Row, participant_id
+from services.program.name_store import NameStore, cohort_taken, split_owner
 from services.program.phase_store import CLOSED, cohort_meta
 
 
@@ -22,6 +23,7 @@ class RosterStore:
         self._cohorts = db["cohorts"]
         self._participants = db["participants"]
         self._audit = audit
+        self._names = NameStore(db)
 
     async def readmit(self, tx: mongo.Tx, row: Row, step: pb.CommandStep) -> None:
         """A participant that had ended is in again."""
@@ -51,6 +53,8 @@ class RosterStore:
         new["version"] = 1
         new["excused"] = _missed(row, new)
         new["enrol_time"] = documents.in_milliseconds(clock.moment(step.time))
+        if await self._participants.find_one({"_id": new["_id"]}, {"_id": 1}, session=tx.session):
+            return
         await self._participants.insert_one(new, session=tx.session)
         change = {"$inc": {"participants": 1}}
         await self._cohorts.update_one({"_id": row["_id"]}, change, session=tx.session)
@@ -76,6 +80,7 @@ class RosterStore:
         new = documents.split_row(row, step, len(going))
         moved = [documents.moved_row(old, new) for old in going]
         _keep_closings(new, moved)
+        await self._names.keep(tx, order.cohort_id, split_owner(row["_id"], command.request_id))
         await self._cohorts.insert_one(new, session=tx.session)
         if moved:
             await self._participants.insert_many(moved, session=tx.session)
@@ -123,12 +128,6 @@ class RosterStore:
         if found is None:
             raise not_found("participant", f"{row['_id']}/{institution}")
         return found
-
-
-def cohort_taken(cohort_id: str) -> Refused:
-    """A cohort cannot be split off under the id of another one."""
-    message = f"cohort {cohort_id} is there already: choose another id"
-    return Refused(Kind.ALREADY_EXISTS, "COHORT_EXISTS", message, resource=("cohort", cohort_id))
 
 
 def _keep_closings(new: Row, moved: list[Row]) -> None:

@@ -12,9 +12,12 @@ from chassis.errors import Kind, Refused, Violation, invalid, invalid_field, not
 from services.program import model, shapes, validation
 from services.program.documents import Row
 from services.program.engine import Engine
+from services.program.name_store import split_owner
 from services.program.participant_store import require_active
-from services.program.roster_store import cohort_taken
 from services.program.store import Store
+
+# Refusals that leave open whether the workflow has the order.
+_UNSURE = (Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED, Kind.INTERNAL)
 
 Check = Callable[[cohort_pb2.Cohort], Awaitable[None]]
 
@@ -104,17 +107,23 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
     async def SplitCohort(self, request: pb.SplitCohortRequest, context: Any) -> pb.SplitCohortResponse:
         async def check(cohort: cohort_pb2.Cohort) -> None:
             _require_distinct(request)
-            if await self._store.fingerprint(request.new_cohort_id) is not None:
-                raise cohort_taken(request.new_cohort_id)
             for institution in request.institutions:
                 _require_staying(await self._store.participants.standing(cohort.id, institution))
             if len(request.institutions) >= len(await self._store.participants.active(cohort.id)):
                 raise precondition("NOBODY_STAYS", "every participant would go: nothing would be split")
+            await self._store.names.reserve(request.new_cohort_id, owner)
 
+        owner = split_owner(request.cohort_id, request.request_id)
         order = command_pb2.SplitOrder(
             cohort_id=request.new_cohort_id, title=request.title, institutions=request.institutions
         )
-        cohort, _ = await self._steer(request, check, split=order)
+        try:
+            cohort, _ = await self._steer(request, check, split=order)
+        except Refused as refused:
+            # Without an answer it may come to count later: then the id stays reserved.
+            if refused.kind not in _UNSURE:
+                await self._store.names.release(request.new_cohort_id, owner)
+            raise
         return pb.SplitCohortResponse(cohort=cohort)
 
     async def ResolveProblems(self, request: pb.ResolveProblemsRequest, context: Any) -> pb.ResolveProblemsResponse:
@@ -139,17 +148,27 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
         )
         cohort = await self._store.cohort(name)
         known = await self._store.steering.recorded(name, command)
-        if known is not None:
-            return cohort, known
+        if known is None:
+            try:
+                await self._require_fitting(cohort, next(iter(order.values())), check)
+            except Refused:
+                # The first one may have been carried out a moment ago.
+                known = await self._store.steering.recorded(name, command)
+                if known is None:
+                    raise
+        if known is None:
+            known = (await self._engine.steer(name, command)).awaiting_second
+        return await self._store.cohort(name), known
+
+    async def _require_fitting(self, cohort: cohort_pb2.Cohort, order: Any, check: Check | None) -> None:
+        """What can be said of an order without the workflow: whom and what it names is there."""
         if model.has_ended(cohort.state):
-            raise precondition("COHORT_ENDED", f"cohort {name} has ended already: {_word(cohort.state)}")
-        phase = getattr(next(iter(order.values())), "phase", "")
+            raise precondition("COHORT_ENDED", f"cohort {cohort.id} has ended already: {_word(cohort.state)}")
+        phase = getattr(order, "phase", "")
         if phase and phase not in {progress.phase for progress in cohort.phases}:
-            raise not_found("phase", f"{name}/{phase}")
+            raise not_found("phase", f"{cohort.id}/{phase}")
         if check:
             await check(cohort)
-        answer = await self._engine.steer(name, command)
-        return await self._store.cohort(name), answer.awaiting_second
 
     def _faults(
         self, definition: definition_pb2.Definition, participant: definition_pb2.Participant

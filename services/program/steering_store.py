@@ -83,7 +83,7 @@ class SteeringStore:
             row.update(changed)
             await self._cohorts.update_one({"_id": row["_id"]}, {"$set": changed}, session=tx.session)
         for record in step.phases:
-            await self._phases.write(tx, row, record, step.revision)
+            await self._phases.overtake(tx, row, record, step.revision)
 
     async def _paused(self, tx: mongo.Tx, row: Row, step: pb.CommandStep) -> None:
         _tell(tx, row, step, events_pb2.CohortPaused)

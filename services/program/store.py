@@ -12,10 +12,11 @@ from pymongo import DESCENDING, IndexModel
 
 from chassis import mongo
 from chassis.errors import conflict, invalid_field, not_found
-from services.program import audit_store, documents, model, participant_store, progress
+from services.program import audit_store, documents, model, name_store, participant_store, progress
 from services.program.audit_store import AuditStore
 from services.program.course import Course
 from services.program.documents import Row
+from services.program.name_store import NameStore
 from services.program.participant_store import ParticipantStore
 from services.program.phase_store import PhaseStore, cohort_meta
 from services.program.steering_store import SteeringStore
@@ -24,6 +25,7 @@ _INDEXES = {
     "cohorts": [IndexModel([("launch_time", DESCENDING), ("_id", 1)]), IndexModel([("state", 1)])],
     **participant_store.INDEXES,
     **audit_store.INDEXES,
+    **name_store.INDEXES,
 }
 # A watcher is told at most this often: bursts of facts come as one change.
 _WATCH_SECONDS = 0.2
@@ -38,6 +40,7 @@ class Store:
         self._standing = db["participants"]
         self.participants = ParticipantStore(db)
         self.audit = AuditStore(db)
+        self.names = NameStore(db)
         self._phases = PhaseStore(db)
         self.steering = SteeringStore(db, self.audit, self._phases)
         self._courses: dict[str, Course] = {}
@@ -77,9 +80,10 @@ class Store:
         fingerprint: bytes,
         now: datetime,
     ) -> cohort_pb2.Cohort:
-        """Stores a new cohort with its participants, and says so."""
+        """Stores a new cohort with its participants, and says so. ALREADY_EXISTS where its id is reserved."""
         row = documents.cohort_row(definition, spec, clock, fingerprint, now)
         participants = documents.participant_rows(spec)
+        await self.names.take(tx, spec.id)
         await self._cohorts.insert_one(row, session=tx.session)
         await self._standing.insert_many(participants, session=tx.session)
         tx.add(
@@ -121,10 +125,12 @@ class Store:
             query = {"$or": [{"launch_time": {"$lt": at}}, {"launch_time": at, "_id": {"$gt": last_id}}]}
         order = [("launch_time", DESCENDING), ("_id", 1)]
         rows = await self._cohorts.find(query).sort(order).limit(size + 1).to_list(None)
-        found = []
-        for row in rows[:size]:
-            standing = await self._standing.find({"cohort": row["_id"]}, progress.STANDING).to_list(None)
-            found.append(progress.cohort(row, standing))
+        shown = rows[:size]
+        standing: dict[str, list[Row]] = {row["_id"]: [] for row in shown}
+        query = {"cohort": {"$in": list(standing)}}
+        async for participant in self._standing.find(query, {**progress.STANDING, "cohort": 1}):
+            standing[participant["cohort"]].append(participant)
+        found = [progress.cohort(row, standing[row["_id"]]) for row in shown]
         return found, mongo.page_token(rows[size - 1]["_id"]) if len(rows) > size else ""
 
     async def participant_page(

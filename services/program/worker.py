@@ -18,12 +18,14 @@ from services.program.launch import Launches
 from services.program.participant_workflow import ParticipantWorkflow
 from services.program.recurring_activities import RecurringActivities
 from services.program.recurring_workflow import RecurringCohortWorkflow, UpgradingRecurringCohortWorkflow
+from services.program.refusals import Refusals
 from services.program.schedule_store import ScheduleStore
 from services.program.store import Store
 from services.program.visibility import NotRegistered, register_search_attributes
 from services.program.workflows import ProgramWorkflow
 
-_ACTIVITIES = 50
+# More than may hang at once, see neighbours.
+_ACTIVITIES = 200
 _WORKFLOW_TASKS = 50
 _CACHED_WORKFLOWS = 2_000
 
@@ -52,6 +54,7 @@ async def main(process: runtime.Process) -> None:
         task_queue=model.TASK_QUEUE,
         workflows=[ProgramWorkflow, ParticipantWorkflow, recurring],
         activities=[*activities.all(), *RecurringActivities(ScheduleStore(store.db), launches).all()],
+        interceptors=[Refusals(store)],
         max_concurrent_activities=_ACTIVITIES,
         max_concurrent_workflow_tasks=_WORKFLOW_TASKS,
         max_cached_workflows=_CACHED_WORKFLOWS,

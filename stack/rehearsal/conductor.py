@@ -12,13 +12,13 @@ from livinglab.program.v1 import cohort_pb2, definition_pb2
 from livinglab.program.v1 import service_pb2 as program
 
 from chassis.errors import Refused
+from services.program.model import has_ended
 from stack.rehearsal.actors import Region, leaving_hour
 from stack.rehearsal.people import Character, cast
 from stack.rehearsal.stage import Stage
 
 _COACH_CAPACITY = 8
 _RECONNECT_SECONDS = 0.5
-_ENDED = {cohort_pb2.COHORT_STATE_COMPLETED, cohort_pb2.COHORT_STATE_STOPPED, cohort_pb2.COHORT_STATE_CANCELLED}
 
 
 class Conductor:
@@ -87,7 +87,7 @@ class Conductor:
                     cohort: cohort_pb2.Cohort = change.cohort
                     on_change(cohort)
                     self._wake(cohort)
-                    if cohort.state in _ENDED:
+                    if has_ended(cohort.state):
                         return cohort
             except grpc.aio.AioRpcError as error:
                 if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN):

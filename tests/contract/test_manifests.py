@@ -141,6 +141,21 @@ def test_a_process_is_given_the_token_that_it_shows_to_others() -> None:
         assert pod(process)["automountServiceAccountToken"] is False
 
 
+@pytest.mark.parametrize(
+    ("build", "name"),
+    [
+        ("overlays/production", "program-worker"),
+        ("components/earlier-worker-build/worker", "program-worker-earlier"),
+    ],
+)
+def test_a_worker_is_of_the_build_that_its_image_is(build: str, name: str) -> None:
+    worker = of_kind(build, "Deployment")[name]
+    [build_id] = [v["value"] for v in container(worker)["env"] if v["name"] == "LIVINGLAB_BUILD_ID"]
+    assert container(worker)["image"].endswith(f":{build_id}")
+    assert container(worker)["args"] == [MEMBERS["program-worker"]]
+    assert worker["spec"]["selector"]["matchLabels"] == {"app.kubernetes.io/name": name}
+
+
 def test_a_process_has_the_time_that_it_takes_to_end() -> None:
     for process in processes("base").values():
         before = container(process)["lifecycle"]["preStop"]["sleep"]["seconds"]

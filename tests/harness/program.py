@@ -1,5 +1,6 @@
 """Program on real servers with its neighbours played, and cohorts of the living lab with few participants."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -61,11 +62,34 @@ def manager(program: Running) -> Any:
     return program.as_role(ProgramServiceStub, "manager")
 
 
+PLAYED = {"assessment": assessment.DESCRIPTOR, "coaching": coaching.DESCRIPTOR, "notify": notify.DESCRIPTOR}
+
+
 class Neighbours:
     """Assessment, coaching and notify as program sees them: they take every call and remember it."""
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
+        # Service to its address; it listens there while it is in `_servers`.
+        self.addresses = dict(zip(PLAYED, (f"127.0.0.1:{port}" for port in free_ports(len(PLAYED))), strict=True))
+        self._servers: dict[str, Any] = {}
+        # Institutions that coaching refuses a coach for good.
+        self.without_coach = {GARUT}
+        # Services that take calls and never answer.
+        self.hanging: set[str] = set()
+
+    async def start(self, name: str) -> None:
+        """One of them listens."""
+        server = self._servers[name] = grpc.aio.server()
+        for described in PLAYED[name].services_by_name.values():
+            server.add_generic_rpc_handlers([self.handlers(described)])
+        server.add_insecure_port(self.addresses[name])
+        await server.start()
+
+    async def stop(self, name: str) -> None:
+        """Connections to it are refused from here on."""
+        if server := self._servers.pop(name, None):
+            await server.stop(None)
 
     def of(self, kind: type[Any]) -> list[Any]:
         """The calls of one kind, without repeats."""
@@ -99,12 +123,14 @@ class Neighbours:
 
     async def AssignCoach(self, request: Any, context: Any) -> Any:
         self.calls.append(request)
-        if request.institution == GARUT:
+        if request.institution in self.without_coach:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "no coach has a place left")
         return coaching.AssignCoachResponse()
 
     async def SendMessages(self, request: Any, context: Any) -> Any:
         self.calls.append(request)
+        if "notify" in self.hanging:
+            await asyncio.Event().wait()
         return notify.SendMessagesResponse()
 
 
@@ -112,16 +138,11 @@ class Neighbours:
 async def working(program: Running, build_id: str = "") -> AsyncIterator[Neighbours]:
     """A worker of that build, and neighbours for it to call."""
     neighbours = Neighbours()
-    server = grpc.aio.server()
-    for service in (assessment.DESCRIPTOR, coaching.DESCRIPTOR, notify.DESCRIPTOR):
-        for described in service.services_by_name.values():
-            server.add_generic_rpc_handlers([neighbours.handlers(described)])
-    played, listen, metrics = free_ports(3)
-    server.add_insecure_port(f"127.0.0.1:{played}")
-    await server.start()
-    peers = dict.fromkeys(("assessment", "coaching", "notify"), f"127.0.0.1:{played}")
+    for name in PLAYED:
+        await neighbours.start(name)
+    listen, metrics = free_ports(2)
     changed = {
-        "peers": peers,
+        "peers": neighbours.addresses,
         "listen": f"127.0.0.1:{listen}",
         "metrics_listen": f"127.0.0.1:{metrics}",
         "build_id": build_id,
@@ -134,7 +155,8 @@ async def working(program: Running, build_id: str = "") -> AsyncIterator[Neighbo
         finally:
             process.stopping.set()
             assert await process.finish() == 0
-            await server.stop(None)
+            for name in PLAYED:
+                await neighbours.stop(name)
 
 
 async def do_everything(program: Running, cohort_id: str, institution: str, *left_out: str) -> None:

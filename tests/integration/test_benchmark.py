@@ -10,6 +10,8 @@ from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.benchmark.v1 import events_pb2
 from livinglab.benchmark.v1 import service_pb2 as pb
 from livinglab.benchmark.v1.service_pb2_grpc import BenchmarkServiceStub
+from livinglab.benchmark.v1.steward_service_pb2 import SetHostCapacityRequest
+from livinglab.benchmark.v1.steward_service_pb2_grpc import StewardServiceStub
 
 from chassis.errors import Kind, Refused
 from chassis.status import from_rpc_error
@@ -212,6 +214,15 @@ async def test_the_gap_of_a_region_is_its_own_to_see(benchmark: Running) -> None
 
     answer = await eventually(gap, ignoring=(grpc.aio.AioRpcError,))
     assert (answer.index, answer.role_model_gap, answer.targets[0].gap) == ("2.00", "2.00", "1.00")
+    # The values of another are its draft, unless it receives visitors.
+    assert "values of the role model" in {withheld.what for withheld in answer.withheld}
+    assert not any(row.role_model_value for row in answer.indicators)
+    assert (await manager(benchmark).GetGap(request)).indicators[0].role_model_value == "4"
+    steward = benchmark.as_role(StewardServiceStub, "manager")
+    await steward.SetHostCapacity(SetHostCapacityRequest(request_id="h", institution=SUMEDANG, visitors=3))
+    answer = await gap()
+    assert {row.role_model_value for row in answer.indicators} == {"4"}
+    assert [w.what for w in answer.withheld] == ["best, median"]
     assert len(answer.indicators) == 47
     costs = [float(row.to_top) for row in answer.indicators]
     assert costs == sorted(costs, reverse=True)

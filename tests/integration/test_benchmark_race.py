@@ -148,6 +148,13 @@ async def test_the_ranking_of_an_earlier_moment_is_what_it_was(benchmark: Runnin
     await eventually(newest)
     assert await ranks(benchmark, as_of_time=earlier) == [(1, BANDUNG, "3.10"), (2, SUMEDANG, "3.00")]
     assert await ranks(benchmark, as_of_time=Timestamp(seconds=1)) == []
+    # A result of an earlier period that came in since is nothing to have moved from at that time.
+    await submitted(benchmark, SUMEDANG, "2.00", "2020")
+    await eventually(lambda: counted(benchmark, "history", 4))
+    asked = pb.GetRankingRequest(race=RACE, since_previous=True, as_of_time=earlier)
+    assert (await race(benchmark).GetRanking(asked)).since_period == ""
+    asked.ClearField("as_of_time")
+    assert (await race(benchmark).GetRanking(asked)).since_period == "2020"
 
 
 async def test_groups_of_an_earlier_moment_are_those_of_that_time(benchmark: Running) -> None:

@@ -119,11 +119,15 @@ async def test_orders_about_participants(program: Running, cohort: str, tmp_path
     split = await done(program, "split", cohort, f"{cohort}-2", BANDUNG, "32.06", "--title", "Second", *WHY)
     assert split["cohort"]["id"] == cohort
     assert (await done(program, "status", f"{cohort}-2"))["split_from"] == cohort
-    code, _, err = await livinglab(program, "resolve", cohort, GARUT, "--leave", *WHY)
+    code, _, err = await livinglab(program, "resolve", cohort, GARUT, "--dismiss", *WHY)
     assert (code, err) == (1, f"refused: {GARUT} has no problem to resolve\n")
     code, _, err = await livinglab(program, "readmit", cohort, GARUT, *WHY)
     assert (code, err) == (1, f"refused: {GARUT} is in the cohort\n")
+    for _ in range(2):
+        await done(program, "withdraw", cohort, GARUT, *WHY, "--request-id", "w1")
     listed = {p["institution"]: p for p in await done(program, "participants", cohort)}
+    entries = await done(program, "audit", cohort)
+    assert [entry["institution"] for entry in entries if entry["command"] == "withdraw"] == [GARUT]
     assert (listed[BANDUNG]["moved_to"], listed[GARUT]["moved_to"]) == (f"{cohort}-2", "")
 
 

@@ -131,6 +131,21 @@ async def test_who_leaves_gives_the_place_to_another_once(coaching: Running) -> 
     assert (await refusal(system.AssignCoach(assignment("32.78")))).reason == "NO_CAPACITY"
 
 
+async def test_who_is_in_again_has_its_coach_again_in_whatever_order_that_is_heard(coaching: Running) -> None:
+    await coach(coaching, capacity=1)
+    system = called_by(coaching, "system")
+    await system.AssignCoach(assignment())
+    about = {"aggregate_id": f"participant:{COHORT}:{SUMEDANG}", "cohort_id": COHORT}
+    await coaching.hear(program_pb.ParticipantReadmitted(institution=SUMEDANG), version=3, **about)
+    await coaching.hear(program_pb.ParticipantFailed(institution=SUMEDANG), version=2, **about)
+
+    async def both_seen() -> bool:
+        return await count(coaching, "inbox") == 2
+
+    await eventually(both_seen)
+    assert (await refusal(system.AssignCoach(assignment(BANDUNG)))).reason == "NO_CAPACITY"
+
+
 async def test_a_coach_is_listed_in_its_own_realm(coaching: Running) -> None:
     for coach_id in ("a", "b", "c"):
         await coach(coaching, coach_id)

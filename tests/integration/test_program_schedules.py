@@ -1,4 +1,4 @@
-"""Cohorts that the calendar launches, on a real Temporal: exactly once each, whatever is down at the time."""
+"""Cohorts that the calendar launches, on a real Temporal: exactly once each, on days of their own."""
 
 import asyncio
 import json
@@ -6,8 +6,6 @@ import os
 import sys
 import uuid
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from typing import Any
 
 from livinglab.program.v1 import schedule_service_pb2 as pb
 from livinglab.program.v1 import service_pb2
@@ -19,60 +17,20 @@ from temporalio.service import RPCError
 from chassis.errors import Kind
 from services.program.definition_file import PROGRAMS
 from services.program.schedule_store import ScheduleStore
-from services.program.schedules import Schedules, temporal_id
-from tests.harness.program import BANDUNG, SUMEDANG, launching, refusal, working
-from tests.harness.servers import Servers
+from services.program.schedules import Schedules
+from tests.harness.program import refusal, working
+from tests.harness.schedules import (
+    cohorts,
+    created,
+    deleting,
+    handle_of,
+    listed,
+    manager,
+    pausing,
+    scheduling,
+)
 from tests.harness.service import Running
 from tests.harness.waiting import eventually
-
-
-def manager(program: Running) -> Any:
-    return program.as_role(ScheduleServiceStub, "manager")
-
-
-def scheduling(*, rehearsal: bool = True, **recurrence: Any) -> pb.CreateScheduleRequest:
-    """The living lab of two regions, every November unless told otherwise."""
-    launch = launching(SUMEDANG, BANDUNG)
-    cohort = launch.cohort
-    if not rehearsal:
-        cohort.rehearsal, cohort.seconds_per_day = False, ""
-    return pb.CreateScheduleRequest(
-        request_id=launch.request_id,
-        definition=launch.definition,
-        cohort=cohort,
-        recurrence=pb.Recurrence(**(recurrence or {"months": [11], "day": 1})),
-    )
-
-
-async def created(program: Running, request: pb.CreateScheduleRequest) -> str:
-    schedule = (await manager(program).CreateSchedule(request)).schedule
-    return str(schedule.id)
-
-
-async def listed(program: Running, schedule_id: str) -> pb.Schedule:
-    found = (await manager(program).ListSchedules(pb.ListSchedulesRequest())).schedules
-    [schedule] = [schedule for schedule in found if schedule.id == schedule_id]
-    assert isinstance(schedule, pb.Schedule)
-    return schedule
-
-
-async def cohorts(program: Running) -> list[str]:
-    """Every cohort there is, by id."""
-    answer = await program.as_role(ProgramServiceStub, "manager").ListCohorts(service_pb2.ListCohortsRequest())
-    return sorted(cohort.id for cohort in answer.cohorts)
-
-
-def pausing(schedule_id: str, *, paused: bool) -> pb.PauseScheduleRequest:
-    request_id = uuid.uuid4().hex
-    return pb.PauseScheduleRequest(request_id=request_id, schedule_id=schedule_id, paused=paused, reason="elections")
-
-
-def deleting(schedule_id: str) -> pb.DeleteScheduleRequest:
-    return pb.DeleteScheduleRequest(request_id=uuid.uuid4().hex, schedule_id=schedule_id, reason="no budget")
-
-
-def handle_of(temporal: Client, schedule_id: str) -> ScheduleHandle:
-    return temporal.get_schedule_handle(temporal_id(schedule_id))
 
 
 async def is_there(handle: ScheduleHandle) -> bool:
@@ -196,55 +154,6 @@ async def test_a_launch_that_is_refused_is_a_problem_that_the_manager_sees(progr
     assert problem.startswith(f"{schedule_id}-2023-11-01: ")
     assert "is over" in problem
     assert await cohorts(program) == []
-
-
-async def started(program: Running) -> list[datetime]:
-    """When the cohorts of a rehearsal started by the calendar, in order: their names say so."""
-    return [datetime.strptime(f"{name[-15:]}+0700", "%Y%m%dt%H%M%S%z") for name in await cohorts(program)]
-
-
-def gaps(times: list[datetime]) -> set[timedelta]:
-    return {later - earlier for earlier, later in pairwise(times)}
-
-
-async def test_no_start_is_lost_while_no_worker_is_there(program: Running, temporal: Client) -> None:
-    schedule_id = await created(program, scheduling(every_seconds=1))
-    since = datetime.now(UTC)
-    await eventually(lambda: datetime.now(UTC) > since + timedelta(seconds=4))
-    assert await cohorts(program) == []
-    back = datetime.now(UTC)
-    async with working(program):
-
-        async def caught_up() -> bool:
-            return (await started(program) or [since])[-1] > back
-
-        await eventually(caught_up, timeout=60)
-        await manager(program).PauseSchedule(pausing(schedule_id, paused=True))
-        times = await started(program)
-    assert times[0] <= since + timedelta(seconds=2)
-    assert gaps(times) == {timedelta(seconds=1)}
-
-
-async def test_starts_of_an_outage_of_temporal_are_made_up_for(
-    program: Running, temporal: Client, servers: Servers
-) -> None:
-    schedule_id = await created(program, scheduling(every_seconds=2))
-    async with working(program):
-        await eventually(lambda: started(program), timeout=30)
-        await servers.server("temporal").stop()
-        gone = datetime.now(UTC)
-        await eventually(lambda: datetime.now(UTC) > gone + timedelta(seconds=6))
-        await servers.server("temporal").start()
-        back = datetime.now(UTC)
-
-        async def caught_up() -> bool:
-            return (await started(program))[-1] > back
-
-        await eventually(caught_up, timeout=60)
-        await manager(program).PauseSchedule(pausing(schedule_id, paused=True))
-        times = await started(program)
-    assert times[0] < gone
-    assert gaps(times) == {timedelta(seconds=2)}
 
 
 async def test_a_paused_schedule_launches_nothing_until_it_is_resumed(program: Running, temporal: Client) -> None:

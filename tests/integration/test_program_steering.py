@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
+import grpc.aio
 import pytest
 from livinglab.coaching.v1 import events_pb2 as coaching_events
 from livinglab.coaching.v1 import service_pb2 as coaching
@@ -16,6 +17,7 @@ from livinglab.program.v1 import steering_service_pb2 as pb
 from livinglab.program.v1.steering_service_pb2_grpc import SteeringServiceStub
 
 from chassis.errors import Kind
+from chassis.status import from_rpc_error
 from services.program import model
 from tests.harness.program import (
     BANDUNG,
@@ -345,6 +347,38 @@ async def test_a_cohort_is_split_and_both_come_to_their_end(program: Running, ne
         assert cohort.participants == cohort.graduated + cohort.withdrawn + cohort.failed
     late = await refusal(steering(program).PauseCohort(pb.PauseCohortRequest(**about(cohort_id))))
     assert late.reason == "COHORT_ENDED"
+
+
+async def test_an_id_is_given_to_one_cohort_whoever_asks_at_once(program: Running, neighbours: Neighbours) -> None:
+    first, second = await opened(program), await opened(program)
+    new = f"{first}-2"
+    launch = launching(SUMEDANG, id=new)
+
+    def splitting(cohort_id: str) -> Any:
+        fields = about(cohort_id, new_cohort_id=new, title="Second", institutions=[GARUT])
+        return steering(program).SplitCohort(pb.SplitCohortRequest(**fields))
+
+    answers = await asyncio.gather(
+        splitting(first), splitting(second), manager(program).LaunchCohort(launch), return_exceptions=True
+    )
+    refused = [from_rpc_error(answer) for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
+    assert [refusal.reason for refusal in refused] == ["COHORT_EXISTS"] * 2
+    # Whoever was refused goes on, and takes orders.
+    for cohort_id in (first, second):
+        paused = await steering(program).PauseCohort(pb.PauseCohortRequest(**about(cohort_id)))
+        assert paused.cohort.state == cohort_pb2.COHORT_STATE_PAUSED
+
+
+async def test_an_id_that_a_refused_split_asked_for_is_free(program: Running, neighbours: Neighbours) -> None:
+    cohort_id = await opened(program)
+    new = f"{cohort_id}-2"
+    everybody = about(cohort_id, new_cohort_id=new, title="x", institutions=[SUMEDANG, BANDUNG, GARUT])
+    refused = await refusal(steering(program).SplitCohort(pb.SplitCohortRequest(**everybody)))
+    assert refused.reason == "NOBODY_STAYS"
+    await manager(program).LaunchCohort(launching(SUMEDANG, id=new))
+    some = about(cohort_id, new_cohort_id=new, title="x", institutions=[GARUT])
+    taken = await refusal(steering(program).SplitCohort(pb.SplitCohortRequest(**some)))
+    assert (taken.kind, taken.reason) == (Kind.ALREADY_EXISTS, "COHORT_EXISTS")
 
 
 async def test_a_cohort_stops_where_a_manager_stops_it(program: Running, neighbours: Neighbours) -> None:

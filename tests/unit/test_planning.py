@@ -199,6 +199,7 @@ def test_a_plan_goes_from_hand_to_hand() -> None:
     approved = plan.review(made, pb.ReviewPlanRequest(approved=True), "coach-1")
     assert isinstance(approved, events_pb2.PlanApproved)
     assert approved.meta.version == 5
+    assert approved.actions == len(made.actions) > 0
     first = plan.complete(made, made.actions[0].id)
     assert first is not None
     assert (first.done, first.total, first.meta.version) == (1, len(made.actions), 6)

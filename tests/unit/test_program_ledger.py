@@ -4,9 +4,10 @@ import itertools
 from functools import reduce
 
 import pytest
+from livinglab.assessment.v1 import evaluation_pb2
 from livinglab.program.v1 import definition_pb2
 
-from services.program import conditions
+from services.program import conditions, self_assessment
 from services.program.ledger import Ledger, Result, duties_met
 from services.program.ledger_documents import ledger, ledger_row
 
@@ -58,6 +59,12 @@ def test_the_latest_result_stands_in_whichever_order_it_is_heard_of(order: tuple
         )
     assert kept.results[SPBE, "2022"].index == "2.30"
     assert kept.evidence[SPBE, "2022"] == (3, 30)
+
+
+def test_actions_of_a_plan_count_from_its_approval_in_whichever_order_it_is_heard_of() -> None:
+    assert Ledger().approve_plan(5).actions == 5
+    early = Ledger().complete_actions(2, 6).approve_plan(5)
+    assert early == Ledger().approve_plan(5).complete_actions(2, 6)
 
 
 def test_a_self_assessment_without_a_result_does_not_hide_one() -> None:
@@ -114,3 +121,20 @@ def test_a_condition_asks_for_everything_that_it_says(asked: definition_pb2.Cond
 def test_a_result_without_an_index_meets_no_condition_on_it() -> None:
     kept = Ledger().submit(SPBE, "2022", Result("", "", 1))
     assert not conditions.holds(condition(index_from="0", instrument=SPBE, period="2022"), [], kept)
+
+
+def evaluation(*stages: int, state: int = 1) -> evaluation_pb2.Evaluation:
+    made = evaluation_pb2.Evaluation(state=evaluation_pb2.EvaluationState.ValueType(state))
+    for stage in stages:
+        score = evaluation_pb2.Score(index=f"{stage}.00", predicate="Cukup")
+        made.results.add(stage=evaluation_pb2.Stage.ValueType(stage), score=score)
+    return made
+
+
+def test_a_self_assessment_stands_whatever_stage_came_after_it() -> None:
+    own, document = evaluation_pb2.STAGE_SELF_ASSESSMENT, evaluation_pb2.STAGE_DOCUMENT
+    assert self_assessment.read(evaluation()) == (False, None)
+    handed_in, result = self_assessment.read(evaluation(own, document))
+    assert handed_in
+    assert result == Result(f"{own}.00", "Cukup", 0)
+    assert self_assessment.read(evaluation(state=evaluation_pb2.EVALUATION_STATE_PUBLISHED)) == (True, None)

@@ -109,20 +109,6 @@ def test_quartiles_and_weighted_means_agree_with_numpy(indices: list[Decimal], d
         assert answer.weighted_count == sum(weight > 0 for weight in weights)
 
 
-def test_a_profile_withholds_what_would_show_a_draft() -> None:
-    answer = pb.GetAggregateResponse()
-    aggregates.profile(answer, [result(str(n), 2) for n in range(4)], SPBE, published=False)
-    assert [w.what for w in answer.withheld] == ["profile"]
-    answer = pb.GetAggregateResponse()
-    aggregates.profile(answer, [result(str(n), {"1": 1 + n % 5}) for n in range(6)], SPBE, published=False)
-    shown = {node.number for node in answer.profile if node.kind == "indicator"}
-    assert shown == {"1"}
-    answer = pb.GetAggregateResponse()
-    aggregates.profile(answer, [result("a", 2)], SPBE, published=True)
-    assert not answer.withheld
-    assert {node.mean for node in answer.profile} == {"2.00"}
-
-
 def test_node_gaps_add_up_to_the_gap_of_the_index() -> None:
     mine, best = result("a", {"1": 1, "20": 5}), result("b", {"1": 5, "30": 4}, "3.00")
     peers = [mine, best, *(result(str(n), 2) for n in range(4))]

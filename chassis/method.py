@@ -1,0 +1,66 @@
+"""What is known of a method before any call, and what is told of each call: metrics, trace, log line."""
+
+import asyncio
+import time
+from typing import Any
+
+from google.protobuf.descriptor import MethodDescriptor
+from opentelemetry.trace import SpanKind
+
+from chassis import auth, telemetry
+from chassis.errors import Refused, denied
+
+
+class Method:
+    """What is known of a method before any call: TypeError without a policy, so nothing serves by accident."""
+
+    def __init__(self, descriptor: MethodDescriptor) -> None:
+        policy = auth.policy_of(descriptor)
+        self.name = descriptor.name
+        self.service = descriptor.containing_service.full_name
+        self.path = f"/{self.service}/{self.name}"
+        self.roles = frozenset(policy.roles)
+        self._own_institution = policy.own_institution
+        self.seconds = telemetry.RPC_SECONDS.labels(self.service, self.name)
+
+    def confirm(self, caller: auth.Caller) -> None:
+        """A method that promised to check the institution and did not must not answer."""
+        if self._own_institution and caller.bound_to is not None and not caller.institution_checked:
+            raise denied("UNCHECKED_INSTITUTION", f"{self.name} did not check whose data this is")
+
+
+class Observed:
+    """Metrics, trace and log line of one call."""
+
+    def __init__(self, method: Method, context: Any) -> None:
+        self._method = method
+        self._span = telemetry.span(method.path[1:], SpanKind.SERVER, metadata(context, "traceparent"))
+        self._code = "OK"
+        self._started = 0.0
+
+    def __enter__(self) -> "Observed":
+        self._started = time.perf_counter()
+        self._span.__enter__()
+        return self
+
+    def refused(self, refused: Refused) -> None:
+        """The call ends with this refusal."""
+        self._code = refused.kind.value
+        telemetry.log.info(
+            "refused", method=self._method.path, code=self._code, reason=refused.reason, faults=len(refused.violations)
+        )
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+            self._code = "CANCELLED"
+        self._span.__exit__(None, None, None)
+        self._method.seconds.observe(time.perf_counter() - self._started)
+        telemetry.RPC_TOTAL.labels(self._method.service, self._method.name, self._code).inc()
+
+
+def metadata(context: Any, key: str) -> str:
+    """A text that the caller sent along; empty where there is none."""
+    for name, value in context.invocation_metadata():
+        if name == key:
+            return value if isinstance(value, str) else ""
+    return ""
