@@ -5,8 +5,8 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import nats
 import pytest
-from google.protobuf.message import Message
 from livinglab.notify.v1 import service_pb2 as notify
 from livinglab.program.v1 import cohort_pb2
 from livinglab.program.v1 import service_pb2 as pb
@@ -14,18 +14,17 @@ from livinglab.program.v1 import steering_service_pb2 as steering_pb2
 from livinglab.program.v1.steering_service_pb2_grpc import SteeringServiceStub
 from temporalio.client import Client
 
+from chassis import naming
 from services.program import model
 from stack.issuer import Issuer
 from tests.harness import nation
 from tests.harness.namespace import own_namespace
 from tests.harness.program import Neighbours, manager, request_id, working
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, as_published, running_service
 from tests.harness.waiting import eventually
 
 OPEN, CLOSED = cohort_pb2.PHASE_STATE_OPEN, cohort_pb2.PHASE_STATE_CLOSED
-# Facts on their way at once.
-_HANDS = 32
 
 
 @pytest.fixture
@@ -46,28 +45,21 @@ async def neighbours(program: Running) -> AsyncIterator[Neighbours]:
         yield found
 
 
-async def shown(program: Running, cohort_id: str) -> cohort_pb2.Cohort:
-    cohort: cohort_pb2.Cohort = (await manager_of(program).GetCohort(pb.GetCohortRequest(cohort_id=cohort_id))).cohort
-    return cohort
+async def hear_all(program: Running, cohort_id: str, facts: Sequence[Any]) -> None:
+    """By one connection, as a relay has it."""
+    nc = await nats.connect(program.nats_url)
+    async with nc:
+        js = nc.jetstream()
+        for fact in facts:
+            marks = {"cohort_id": cohort_id, "rehearsal": cohort_id, "aggregate_id": fact.institution}
+            payload, headers = as_published(fact, **marks)
+            await js.publish(naming.subject(fact), payload, headers=headers)
 
 
-def manager_of(program: Running) -> Any:
-    return manager(program)
-
-
-async def hear_all(program: Running, cohort_id: str, facts: Sequence[Message]) -> None:
-    hands = asyncio.Semaphore(_HANDS)
-
-    async def hear(fact: Any) -> None:
-        async with hands:
-            await program.hear(fact, cohort_id=cohort_id, rehearsal=cohort_id, aggregate_id=fact.institution)
-
-    await asyncio.gather(*(hear(fact) for fact in facts))
-
-
-async def carried_through(program: Running, regions: Sequence[str]) -> cohort_pb2.Cohort:
+async def carried_through(
+    program: Running, regions: Sequence[str], request: pb.LaunchCohortRequest
+) -> cohort_pb2.Cohort:
     """From the launch to its end; the last region leaves on the way."""
-    request = nation.launching(regions)
     cohort_id, stub = request.cohort.id, manager(program)
     steering: Any = program.as_role(SteeringServiceStub, "manager")
     begun = time.perf_counter()
@@ -92,7 +84,7 @@ async def carried_through(program: Running, regions: Sequence[str]) -> cohort_pb
     )
     await stub.WithdrawParticipant(leaving)
     early = steering_pb2.ReschedulePhaseRequest(
-        request_id=request_id(), cohort_id=cohort_id, reason="an election", phase="summit", open_days=-1096
+        request_id=request_id(), cohort_id=cohort_id, reason="an election", phase="summit", open_days=-61
     )
     await steering.ReschedulePhase(early)
     await hear_all(program, cohort_id, [nation.signed(code) for code in regions[:-1]])
@@ -113,7 +105,33 @@ def counts(cohort: cohort_pb2.Cohort) -> tuple[int, int, int, int]:
 async def test_every_region_of_the_nation_is_in_one_cohort(program: Running, neighbours: Neighbours) -> None:
     regions = nation.every_region()
     assert len(regions) == 552
-    cohort = await carried_through(program, regions)
+    request = nation.launching(regions)
+    changes: list[cohort_pb2.Cohort] = []
+
+    async def watch() -> None:
+        watching = pb.WatchCohortRequest(cohort_id=request.cohort.id)
+        async for change in manager(program).WatchCohort(watching, timeout=240):
+            changes.append(change.cohort)
+
+    carried = asyncio.create_task(carried_through(program, regions, request))
+    await eventually(lambda: program.db["cohorts"].count_documents({}))
+    watched = asyncio.create_task(watch())
+    cohort = await carried
+    await watched
+    # Bursts of facts come as one change, and no change costs more than a look at each participant.
+    assert len(changes) < len(regions)
+    assert changes[-1] == cohort
+    begun = time.perf_counter()
+    looks = 10
+    for _ in range(looks):
+        await manager(program).GetCohort(pb.GetCohortRequest(cohort_id=request.cohort.id))
+    milliseconds = (time.perf_counter() - begun) / looks * 1_000
+    sizes = [change.ByteSize() for change in changes]
+    print(f"GetCohort {milliseconds:.0f} ms; {len(changes)} changes, the largest {max(sizes)} bytes")  # noqa: T201
+    blocking = [change.phases[0].blocking for change in changes if change.phases[0].state == OPEN]
+    assert blocking == sorted(blocking, reverse=True)
+    assert blocking[0] == 552
+    assert max(sizes) < 20_000
     assert cohort.state == cohort_pb2.COHORT_STATE_COMPLETED
     assert counts(cohort) == (552, 551, 1, 0)
     assert [phase.done for phase in cohort.phases] == [552, 551]
@@ -126,5 +144,5 @@ async def test_ten_cohorts_side_by_side_each_come_to_their_own_end(program: Runn
     groups = [regions[first : first + 20] for first in range(0, 200, 20)]
     # Everybody is in two of them: what is done in one says nothing of the other.
     groups[5:] = groups[:5]
-    ended = await asyncio.gather(*(carried_through(program, group) for group in groups))
+    ended = await asyncio.gather(*(carried_through(program, group, nation.launching(group)) for group in groups))
     assert {counts(cohort) for cohort in ended} == {(20, 19, 1, 0)}

@@ -20,14 +20,24 @@ def every_region() -> list[str]:
 
 
 def definition() -> definition_pb2.Definition:
-    """A meeting, then a signature; deadlines are years away."""
+    """A meeting, then a signature; deadlines are days away."""
     kinds = definition_pb2.DutyKind.Value
     meeting = definition_pb2.Phase(
         id="meeting",
         title="Pertemuan",
         opens="2022-11-01",
-        closes="2025-10-31",
+        closes="2022-12-31",
         invites=[SECRETARY],
+        sessions=[
+            definition_pb2.DefinedSession(
+                id="plenary",
+                title="Pertemuan",
+                place="Jakarta",
+                start="2022-11-02T09:00",
+                end="2022-11-02T12:00",
+                time_zone="Asia/Jakarta",
+            )
+        ],
         duties=[
             definition_pb2.Duty(id="attended", kind=kinds("DUTY_KIND_ATTEND"), roles=[SECRETARY], required=True),
         ],
@@ -36,8 +46,8 @@ def definition() -> definition_pb2.Definition:
     summit = definition_pb2.Phase(
         id="summit",
         title="Komitmen",
-        opens="2025-11-01",
-        closes="2028-12-31",
+        opens="2023-01-01",
+        closes="2023-12-31",
         invites=[REGENT],
         duties=[definition_pb2.Duty(id="signed", kind=kinds("DUTY_KIND_SIGN_COMMITMENT"), required=True)],
         gate=definition_pb2.Gate(quorum_percent=50, on_miss=definition_pb2.ON_MISS_GO_ON),
