@@ -88,6 +88,17 @@ async def running_service(
 
 async def publish(nats_url: str, event: Message, *, version: int = 1, **meta: str) -> None:
     """Puts an event on its stream as its owner's relay would."""
+    payload, headers = as_published(event, version=version, **meta)
+    nc = await nats.connect(nats_url)
+    async with nc:
+        js = nc.jetstream()
+        # Whoever comes first makes the stream, as between processes.
+        await stream.ensure_stream(js, naming.owner(type(event)), 1)
+        await js.publish(naming.subject(event), payload, headers=headers)
+
+
+def as_published(event: Message, *, version: int = 1, **meta: str) -> tuple[bytes, dict[str, str]]:
+    """An event and its headers as they are on the stream."""
     about = event.meta  # type: ignore[attr-defined]
     about.version = version
     for key, value in {"aggregate_id": "a", "event_id": naming.new_id(), **meta}.items():
@@ -100,12 +111,7 @@ async def publish(nats_url: str, event: Message, *, version: int = 1, **meta: st
         naming.CE_SUBJECT: about.aggregate_id,
         naming.CE_SEQUENCE: str(version),
     }
-    nc = await nats.connect(nats_url)
-    async with nc:
-        js = nc.jetstream()
-        # Whoever comes first makes the stream, as between processes.
-        await stream.ensure_stream(js, naming.owner(type(event)), 1)
-        await js.publish(naming.subject(event), event.SerializeToString(), headers=headers)
+    return event.SerializeToString(), headers
 
 
 async def published(nats_url: str, event: type[E]) -> list[E]:
