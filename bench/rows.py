@@ -45,6 +45,11 @@ def within(name: str, what: str, ours: float, limit: float, unit: str) -> Row:
     return Row(name, what, ours, None, ours / limit, unit, f"< {limit:g} {unit}", ours < limit)
 
 
+def within_beside(name: str, what: str, ours: float, bare: float, limit: float, unit: str) -> Row:
+    """A figure with an absolute goal, and the bare one for comparison."""
+    return Row(name, what, ours, bare, ours / bare, unit, f"< {limit:g} {unit}", ours < limit)
+
+
 def percentile(values: list[float], share: float) -> float:
     """The value below which that share of the values lies."""
     ordered = sorted(values)

@@ -1,0 +1,164 @@
+"""A running cohort of 514, beside 514 bare workflows: a fact's way in, a killed worker, memory, and its history."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+import grpc.aio
+import psutil
+from livinglab.coaching.v1 import service_pb2 as coaching
+from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
+from livinglab.program.v1 import workflow_pb2 as pb
+from temporalio.client import WorkflowExecutionStatus
+
+from bench.bare_worker import bare_worker
+from bench.bare_workflows import FACT, BareParticipant
+from bench.cohorts import PATIENCE, BareCohort, Connected, OurCohort, connected
+from bench.effects import Side, in_turn
+from bench.rows import Row, at_most, at_most_over, middle, percentile, within, within_beside
+from chassis import naming
+from services.program import model
+from stack.process import Process
+from stack.system import System
+from stack.waiting import eventually
+
+_PARTICIPANTS, _PHASES = 514, 4
+_WARM_UP, _FACTS, _KILLS = 10, 120, 3
+_IN_FLIGHT = 16
+
+
+async def rows(system: System) -> list[Row]:
+    """One cohort of each kind, nothing else going on; at last ours goes through all of its phases."""
+    worker = system.fleet.members["program-worker"]
+    # A fresh one: what it holds in memory is this cohort.
+    await worker.stop()
+    await system.fleet.start(worker.name)
+    async with (
+        connected(system) as at,
+        bare_worker(system) as bare_process,
+        grpc.aio.insecure_channel(system.fleet.address("coaching")) as coaching_channel,
+    ):
+        cohort, bare = OurCohort(at, _PARTICIPANTS, _PHASES), BareCohort(at, _PARTICIPANTS)
+        signing = _Signing(at, coaching_channel, cohort)
+        sides = _our_side(at, worker, cohort, signing), _bare_side(at, bare_process, bare)
+        await cohort.launch()
+        await bare.launch()
+        some = iter(cohort.institutions)
+        await in_turn(sides, [next(some) for _ in range(_WARM_UP)], Side.fact)
+        facts = await in_turn(sides, [next(some) for _ in range(_FACTS)], Side.fact)
+        memory = _memory(worker), _memory(bare_process)
+        revivals = await in_turn(sides, [next(some) for _ in range(_KILLS)], Side.revival)
+        await bare.end()
+        histories = await _run_to_its_end(at, cohort, signing)
+    return [*_fact_rows(*facts), *_worker_rows(revivals, memory), *_history_rows(histories)]
+
+
+class _Signing:
+    """The fact of ours: a regent signs the commitment of a phase."""
+
+    def __init__(self, at: Connected, channel: grpc.aio.Channel, cohort: OurCohort) -> None:
+        self._coaching = CoachingServiceStub(channel)
+        self._cohort = cohort
+        self._tokens = {code: at.token("regent", code) for code in cohort.institutions}
+        self._slots = asyncio.Semaphore(_IN_FLIGHT)
+
+    async def sign(self, institution: str, phase: str) -> None:
+        """Again changes nothing."""
+        request = coaching.SignAgreementRequest(
+            request_id=naming.new_id(),
+            cohort_id=self._cohort.id,
+            phase=phase,
+            institution=institution,
+            signatory="the regent",
+            rehearsal=self._cohort.id,
+        )
+        async with self._slots:
+            signed: Awaitable[Any] = self._coaching.SignAgreement(
+                request, metadata=self._tokens[institution], timeout=60
+            )
+            await signed
+
+    async def everything(self) -> None:
+        """By everybody, in every phase, also in those that have not opened."""
+        for phase in reversed(self._cohort.phases):
+            await asyncio.gather(*(self.sign(code, phase) for code in self._cohort.institutions))
+
+
+def _our_side(at: Connected, worker: Process, cohort: OurCohort, signing: _Signing) -> Side:
+    def workflow_id(institution: str) -> str:
+        return model.workflow_id(cohort.id, institution)
+
+    async def known(institution: str) -> Sequence[str]:
+        handle = at.temporal.get_workflow_handle(workflow_id(institution))
+        record: pb.ParticipantRecord = await handle.query("progress", result_type=pb.ParticipantRecord)
+        return record.duties
+
+    return Side(
+        temporal=at.temporal,
+        worker=worker,
+        tell=lambda institution: signing.sign(institution, cohort.phases[0]),
+        workflow_id=workflow_id,
+        known=known,
+        signal="duties_done",
+    )
+
+
+def _bare_side(at: Connected, worker: Process, bare: BareCohort) -> Side:
+    async def tell(institution: str) -> None:
+        await at.temporal.get_workflow_handle(bare.workflow_id(institution)).signal(FACT, "signed")
+
+    async def known(institution: str) -> Sequence[str]:
+        return await at.temporal.get_workflow_handle(bare.workflow_id(institution)).query(BareParticipant.facts)
+
+    return Side(temporal=at.temporal, worker=worker, tell=tell, workflow_id=bare.workflow_id, known=known, signal=FACT)
+
+
+async def _run_to_its_end(at: Connected, cohort: OurCohort, signing: _Signing) -> list[int]:
+    """Events of each run of the cohort's workflow."""
+    await cohort.let_follow()
+    await signing.everything()
+
+    async def graduated() -> bool:
+        return bool((await cohort.standing()).graduated == _PARTICIPANTS)
+
+    await eventually(graduated, timeout=PATIENCE)
+
+    async def lengths() -> list[int]:
+        runs = [run async for run in at.temporal.list_workflows(f"WorkflowId = '{model.workflow_id(cohort.id)}'")]
+        over = any(run.status is WorkflowExecutionStatus.COMPLETED for run in runs)
+        return [run.history_length for run in runs] if over and all(run.close_time for run in runs) else []
+
+    return await eventually(lengths, timeout=PATIENCE)
+
+
+def _fact_rows(ours: list[float], bare: list[float]) -> list[Row]:
+    def milliseconds(share: float) -> tuple[float, float]:
+        return percentile(ours, share) * 1000, percentile(bare, share) * 1000
+
+    what = "a fact, from its owner's call to its effect in the workflow"
+    return [
+        within_beside("fact-p50", f"{what}, median", *milliseconds(0.5), 100, "ms"),
+        within_beside("fact-p99", f"the same, 99th percentile of {_FACTS}", *milliseconds(0.99), 500, "ms"),
+    ]
+
+
+def _worker_rows(revivals: tuple[list[float], list[float]], memory: tuple[float, float]) -> list[Row]:
+    ours, bare = (middle(side) for side in revivals)
+    held = f"memory of a worker with {_PARTICIPANTS} live participants"
+    return [
+        at_most_over("resume", "from a new worker, after kill -9, to a fact's effect", ours, bare, "s", 2.0),
+        at_most("worker-memory", held, *memory, "MiB", 2.0),
+    ]
+
+
+def _history_rows(events: list[int]) -> list[Row]:
+    what = f"history of a cohort of {_PARTICIPANTS}, {_PHASES} phases: its longest run"
+    every = f"the same, all of its {len(events)} runs together"
+    return [
+        within("history-longest", what, max(events), 2_000, "events"),
+        within("history-total", every, sum(events), 10_240, "events"),
+    ]
+
+
+def _memory(process: Process) -> float:
+    return float(psutil.Process(process.pid).memory_info().rss) / 2**20
