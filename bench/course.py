@@ -47,7 +47,15 @@ async def rows(system: System) -> list[Row]:
         await in_turn(sides, [next(some) for _ in range(_WARM_UP)], Side.fact)
         facts = await in_turn(sides, [next(some) for _ in range(_FACTS)], Side.fact)
         memory = _memory(worker), _memory(bare_process)
-        revivals = await in_turn(sides, [next(some) for _ in range(_KILLS)], Side.revival)
+        busy = {next(some): next(some) for _ in range(_KILLS)}
+
+        async def revival(side: Side, institution: str) -> float:
+            # Killed right after it worked, both: the server waits ten seconds for the cache of a worker that was just
+            # there, and not at all for one that had been idle for as long.
+            await side.fact(busy[institution])
+            return await side.revival(institution)
+
+        revivals = await in_turn(sides, list(busy), revival)
         await bare.end()
         histories = await _run_to_its_end(at, cohort, signing)
     return [*_fact_rows(*facts), *_worker_rows(revivals, memory), *_history_rows(histories)]
