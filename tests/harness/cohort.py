@@ -263,6 +263,7 @@ async def running_cohort(
     task_timeout: timedelta = TASK_TIMEOUT,
     split_from: Course | None = None,
     start_state: pb.ProgramState | None = None,
+    play: type[Played] = Played,
 ) -> AsyncIterator[RunningCohort]:
     """A cohort that starts now, or goes on from where it was split off, with its worker, until the block ends."""
     definition = definition or living_lab()
@@ -271,7 +272,7 @@ async def running_cohort(
     begins = start_state.SerializeToString() if start_state else b""
     course = Course(cohort_id, "Cohort", True, definition, cohort_clock, len(institutions), start_state=begins)
     engine = Engine(client, cohort_id, task_timeout)
-    played = Played(engine, course, institutions, does=does, refused=set(refused))
+    played = play(engine, course, institutions, does=does, refused=set(refused))
     worker = Worker(
         client,
         task_queue=cohort_id,
