@@ -43,7 +43,6 @@ class Engine:
         task_queue: str = model.TASK_QUEUE,
         task_timeout: timedelta | None = None,
         build_id: str = "",
-        reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
     ) -> None:
         """`build_id` is the worker's own, where it is one: an activity runs on the build of its cohort."""
         self._client = client
