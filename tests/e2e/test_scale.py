@@ -15,7 +15,6 @@ from livinglab.program.v1.steering_service_pb2_grpc import SteeringServiceStub
 from temporalio.client import Client
 
 from chassis import naming
-from services.program import model
 from stack.issuer import Issuer
 from tests.harness import nation
 from tests.harness.namespace import own_namespace
@@ -56,46 +55,35 @@ async def hear_all(program: Running, cohort_id: str, facts: Sequence[Any]) -> No
             await js.publish(naming.subject(fact), payload, headers=headers)
 
 
-async def carried_through(
-    program: Running, regions: Sequence[str], request: pb.LaunchCohortRequest
-) -> cohort_pb2.Cohort:
-    """From the launch to its end; the last region leaves on the way."""
-    cohort_id, stub = request.cohort.id, manager(program)
+async def carried_through(program: Running, regions: Sequence[str]) -> list[cohort_pb2.Cohort]:
+    """From the launch to its end, as somebody sees it who watches; the last region leaves on the way."""
+    request, stub = nation.launching(regions), manager(program)
+    cohort_id, begun = request.cohort.id, time.perf_counter()
     steering: Any = program.as_role(SteeringServiceStub, "manager")
-    begun = time.perf_counter()
+    seen: list[cohort_pb2.Cohort] = []
 
-    def tell(what: str) -> None:
-        print(f"{len(regions)} in {cohort_id}: {what} after {time.perf_counter() - begun:.1f} s")  # noqa: T201
+    async def watch() -> None:
+        async for change in stub.WatchCohort(pb.WatchCohortRequest(cohort_id=cohort_id), timeout=240):
+            seen.append(change.cohort)
+
+    async def until(place: int, state: int) -> None:
+        await eventually(lambda: seen and seen[-1].phases[place].state == state, timeout=120)
+        print(f"{len(regions)}: {seen[-1].phases[place].phase} {state} after {time.perf_counter() - begun:.1f} s")  # noqa: T201
 
     await stub.LaunchCohort(request, timeout=60)
-    tell("launched")
-
-    async def at(place: int, state: int) -> Any:
-        cohort = (await stub.GetCohort(pb.GetCohortRequest(cohort_id=cohort_id))).cohort
-        return cohort if cohort.phases[place].state == state else None
-
-    await eventually(lambda: at(0, OPEN), timeout=120)
-    tell("opened")
+    watching = asyncio.create_task(watch())
+    await until(0, OPEN)
     await hear_all(program, cohort_id, [nation.attended(code) for code in regions])
-    await eventually(lambda: at(0, CLOSED), timeout=120)
-    tell("first phase closed")
-    leaving = pb.WithdrawParticipantRequest(
-        request_id=request_id(), cohort_id=cohort_id, institution=regions[-1], reason="no budget"
-    )
-    await stub.WithdrawParticipant(leaving)
-    early = steering_pb2.ReschedulePhaseRequest(
-        request_id=request_id(), cohort_id=cohort_id, reason="an election", phase="summit", open_days=-61
-    )
-    await steering.ReschedulePhase(early)
+    await until(0, CLOSED)
+    about: dict[str, Any] = {"cohort_id": cohort_id, "reason": "an election"}
+    leaving = pb.WithdrawParticipantRequest(request_id=request_id(), institution=regions[-1], **about)
+    await stub.WithdrawParticipant(leaving, timeout=30)
+    early = steering_pb2.ReschedulePhaseRequest(request_id=request_id(), phase="summit", open_days=-61, **about)
+    await steering.ReschedulePhase(early, timeout=30)
     await hear_all(program, cohort_id, [nation.signed(code) for code in regions[:-1]])
-
-    async def ended() -> Any:
-        cohort = (await stub.GetCohort(pb.GetCohortRequest(cohort_id=cohort_id))).cohort
-        return cohort if model.has_ended(cohort.state) else None
-
-    cohort: cohort_pb2.Cohort = await eventually(ended, timeout=120)
-    tell("ended")
-    return cohort
+    await until(1, CLOSED)
+    await watching
+    return seen
 
 
 def counts(cohort: cohort_pb2.Cohort) -> tuple[int, int, int, int]:
@@ -105,38 +93,25 @@ def counts(cohort: cohort_pb2.Cohort) -> tuple[int, int, int, int]:
 async def test_every_region_of_the_nation_is_in_one_cohort(program: Running, neighbours: Neighbours) -> None:
     regions = nation.every_region()
     assert len(regions) == 552
-    request = nation.launching(regions)
-    changes: list[cohort_pb2.Cohort] = []
-
-    async def watch() -> None:
-        watching = pb.WatchCohortRequest(cohort_id=request.cohort.id)
-        async for change in manager(program).WatchCohort(watching, timeout=240):
-            changes.append(change.cohort)
-
-    carried = asyncio.create_task(carried_through(program, regions, request))
-    await eventually(lambda: program.db["cohorts"].count_documents({}))
-    watched = asyncio.create_task(watch())
-    cohort = await carried
-    await watched
-    # Bursts of facts come as one change, and no change costs more than a look at each participant.
-    assert len(changes) < len(regions)
-    assert changes[-1] == cohort
-    begun = time.perf_counter()
-    looks = 10
-    for _ in range(looks):
-        await manager(program).GetCohort(pb.GetCohortRequest(cohort_id=request.cohort.id))
-    milliseconds = (time.perf_counter() - begun) / looks * 1_000
-    sizes = [change.ByteSize() for change in changes]
-    print(f"GetCohort {milliseconds:.0f} ms; {len(changes)} changes, the largest {max(sizes)} bytes")  # noqa: T201
-    blocking = [change.phases[0].blocking for change in changes if change.phases[0].state == OPEN]
-    assert blocking == sorted(blocking, reverse=True)
-    assert blocking[0] == 552
-    assert max(sizes) < 20_000
-    assert cohort.state == cohort_pb2.COHORT_STATE_COMPLETED
-    assert counts(cohort) == (552, 551, 1, 0)
-    assert [phase.done for phase in cohort.phases] == [552, 551]
+    seen = await carried_through(program, regions)
+    last, looks = seen[-1], 10
+    assert last.state == cohort_pb2.COHORT_STATE_COMPLETED
+    assert counts(last) == (552, 551, 1, 0)
+    assert [phase.done for phase in last.phases] == [552, 551]
     invited = {r.request_id for r in neighbours.of(notify.SendMessagesRequest) if ":invitation:" in r.request_id}
     assert len(invited) == 552 + 551
+    # Who watches is told of a burst of facts at once, in answers that do not grow with the cohort.
+    assert len(seen) < len(regions)
+    blocking = [cohort.phases[0].blocking for cohort in seen if cohort.phases[0].state == OPEN]
+    assert blocking == sorted(blocking, reverse=True)
+    assert blocking[0] == 552
+    largest = max(cohort.ByteSize() for cohort in seen)
+    assert largest < 20_000
+    begun = time.perf_counter()
+    for _ in range(looks):
+        await manager(program).GetCohort(pb.GetCohortRequest(cohort_id=last.id))
+    milliseconds = (time.perf_counter() - begun) / looks * 1_000
+    print(f"GetCohort {milliseconds:.0f} ms; {len(seen)} changes, the largest {largest} bytes")  # noqa: T201
 
 
 async def test_ten_cohorts_side_by_side_each_come_to_their_own_end(program: Running, neighbours: Neighbours) -> None:
@@ -144,5 +119,5 @@ async def test_ten_cohorts_side_by_side_each_come_to_their_own_end(program: Runn
     groups = [regions[first : first + 20] for first in range(0, 200, 20)]
     # Everybody is in two of them: what is done in one says nothing of the other.
     groups[5:] = groups[:5]
-    ended = await asyncio.gather(*(carried_through(program, group, nation.launching(group)) for group in groups))
-    assert {counts(cohort) for cohort in ended} == {(20, 19, 1, 0)}
+    ended = await asyncio.gather(*(carried_through(program, group) for group in groups))
+    assert {counts(seen[-1]) for seen in ended} == {(20, 19, 1, 0)}
