@@ -76,7 +76,11 @@ class Activities:
         course = await self._store.known_course(step.cohort_id)
 
         async def start(institution: str) -> None:
-            await self._engine.start_participant(course, institution, step.readmissions.get(institution, 0))
+            again = step.readmissions.get(institution, 0)
+            await self._engine.start_participant(course, institution, again)
+            if again and (leaving := await self._store.participants.leaving(course.cohort_id, institution)):
+                # It withdrew when it was taken in again and its workflow had not started: nobody heard that.
+                await self._engine.signal(course.cohort_id, institution, model.SIGNALS["withdrawal"], leaving)
 
         await self._each(await self._named(step.cohort_id, step.only), start)
         return await self._reached(step.cohort_id, step.only)

@@ -158,6 +158,12 @@ class ParticipantStore:
         leaving = {"reason": withdrawal.reason, "actor": withdrawal.actor, "moved_to": withdrawal.moved_to}
         await self._participants.update_one(key, {"$set": {"leaving": leaving}}, session=tx.session)
 
+    async def leaving(self, cohort_id: str, institution: str) -> pb.Withdrawal | None:
+        """The acknowledged withdrawal of a participant that has not ended yet."""
+        key = {"_id": participant_id(cohort_id, institution), "state": model.ACTIVE}
+        row = await self._participants.find_one(key, {"leaving": 1})
+        return pb.Withdrawal(**row["leaving"]) if row and row.get("leaving") else None
+
     async def record_outcome(self, course: Course, step: pb.OutcomeStep) -> pb.ParticipantResult:
         """How a participant ended, and the fact of it. The first end stands, and is answered."""
         key = {"_id": participant_id(course.cohort_id, step.institution)}

@@ -1,4 +1,4 @@
-"""What an activity's refusal comes to, by its kind; and where a fan-out goes on that another worker began."""
+"""What an activity's refusal comes to, by its kind; where a fan-out goes on that another worker began, and for whom."""
 
 import dataclasses
 from typing import Any
@@ -12,6 +12,7 @@ from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from chassis.errors import Kind, Refused
+from chassis.mongo import Tx
 from services.program import calls, model
 from services.program.activities import Activities
 from services.program.engine import Engine
@@ -81,3 +82,22 @@ async def test_a_fan_out_goes_on_after_the_last_batch_that_was_finished(program:
         await temporal.get_workflow_handle(model.workflow_id(cohort_id, institution)).describe()
     with pytest.raises(RPCError, match="not found"):
         await temporal.get_workflow_handle(model.workflow_id(cohort_id, BANDUNG)).describe()
+
+
+async def test_who_withdraws_before_it_is_started_again_is_told_when_it_is(program: Running, temporal: Client) -> None:
+    """It was taken in again, the order to start it has not been run, and nobody hears the withdrawal."""
+    cohort_id, store = await launched(program), Store(program.db)
+    name = model.workflow_id(cohort_id, GARUT)
+    nobody: Any = None
+    activities = Activities(store, Engine(temporal), nobody, nobody, nobody)
+    withdrawal = workflow.Withdrawal(reason="no budget", actor="manager-1")
+
+    async def leave(tx: Tx) -> None:
+        await store.participants.ask_to_leave(tx, cohort_id, withdrawal, GARUT)
+
+    await store.db.transaction(leave)
+    step = workflow.RosterStep(cohort_id=cohort_id, only=[GARUT], readmissions={GARUT: 1})
+    await ActivityEnvironment().run(activities.start_participants, step)
+    history = await temporal.get_workflow_handle(name).fetch_history()
+    signals = [event.workflow_execution_signaled_event_attributes for event in history.events]
+    assert "withdrawn" in {signal.signal_name for signal in signals}
