@@ -168,11 +168,10 @@ class ParticipantWorkflow:
         """A service that is down must not hold up a closing or a withdrawal: then the work is let go. What is done
         meanwhile is reported beside it: it counts at the gate."""
         task = asyncio.create_task(work)
-        if workflow.patched("reports-beside-work"):
-            while not (task.done() or self._urgent()):
-                if done := self._to_report():
-                    await self._report(done)
-                await workflow.wait_condition(lambda: task.done() or self._urgent() or bool(self._to_report()))
+        while not (task.done() or self._urgent()):
+            if done := self._to_report():
+                await self._report(done)
+            await workflow.wait_condition(lambda: task.done() or self._urgent() or bool(self._to_report()))
         await self._unless(task, self._urgent)
 
     def _to_report(self) -> pb.PhaseDone | None:
