@@ -87,23 +87,27 @@ class ParticipantStore:
         row = await self._participants.find_one({"_id": participant_id(cohort_id, institution)}, {"people": 1})
         return documents.people(row) if row else []
 
-    async def real_cohorts(self, institution: str) -> list[str]:
-        """The real cohorts that an institution is in and that have not ended: who has failed may be readmitted."""
+    async def real_cohorts(self, institution: str, tx: mongo.Tx | None = None) -> list[str]:
+        """The real cohorts that an institution is in and that have not ended: who has failed may be readmitted. Looked
+        up outside of a transaction, a split that happens meanwhile may hide one."""
+        session = tx.session if tx else None
         query = {"institution": institution, "rehearsal": False, **_HERE}
-        rows = await self._participants.find(query, {"cohort": 1}).to_list(None)
+        rows = await self._participants.find(query, {"cohort": 1}, session=session).to_list(None)
         running = {"_id": {"$in": [row["cohort"] for row in rows]}, "state": {"$nin": list(model.ENDED)}}
-        return [row["_id"] for row in await self._cohorts.find(running, {"_id": 1}).to_list(None)]
+        return [row["_id"] for row in await self._cohorts.find(running, {"_id": 1}, session=session).to_list(None)]
 
-    async def rehearsed_cohorts(self, institution: str, realm: str) -> list[str]:
-        """The cohorts of a rehearsal that an institution is in: the rehearsal's own, or one that was split off."""
+    async def rehearsed_cohorts(self, institution: str, realm: str, tx: mongo.Tx | None = None) -> list[str]:
+        """The cohorts of a rehearsal that an institution is in: the rehearsal's own, or one that was split off. As
+        above where it is looked up outside of a transaction."""
+        session = tx.session if tx else None
         known = [{"realm": realm}, {"realm": {"$exists": False}, "cohort": realm}]
         query = {"institution": institution, "rehearsal": True, "$or": known, **_HERE}
-        rows = await self._participants.find(query, {"cohort": 1}).to_list(None)
+        rows = await self._participants.find(query, {"cohort": 1}, session=session).to_list(None)
         return [row["cohort"] for row in rows]
 
-    async def current_cohort(self, cohort_id: str, institution: str) -> str:
+    async def current_cohort(self, cohort_id: str, institution: str, tx: mongo.Tx | None = None) -> str:
         """Where a participant of this cohort is now: here, or in the cohort that it went on in."""
-        row = await self._current(cohort_id, institution, {"cohort": 1, "moved_to": 1})
+        row = await self._current(cohort_id, institution, {"cohort": 1, "moved_to": 1}, tx)
         return str(row["cohort"]) if row else cohort_id
 
     async def _current(

@@ -85,23 +85,23 @@ class Reactions:
 
     async def _learn(self, tx: Tx, event: Any, change: Callable[[Ledger], Ledger], institution: str = "") -> None:
         institution = institution or event.institution
-        for cohort_id in await self._cohorts(event, institution):
+        for cohort_id in await self._cohorts(event, institution, tx):
             course = await self._store.course(cohort_id)
             if course and course.mark == event.meta.rehearsal:
                 await self._store.participants.learn(tx, course, institution, change)
 
-    async def _cohorts(self, event: Any, institution: str) -> list[str]:
+    async def _cohorts(self, event: Any, institution: str, tx: Tx | None = None) -> list[str]:
         """A rehearsal's facts stay in it, and in the cohorts that were split off it. A real evaluation serves every
         real cohort that its institution is in, whichever of them, if any, it was opened for. Any other fact belongs
         to its cohort, or to the one that the institution went on in."""
         participants = self._store.participants
         if event.meta.rehearsal:
-            return await participants.rehearsed_cohorts(institution, event.meta.rehearsal)
+            return await participants.rehearsed_cohorts(institution, event.meta.rehearsal, tx)
         if isinstance(event, assessment.EvaluationSubmitted | evidence_events_pb2.EvidenceCoverageChanged):
-            return await participants.real_cohorts(institution)
+            return await participants.real_cohorts(institution, tx)
         if not event.meta.cohort_id:
             return []
-        return [await participants.current_cohort(event.meta.cohort_id, institution)]
+        return [await participants.current_cohort(event.meta.cohort_id, institution, tx)]
 
     def table(self) -> list[Reaction]:
         """Every fact that program listens to."""

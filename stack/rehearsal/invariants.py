@@ -114,12 +114,14 @@ def _published_once(evidence: Evidence) -> Finding:
 
 def _in_order(evidence: Evidence) -> Finding:
     last: dict[tuple[str, str], int] = {}
-    wrong = 0
+    wrong = []
     for fact in evidence.facts:
         key = (fact.stream, fact.meta.aggregate_id)
-        wrong += fact.meta.version < last.get(key, 0)
+        if fact.meta.version < last.get(key, 0):
+            wrong.append(f"{fact.type} {fact.meta.aggregate_id} {fact.meta.version} after {last[key]}")
         last[key] = fact.meta.version
-    return Finding("facts of one aggregate are in order", wrong == 0, f"{wrong} of {len(evidence.facts)} out of order")
+    found = f"{len(wrong)} of {len(evidence.facts)} out of order"
+    return Finding("facts of one aggregate are in order", not wrong, "; ".join([found, *wrong[:3]]))
 
 
 async def _each_effect_once(evidence: Evidence, cohort: cohort_pb2.Cohort) -> Finding:

@@ -153,7 +153,7 @@ async def test_no_fact_is_lost_between_two_cohorts_while_one_is_split(program: R
         kept = await store.participants.standing(new, GARUT)
         return len(ledger(kept["ledger"]).attended) == len(facts)
 
-    await eventually(complete)
+    await eventually(complete, timeout=15)
 
 
 async def test_a_real_evaluation_serves_whoever_may_be_readmitted(program: Running, store: Store) -> None:
