@@ -6,7 +6,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from bson.int64 import Int64
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from opentelemetry.trace import SpanKind
@@ -14,6 +13,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import PyMongoError
 
 from chassis import naming, telemetry
+from chassis.changes import Changes
 from chassis.mongo import Database
 
 _LEASE_SECONDS = 4.0
@@ -21,8 +21,6 @@ _RENEW_SECONDS = 1.0
 _ACK_SECONDS = 5.0
 _BATCH = 500
 _RETRY_SECONDS = 0.25
-# How long one look at the change stream waits when nothing comes.
-_AWAIT_MS = 1_000
 _DATA_SCHEMA = "livinglab/protos#"
 
 Row = dict[str, Any]
@@ -86,26 +84,28 @@ class Relay:
         """The change stream is opened before the backlog is read: what commits in between is in both."""
         self._done.clear()
         async with await self._db.client.start_session() as session:
-            changes = await Changes.open(self._db, session)
-            await self._publish_backlog()
+            inserts = [{"$match": {"operationType": "insert"}}]
+            changes = await Changes.open(self._db, session, inserts, collection="outbox", batch=_BATCH)
+            await self._publish_backlog(session)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._publish_from(changes))
                 tasks.create_task(self._measure())
 
-    async def _publish_backlog(self) -> None:
+    async def _publish_backlog(self, session: Any) -> None:
+        outbox = self._db["outbox"]
         while True:
-            oldest = await self._db["outbox"].find({"pending": True}).sort("_id").limit(_BATCH).to_list(None)
+            oldest = await outbox.find({"pending": True}, session=session).sort("_id").limit(_BATCH).to_list(None)
             if not oldest:
                 return
             # All of an aggregate at once: ids of two replicas' clocks may not follow its versions.
-            aggregates = list({row["aggregate"] for row in oldest})
-            rows = await self._db["outbox"].find({"pending": True, "aggregate": {"$in": aggregates}}).to_list(None)
+            aggregates = {"pending": True, "aggregate": {"$in": list({row["aggregate"] for row in oldest})}}
+            rows = await outbox.find(aggregates, session=session).to_list(None)
             await self._publish(sorted(rows, key=lambda row: (row["version"], row["_id"])))
             self._done.update(row["_id"] for row in rows)
 
-    async def _publish_from(self, changes: "Changes") -> None:
+    async def _publish_from(self, changes: Changes) -> None:
         while True:
-            rows = await changes.next_rows()
+            rows = [change["fullDocument"] for change in await changes.next()]
             await self._publish([row for row in rows if row["_id"] not in self._done])
 
     async def _publish(self, rows: Sequence[Row]) -> None:
@@ -158,34 +158,3 @@ class Relay:
 
 class LeaseLost(Exception):
     """Another replica holds the lease now."""
-
-
-class Changes:
-    """What is inserted into the outbox, in commit order. Read by the batch: the driver's own iterator would cross
-    into its threads for each row. An error ends it, and the relay starts again from the table."""
-
-    def __init__(self, db: Database, session: Any, cursor: int) -> None:
-        self._db = db
-        self._session = session
-        self._cursor = cursor
-
-    @classmethod
-    async def open(cls, db: Database, session: Any) -> "Changes":
-        """From now on."""
-        pipeline = [{"$changeStream": {}}, {"$match": {"operationType": "insert"}}]
-        answer = await db.command(
-            {
-                "aggregate": "outbox",
-                "pipeline": pipeline,
-                "cursor": {"batchSize": 0},
-                "readConcern": {"level": "majority"},
-            },
-            session,
-        )
-        return cls(db, session, answer["cursor"]["id"])
-
-    async def next_rows(self) -> list[Row]:
-        """As soon as there are some; empty after a while without."""
-        ask = {"getMore": Int64(self._cursor), "collection": "outbox", "batchSize": _BATCH, "maxTimeMS": _AWAIT_MS}
-        answer = await self._db.command(ask, self._session)
-        return [change["fullDocument"] for change in answer["cursor"]["nextBatch"]]

@@ -7,18 +7,17 @@ from collections.abc import Callable, Coroutine, Hashable, Iterable
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from bson.int64 import Int64
 from livinglab.benchmark.v1 import service_pb2 as pb
 from pymongo.errors import PyMongoError
 
 from chassis import telemetry
+from chassis.changes import Changes
 from services.benchmark.store import Store
 
 T = TypeVar("T")
 RaceKey = tuple[str, str, str, str]
 Stamp = tuple[int, ...]
 
-_AWAIT_MS = 1_000
 _BATCH = 1_000
 _RETRY_SECONDS = 0.25
 _REMEMBERED = 512
@@ -114,8 +113,7 @@ class Live:
             serving = await self._store.serving()
             # Not of what a rebuild fills.
             names = [f"results{serving}", f"members{serving}", "generations", *_SETTINGS]
-            pipeline = [
-                {"$changeStream": {}},
+            stages: list[dict[str, Any]] = [
                 {"$match": {"ns.coll": {"$in": names}}},
                 {
                     "$project": {
@@ -125,17 +123,13 @@ class Live:
                     }
                 },
             ]
-            ask = {"aggregate": 1, "pipeline": pipeline, "cursor": {"batchSize": 0}}
-            answer = await self._store.db.command({**ask, "readConcern": {"level": "majority"}}, session)
-            cursor = Int64(answer["cursor"]["id"])
+            stream = await Changes.open(self._store.db, session, stages, batch=_BATCH)
             if serving != await self._store.serving():
                 return
             self._store.serve(serving)
             self._forget(open_=True)
-            more = {"getMore": cursor, "collection": "$cmd.aggregate", "batchSize": _BATCH, "maxTimeMS": _AWAIT_MS}
             while True:
-                answer = await self._store.db.command(more, session)
-                changes = answer["cursor"]["nextBatch"]
+                changes = await stream.next()
                 if any(change["ns"]["coll"] == "generations" for change in changes) and (
                     serving != await self._store.serving()
                 ):

@@ -11,6 +11,7 @@ from livinglab.program.v1 import workflow_pb2 as pb
 from pymongo import DESCENDING, IndexModel
 
 from chassis import mongo
+from chassis.changes import committed_time
 from chassis.errors import conflict, invalid_field, not_found
 from services.program import audit_store, documents, model, name_store, participant_store, progress
 from services.program.audit_store import AuditStore
@@ -188,7 +189,7 @@ class Store:
     async def changes(self, cohort_id: str) -> AsyncIterator[None]:
         """Yields at once, and again after anything of the cohort changed. From a point in time on, so that nothing is
         missed between a reader's look and the stream's opening."""
-        started = (await self.db.client.admin.command("ping"))["operationTime"]
+        started = await committed_time(self.db.client)
         pipeline = [{"$match": {"documentKey._id": {"$regex": f"^{re.escape(cohort_id)}(:|$)"}}}]
         changed = asyncio.Event()
 

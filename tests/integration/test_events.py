@@ -9,8 +9,10 @@ import nats
 import pytest
 from livinglab.assessment.v1 import events_pb2
 from nats.aio.client import Client
+from pymongo import WriteConcern
 
 from chassis import mongo, naming, stream
+from chassis.changes import Changes
 from chassis.outbox import Relay
 from stack.servers import Server
 from stack.servers import nats as nats_server
@@ -131,6 +133,22 @@ async def test_facts_wait_for_a_broker_that_is_down(db: mongo.Database, nc: Clie
     await eventually(lambda: all_published(db), timeout=20)
     assert versions(await published(broker.uri, events_pb2.AnswersSaved)) == [1, 2, 3]
     await relay.crash()
+
+
+async def test_a_fact_not_yet_with_the_majority_when_a_relay_looks_is_in_its_backlog_or_its_stream(
+    db: mongo.Database,
+) -> None:
+    at_once = db["outbox"].with_options(write_concern=WriteConcern(w=1, j=False))
+    missed = []
+    for row in map(str, range(20)):
+        await at_once.insert_one({"_id": row, "pending": True})
+        async with await db.client.start_session() as session:
+            changes = await Changes.open(db, session, [], collection="outbox")
+            seen = {one["_id"] for one in await db["outbox"].find({"pending": True}, session=session).to_list(None)}
+            while row not in seen and (news := await changes.next()):
+                seen |= {change["fullDocument"]["_id"] for change in news}
+        missed += [row] if row not in seen else []
+    assert missed == []
 
 
 def counting(db: mongo.Database) -> stream.Reaction:

@@ -1,0 +1,61 @@
+"""What changes in a database, in commit order, without a gap between where it starts and what a reader sees then."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bson.int64 import Int64
+from bson.timestamp import Timestamp
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from chassis.mongo import Database
+
+# How long one look waits when nothing comes.
+_AWAIT_MS = 1_000
+
+
+async def committed_time(client: AsyncIOMotorClient) -> Timestamp:
+    """The server's time up to which a majority has everything, and every reader sees it. A change stream that starts
+    'now' starts after what was last written, which readers may not see yet: a change would be in neither."""
+    hello = await client.admin.command("hello")
+    time: Timestamp = hello["lastWrite"]["majorityOpTime"]["ts"]
+    return time
+
+
+class Changes:
+    """The changes of one collection, or of all of a database's. Read by the batch: the driver's own iterator would
+    cross into its threads for each. An error ends it, and its reader starts again from the table."""
+
+    def __init__(self, db: Database, session: Any, more: dict[str, Any]) -> None:
+        self._db = db
+        self._session = session
+        self._more = more
+
+    @classmethod
+    async def open(
+        cls, db: Database, session: Any, stages: Sequence[Mapping[str, Any]], *, collection: str = "", batch: int = 500
+    ) -> "Changes":
+        """From now on: what is not among the changes is seen by a read in the same session, and one of any session
+        sees it too while the server stays the same."""
+        started = await committed_time(db.client)
+        answer = await db.command(
+            {
+                "aggregate": collection or 1,
+                "pipeline": [{"$changeStream": {"startAtOperationTime": started}}, *stages],
+                "cursor": {"batchSize": 0},
+                "readConcern": {"level": "majority"},
+            },
+            session,
+        )
+        # For the case that another server becomes primary: it answers the session once it has come as far.
+        session.advance_operation_time(started)
+        cursor = Int64(answer["cursor"]["id"])
+        collection = collection or "$cmd.aggregate"
+        return cls(
+            db, session, {"getMore": cursor, "collection": collection, "batchSize": batch, "maxTimeMS": _AWAIT_MS}
+        )
+
+    async def next(self) -> list[dict[str, Any]]:
+        """As soon as there are some; empty after a while without."""
+        answer = await self._db.command(self._more, self._session)
+        changes: list[dict[str, Any]] = answer["cursor"]["nextBatch"]
+        return changes
