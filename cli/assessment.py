@@ -164,12 +164,12 @@ def _exported(evaluation: str, layout: str) -> bytes:
     import json
 
     from cli.connection import run
-    from directory import official_regions
+    from cli.known import known_institutions
     from services.assessment import export as sheets
     from services.assessment.report import report
 
     found, profile, instrument = run(_read(evaluation))
-    region = official_regions().get(found.institution)
+    region = known_institutions().get(found.institution)
     name = region.name if region else found.institution
     if layout == "json":
         return json.dumps(sheets.as_dict(found, profile, name), ensure_ascii=False, indent=2).encode()

@@ -258,10 +258,10 @@ def _say_gap(answer: Any, institution: str, role_model: str) -> None:
 
 def _draw_gap(path: Path, institution: str, answer: Any) -> None:
     from cli import charts
-    from directory import official_regions
+    from cli.known import known_institutions
 
     nodes = [node for node in answer.nodes if node.kind == "aspect"] or [n for n in answer.nodes if n.number]
-    region = official_regions().get(institution)
+    region = known_institutions().get(institution)
     name = region.name if region else institution
     polygons = {name: [float(node.value) for node in nodes]}
     for other in ("median", "best", "role_model"):

@@ -32,18 +32,18 @@ def validate(
     timeline and tell what happens day by day. Needs no server."""
     from livinglab.program.v1 import definition_pb2
 
-    from directory import official_regions
+    from cli.known import known_institutions
     from instruments import instrument_files
     from services.program.definition_file import check_roster, holds_definition, holds_roster, load_definition
 
     if holds_roster(file):
         if ics_file:
             fail(f"{file.name}: is a roster and has no dates: name a cohort or a definition")
-        roster, faults = check_roster(file, official_regions())
+        roster, faults = check_roster(file, known_institutions())
         _stop_at(faults, as_json)
         _report_roster(file.name, roster.participants, as_json)
     elif holds_definition(file):
-        definition, faults = load_definition(file, official_regions(), instrument_files())
+        definition, faults = load_definition(file, known_institutions(), instrument_files())
         _stop_at(faults, as_json)
         _report(file.name, definition, definition_pb2.CohortSpec(), as_json, ics_file)
     else:
@@ -164,11 +164,11 @@ def _rehearse(cohort: "cohort_pb2.Cohort", loaded: "CohortFile", as_json: bool) 
 
 
 def _checked(file: Path, as_json: bool, name: str = "") -> "CohortFile":
-    from directory import official_regions
+    from cli.known import known_institutions
     from instruments import instrument_files
     from services.program.definition_file import check_cohort
 
-    loaded = check_cohort(file, official_regions(), instrument_files(), datetime.now(UTC), name)
+    loaded = check_cohort(file, known_institutions(), instrument_files(), datetime.now(UTC), name)
     _stop_at(loaded.faults, as_json)
     return loaded
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from cli import cohort_view as view
-from directory import official_regions
+from cli.known import known_institutions
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import audit_service_pb2, cohort_pb2, report_service_pb2
@@ -124,7 +124,7 @@ def _session_time(session: "cohort_pb2.PlannedSession") -> str:
 
 
 def _name(institution: str) -> str:
-    region = official_regions().get(institution)
+    region = known_institutions().get(institution)
     return region.name if region else institution
 
 

@@ -4,7 +4,19 @@ from typing import Annotated
 
 import typer
 
-from cli import assessment, benchmark, cohort, evidence, instrument, platform, release, schedule, session, visit
+from cli import (
+    assessment,
+    benchmark,
+    cohort,
+    evidence,
+    institution,
+    instrument,
+    platform,
+    release,
+    schedule,
+    session,
+    visit,
+)
 from cli.ranking import ranking
 from cli.score import score
 
@@ -21,6 +33,7 @@ app.add_typer(release.app, name="release")
 app.add_typer(assessment.app, name="assessment")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(instrument.app, name="instrument")
+app.add_typer(institution.app, name="institution")
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(session.app, name="session")
 app.add_typer(visit.app, name="visit")

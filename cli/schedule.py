@@ -30,12 +30,12 @@ def create(
     from livinglab.program.v1 import schedule_service_pb2 as pb
 
     from cli import connection
-    from directory import official_regions
+    from cli.known import known_institutions
     from instruments import instrument_files
     from services.program.definition_file import check_cohort
 
     # Not against today: each cohort has dates of its own.
-    loaded = check_cohort(file, official_regions(), instrument_files(), name=name)
+    loaded = check_cohort(file, known_institutions(), instrument_files(), name=name)
     if loaded.faults:
         fail(*(str(fault) for fault in loaded.faults))
     told = pb.Recurrence(months=_numbers(months), day=day, every_years=every_years, every_seconds=every_seconds)

@@ -1,4 +1,4 @@
-"""The official list of Indonesian regions: their codes, names, kinds, provinces and time zones."""
+"""Institutions by their codes, and the official list of Indonesian regions with their provinces and time zones."""
 
 import csv
 from collections.abc import Mapping
@@ -17,20 +17,27 @@ _ZONE_OF_PROVINCE = {province: zone for zone, provinces in _ZONES.items() for pr
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
-    """A province, kabupaten or kota: `kind` is provinsi, kabupaten or kota, `parent` the province's code or empty."""
+class Institution:
+    """A region (`kind` is provinsi, kabupaten or kota, `parent` the province's code or empty), or one that was
+    registered beside them: a country, a city, an agency. `version` counts what was registered of it, from 1 on."""
 
     code: str
     name: str
     kind: str
     parent: str
+    version: int = 0
 
 
 @cache
-def official_regions() -> Mapping[str, Region]:
+def official_regions() -> Mapping[str, Institution]:
     """The 38 provinces, 416 kabupaten and 98 kota by code (Kepmendagri 300.2.2-2138/2025)."""
     with files(__name__).joinpath("regions_id.csv").open(encoding="utf-8") as file:
-        return MappingProxyType({row["code"]: Region(**row) for row in csv.DictReader(file)})
+        return MappingProxyType(
+            {
+                row["code"]: Institution(row["code"], row["name"], row["kind"], row["parent"])
+                for row in csv.DictReader(file)
+            }
+        )
 
 
 def time_zone(code: str) -> str:

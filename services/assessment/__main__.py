@@ -11,7 +11,7 @@ from livinglab.assessment.v1 import (
 
 from chassis import runtime
 from chassis.rpc import Served
-from directory import official_regions
+from directory.projection import Institutions
 from instruments import instrument_files
 from services.assessment import reactions
 from services.assessment.editions import Editions
@@ -29,13 +29,16 @@ async def main(process: runtime.Process) -> None:
     await store.prepare()
     for path in instrument_files().values():
         await store.publish_instrument(load(path.read_bytes()))
+    institutions = Institutions(store.db)
+    await institutions.prepare()
+    process.background("institutions", institutions.follow())
     editions = Editions(store)
     await process.relay(store.db)
-    await process.consume(store.db, reactions.TABLE)
+    await process.consume(store.db, reactions.table(institutions))
     await process.serve(
         Served(
             service_pb2.DESCRIPTOR.services_by_name["AssessmentService"],
-            AssessmentService(store, editions, official_regions()),
+            AssessmentService(store, editions, institutions.known),
             service_pb2_grpc.add_AssessmentServiceServicer_to_server,
         ),
         Served(
@@ -48,7 +51,7 @@ async def main(process: runtime.Process) -> None:
             UnderstandingService(store, editions),
             understanding_pb2_grpc.add_UnderstandingServiceServicer_to_server,
         ),
-        *await evidence_and_results(store, editions),
+        *await evidence_and_results(store, editions, institutions.known),
     )
 
 

@@ -1,5 +1,11 @@
-"""Events in. Assessment starts from what people tell it and needs nobody's facts yet; new ones go into the table."""
+"""Events in: the table of them at the end. Of others assessment needs to know which institutions there are."""
+
+from livinglab.program.v1 import directory_events_pb2 as directory_pb
 
 from chassis.stream import Reaction
+from directory.projection import Institutions
 
-TABLE: tuple[Reaction, ...] = ()
+
+def table(institutions: Institutions) -> tuple[Reaction, ...]:
+    """Everything that assessment listens to."""
+    return (Reaction(directory_pb.InstitutionRegistered, institutions.keep),)

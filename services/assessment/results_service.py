@@ -1,7 +1,7 @@
 """RPCs on earlier results: the import of a file's rows, and lists."""
 
 import hashlib
-from collections.abc import AsyncIterator, Container, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,12 +11,15 @@ from livinglab.common.v1 import options_pb2
 
 from chassis import auth, mongo
 from chassis.errors import denied, invalid_field
+from directory.known import Directory
 from services.assessment import results
 from services.assessment.editions import Edition, Editions
 from services.assessment.results_store import ResultStore
 
 _MOST_REJECTED = 20_000
 _MOST_DIFFERING = 1_000
+# Who registers institutions and imports their results right after waits for this long at most, once an import.
+_LATE_SECONDS = 2.0
 _UNBOUND = frozenset(
     {
         options_pb2.ROLE_MANAGER,
@@ -31,7 +34,7 @@ _UNBOUND = frozenset(
 class ResultService(results_service_pb2_grpc.ResultServiceServicer):
     """The contract, on one store, the instruments and the institutions that are known."""
 
-    def __init__(self, store: ResultStore, editions: Editions, institutions: Container[str]) -> None:
+    def __init__(self, store: ResultStore, editions: Editions, institutions: Directory) -> None:
         self._store = store
         self._editions = editions
         self._institutions = institutions
@@ -43,12 +46,15 @@ class ResultService(results_service_pb2_grpc.ResultServiceServicer):
         gathering = results.Gathering(self._institutions, newest.get, _MOST_REJECTED)
         head = pb.ImportResultsRequest()
         digest = hashlib.sha256()
+        patient = True
         async for request in request_iterator:
             if not head.request_id:
                 head.request_id, head.partial = request.request_id, request.partial
                 head.validate_only = request.validate_only
             elif request.request_id != head.request_id:
                 raise invalid_field("request_id", "is another one than in the first message")
+            named = {row.institution for row in request.rows if row.institution}
+            patient = patient and await self._institutions.heard_of(named, _LATE_SECONDS)
             for row in request.rows:
                 digest.update(row.SerializeToString(deterministic=True))
                 gathering.add(row)

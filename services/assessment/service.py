@@ -103,7 +103,9 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
     def _require_known(self, request: pb.OpenEvaluationRequest, *, known_instrument: bool) -> None:
         faults = []
         if request.institution not in self._institutions:
-            faults.append(Violation("institution", f"{request.institution} is not a known region"))
+            faults.append(
+                Violation("institution", f"{request.institution} is not a known institution, or not known here yet")
+            )
         if not known_instrument:
             faults.append(Violation("instrument", f"{request.instrument} is not a known instrument"))
         if request.rehearsal and request.rehearsal != request.cohort_id:

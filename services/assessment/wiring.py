@@ -8,7 +8,7 @@ from livinglab.assessment.v1 import (
 )
 
 from chassis.rpc import Served
-from directory import official_regions
+from directory.known import Directory
 from instruments import crosswalk_files
 from services.assessment import crosswalk
 from services.assessment.editions import Editions
@@ -20,7 +20,7 @@ from services.assessment.results_store import ResultStore
 from services.assessment.store import Store
 
 
-async def evidence_and_results(store: Store, editions: Editions) -> list[Served]:
+async def evidence_and_results(store: Store, editions: Editions, institutions: Directory) -> list[Served]:
     """Prepares their collections, and returns what to serve."""
     results = ResultStore(store.db)
     evidence, files = EvidenceStore(store.db), EvidenceFiles(store.db)
@@ -35,7 +35,7 @@ async def evidence_and_results(store: Store, editions: Editions) -> list[Served]
         ),
         Served(
             results_service_pb2.DESCRIPTOR.services_by_name["ResultService"],
-            ResultService(results, editions, official_regions()),
+            ResultService(results, editions, institutions),
             results_service_pb2_grpc.add_ResultServiceServicer_to_server,
         ),
     ]

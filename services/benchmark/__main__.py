@@ -13,8 +13,8 @@ from livinglab.benchmark.v1 import (
 
 from chassis import history, runtime
 from chassis.rpc import Served
-from directory import official_regions
-from services.benchmark import model, reactions
+from directory.projection import Institutions
+from services.benchmark import reactions
 from services.benchmark.admission import Admission
 from services.benchmark.analysis import AnalysisService
 from services.benchmark.live import Live
@@ -25,12 +25,16 @@ from services.benchmark.store import Store
 
 async def main(process: runtime.Process) -> None:
     """Builds its projections from facts and serves what they show."""
-    store, regions = Store(await process.database()), official_regions()
+    store = Store(await process.database())
     await store.prepare()
-    live = Live(store)
+    institutions, live = Institutions(store.db), Live(store)
+    await institutions.prepare()
+    regions = institutions.known
+    regions.on_news(live.everything_moved)
     admission = Admission(store, live, regions)
     await process.relay(store.db)
-    await process.consume(store.db, reactions.table(store))
+    await process.consume(store.db, reactions.table(store, institutions))
+    process.background("institutions", institutions.follow())
     process.background("changes", live.run())
     streams: Any = partial(history.past, (await process.nats()).jetstream())
     await process.serve(
@@ -46,7 +50,7 @@ async def main(process: runtime.Process) -> None:
         ),
         Served(
             steward_service_pb2.DESCRIPTOR.services_by_name["StewardService"],
-            StewardService(store, live, model.Groups(regions), streams),
+            StewardService(store, live, institutions, streams),
             steward_service_pb2_grpc.add_StewardServiceServicer_to_server,
         ),
     )

@@ -12,7 +12,7 @@ from services.benchmark.model import NATION, SMALLEST_GROUP, Groups, written
 
 _NAMED = 4
 # Which groups come first: those that most people ask for.
-_ORDER = ("kind:", "cohort:", "province:", "cluster:")
+_ORDER = ("kind:", "cohort:", "province:", "parent:", "cluster:")
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,11 @@ class Live:
                 return
             await news.wait()
 
+    def everything_moved(self) -> None:
+        """Every race has moved, as by another name of an institution."""
+        self._epoch += 1
+        self._tell()
+
     async def remembered(
         self, name: Hashable, keys: Iterable[RaceKey], make: Callable[[], Coroutine[Any, Any, T]]
     ) -> T:

@@ -15,6 +15,7 @@ from chassis.errors import Violation, precondition
 
 DIGITS = 2
 NATION = "nation"
+_IN_PROVINCES = ("kabupaten", "kota")
 # Fewer bodies would show what single ones have, or carry no statistic.
 SMALLEST_GROUP = 5
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,7 +23,8 @@ _ONE_STAGE = "one race compares one stage, so that self-assessed and verified va
 
 
 class Region(Protocol):
-    """What the race needs to know of an institution: `kind` is kabupaten, kota ..., `parent` its province's code."""
+    """What the race needs to know of an institution: `kind` is kabupaten, kota, country ..., `parent` the code of its
+    province, or of what else it belongs to."""
 
     @property
     def name(self) -> str: ...
@@ -116,8 +118,9 @@ def ranked(result: Result) -> events_pb2.ResultRanked:
 
 
 class Groups:
-    """Peer groups by their names: kind:kota, province:32 (the kabupaten and kota in it), and named sets such as
-    cohort:ID and cluster:NAME; empty is everybody. `past` says that the sets are those of an earlier time."""
+    """Peer groups by their names: kind:kota, province:32 (the kabupaten and kota in it), parent:ASEAN (whoever else
+    belongs to an institution), and named sets such as cohort:ID and cluster:NAME; empty is everybody. `past` says that
+    the sets are those of an earlier time."""
 
     def __init__(
         self, regions: Mapping[str, Region], sets: Mapping[str, Collection[str]] | None = None, *, past: bool = False
@@ -127,7 +130,8 @@ class Groups:
         for code, region in regions.items():
             members.setdefault(f"kind:{region.kind}", set()).add(code)
             if region.parent:
-                members.setdefault(f"province:{region.parent}", set()).add(code)
+                above = "province" if region.kind in _IN_PROVINCES else "parent"
+                members.setdefault(f"{above}:{region.parent}", set()).add(code)
         self._members = {name: frozenset(codes) for name, codes in members.items()}
         self._kinds = ", ".join(sorted(name for name in members if name.startswith("kind:")))
 
@@ -141,8 +145,8 @@ class Groups:
         if group.startswith("cluster:"):
             return f"{group} is not a cluster: a manager names one with SetCluster"
         return (
-            f"{group} is not a group: take {self._kinds}, province: and a province's code, cohort: and its id, "
-            "cluster: and its name, or nothing for the nation"
+            f"{group} is not a group: take {self._kinds}, province: and a province's code, parent: and the code of "
+            "what others belong to, cohort: and its id, cluster: and its name, or nothing for the nation"
         )
 
     def members(self, group: str) -> frozenset[str] | None:

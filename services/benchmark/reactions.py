@@ -5,9 +5,11 @@ from typing import Any
 
 from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.assessment.v1 import results_events_pb2 as imported_pb
+from livinglab.program.v1 import directory_events_pb2 as directory_pb
 
 from chassis import mongo
 from chassis.stream import Reaction
+from directory.projection import Institutions
 from services.benchmark import facts, model
 from services.benchmark.documents import result_writes
 from services.benchmark.facts import MEMBERSHIP, RESULTS, imported, submitted
@@ -40,11 +42,12 @@ def on_result(store: Store) -> Handle:
     return handle
 
 
-def table(store: Store) -> tuple[Reaction, ...]:
+def table(store: Store, institutions: Institutions) -> tuple[Reaction, ...]:
     """Everything that benchmark listens to."""
     known, result = on_known(store), on_result(store)
     return (
         Reaction(assessment_pb.InstrumentPublished, known),
         *(Reaction(event, known) for event in MEMBERSHIP),
         *(Reaction(event, result) for event in RESULTS),
+        Reaction(directory_pb.InstitutionRegistered, institutions.keep),
     )

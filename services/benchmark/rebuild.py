@@ -9,8 +9,10 @@ from typing import Any, Protocol
 
 from google.protobuf.message import Message
 from livinglab.benchmark.v1 import steward_service_pb2 as pb
+from livinglab.program.v1.directory_events_pb2 import InstitutionRegistered
 
 from chassis import naming
+from directory.projection import Institutions
 from services.benchmark import facts
 from services.benchmark.store import Store
 
@@ -30,7 +32,7 @@ class Streams(Protocol):
     async def __call__(self, service: str, events: Sequence[type[Message]]) -> Past: ...
 
 
-async def rebuild(store: Store, streams: Streams) -> AsyncIterator[pb.RebuildResponse]:
+async def rebuild(store: Store, institutions: Institutions, streams: Streams) -> AsyncIterator[pb.RebuildResponse]:
     """Does it, telling after each batch how far it is."""
     started = time.monotonic()
     building = await store.start_building()
@@ -48,6 +50,7 @@ async def rebuild(store: Store, streams: Streams) -> AsyncIterator[pb.RebuildRes
             async for batch in past.batches():
                 writes = [write for event in batch if (of := facts.WRITES.get(type(event))) for write in of(event)]
                 await store.fill(building, writes)
+                await institutions.fill(event for event in batch if isinstance(event, InstitutionRegistered))
                 for event in batch:
                     if isinstance(event, facts.SETTINGS):
                         await store.set(None, facts.of_setting(event))
@@ -63,6 +66,6 @@ async def rebuild(store: Store, streams: Streams) -> AsyncIterator[pb.RebuildRes
 def _sources() -> Mapping[str, list[type[Message]]]:
     """Which facts are read of which service."""
     found: dict[str, list[type[Message]]] = {}
-    for event in (*facts.WRITES, *facts.SETTINGS):
+    for event in (*facts.WRITES, *facts.SETTINGS, InstitutionRegistered):
         found.setdefault(naming.owner(event), []).append(event)
     return found

@@ -11,6 +11,7 @@ from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis import mongo
 from chassis.errors import Violation, invalid
+from directory.projection import Institutions
 from services.benchmark import facts, model
 from services.benchmark.live import Live
 from services.benchmark.rebuild import Streams, rebuild
@@ -18,12 +19,12 @@ from services.benchmark.store import Store
 
 
 class StewardService(steward_service_pb2_grpc.StewardServiceServicer):
-    """The contract, on one store; `regions` are those that a cluster may hold."""
+    """The contract, on one store and the institutions that are known."""
 
-    def __init__(self, store: Store, live: Live, groups: model.Groups, streams: Streams) -> None:
+    def __init__(self, store: Store, live: Live, institutions: Institutions, streams: Streams) -> None:
         self._store = store
         self._live = live
-        self._groups = groups
+        self._institutions = institutions
         self._streams = streams
 
     async def SetCluster(self, request: pb.SetClusterRequest, context: Any) -> pb.SetClusterResponse:
@@ -47,7 +48,7 @@ class StewardService(steward_service_pb2_grpc.StewardServiceServicer):
         faults = model.target_faults([line.target for line in request.lines])
         group = request.group or model.NATION
         # A target may be set for a cluster before it is named.
-        if not group.startswith("cluster:") and (description := self._groups.fault(group)):
+        if not group.startswith("cluster:") and (description := model.Groups(self._institutions.known).fault(group)):
             faults.append(Violation("group", description))
         if len({line.period for line in request.lines}) != len(request.lines):
             faults.append(Violation("lines", "a period has one target"))
@@ -83,7 +84,7 @@ class StewardService(steward_service_pb2_grpc.StewardServiceServicer):
         return await self._store.db.once(request, decide, pb.SetPopulationResponse)
 
     async def Rebuild(self, request: pb.RebuildRequest, context: Any) -> AsyncIterator[pb.RebuildResponse]:
-        async for told in rebuild(self._store, self._streams):
+        async for told in rebuild(self._store, self._institutions, self._streams):
             if told.done:
                 # Who is told so and asks here is answered from the new projections.
                 await self._live.caught_up()

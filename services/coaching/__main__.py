@@ -4,7 +4,7 @@ from livinglab.coaching.v1 import service_pb2, service_pb2_grpc, visit_service_p
 
 from chassis import runtime
 from chassis.rpc import Served
-from directory import official_regions
+from directory.projection import Institutions
 from services.coaching import reactions
 from services.coaching.service import CoachingService
 from services.coaching.store import Store
@@ -15,18 +15,20 @@ async def main(process: runtime.Process) -> None:
     """Listens to evaluations, serves, and publishes what it decides."""
     store = Store(await process.database())
     await store.prepare()
+    institutions = Institutions(store.db)
+    await institutions.prepare()
+    process.background("institutions", institutions.follow())
     await process.relay(store.db)
-    await process.consume(store.db, reactions.table(store))
-    regions = official_regions()
+    await process.consume(store.db, reactions.table(store, institutions))
     await process.serve(
         Served(
             service_pb2.DESCRIPTOR.services_by_name["CoachingService"],
-            CoachingService(store, regions),
+            CoachingService(store, institutions.known),
             service_pb2_grpc.add_CoachingServiceServicer_to_server,
         ),
         Served(
             visit_service_pb2.DESCRIPTOR.services_by_name["VisitService"],
-            VisitService(store, regions),
+            VisitService(store, institutions.known),
             visit_service_pb2_grpc.add_VisitServiceServicer_to_server,
         ),
     )

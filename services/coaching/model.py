@@ -37,7 +37,9 @@ def faults(request: Any, institutions: Container[str]) -> list[Violation]:
     found = []
     fields = request.DESCRIPTOR.fields_by_name
     if "institution" in fields and request.institution not in institutions:
-        found.append(Violation("institution", f"{request.institution} is not a known region"))
+        found.append(
+            Violation("institution", f"{request.institution} is not a known institution, or not known here yet")
+        )
     if "cohort_id" in fields and "rehearsal" in fields and request.rehearsal not in ("", request.cohort_id):
         found.append(Violation("rehearsal", "is the cohort's id, or empty"))
     if "role" in fields and request.role not in SEATS:

@@ -3,10 +3,12 @@
 from functools import partial
 
 from livinglab.assessment.v1 import events_pb2 as assessment_pb
+from livinglab.program.v1 import directory_events_pb2 as directory_pb
 from livinglab.program.v1 import events_pb2 as program_pb
 
 from chassis import mongo
 from chassis.stream import Reaction
+from directory.projection import Institutions
 from services.coaching.store import Store
 
 
@@ -32,7 +34,7 @@ async def on_participant_readmitted(store: Store, tx: mongo.Tx, event: program_p
     await store.note_standing(tx, event.meta.cohort_id, event.institution, event.meta.version, left=False)
 
 
-def table(store: Store) -> tuple[Reaction, ...]:
+def table(store: Store, institutions: Institutions) -> tuple[Reaction, ...]:
     """Everything that coaching listens to."""
     return (
         Reaction(assessment_pb.InstrumentPublished, partial(on_instrument_published, store)),
@@ -40,4 +42,5 @@ def table(store: Store) -> tuple[Reaction, ...]:
         Reaction(program_pb.ParticipantWithdrawn, partial(on_participant_left, store)),
         Reaction(program_pb.ParticipantFailed, partial(on_participant_left, store)),
         Reaction(program_pb.ParticipantReadmitted, partial(on_participant_readmitted, store)),
+        Reaction(directory_pb.InstitutionRegistered, institutions.keep),
     )

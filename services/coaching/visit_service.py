@@ -1,6 +1,5 @@
 """RPCs on study visits: one method is one use case: read, decide, one transaction, answer."""
 
-from collections.abc import Container
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +9,7 @@ from livinglab.coaching.v1 import visit_service_pb2 as pb
 
 from chassis import auth, mongo, naming
 from chassis.errors import denied, invalid, not_found
-from directory import time_zone
+from directory.known import Directory
 from services.coaching import model, visits
 from services.coaching.store import Store
 
@@ -18,7 +17,7 @@ from services.coaching.store import Store
 class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
     """The contract, on one store and the institutions that are known."""
 
-    def __init__(self, store: Store, institutions: Container[str]) -> None:
+    def __init__(self, store: Store, institutions: Directory) -> None:
         self._store = store
         self._institutions = institutions
 
@@ -48,7 +47,7 @@ class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
     async def ConfirmVisitHeld(self, request: pb.ConfirmVisitHeldRequest, context: Any) -> pb.ConfirmVisitHeldResponse:
         async def decide(tx: mongo.Tx) -> pb.ConfirmVisitHeldResponse:
             visit = await self._visit_of_caller(tx, request.visit_id)
-            today = datetime.now(ZoneInfo(time_zone(visit.host))).date()
+            today = datetime.now(ZoneInfo(self._institutions.time_zone(visit.host))).date()
             fact = visits.held(visit, request, auth.caller().subject, today)
             if fact is not None:
                 await self._store.save_visit(tx, visit)

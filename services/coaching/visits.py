@@ -15,7 +15,7 @@ from services.coaching.model import require_realm
 def faults(request: rpc.PlanVisitRequest, institutions: Container[str]) -> list[Violation]:
     """What the field rules cannot see of a visit to be planned."""
     found = [
-        Violation(field, f"{getattr(request, field)} is not a known region")
+        Violation(field, f"{getattr(request, field)} is not a known institution, or not known here yet")
         for field in ("visitor", "host")
         if getattr(request, field) not in institutions
     ]

@@ -3,6 +3,8 @@
 from livinglab.program.v1 import (
     audit_service_pb2,
     audit_service_pb2_grpc,
+    directory_service_pb2,
+    directory_service_pb2_grpc,
     report_service_pb2,
     report_service_pb2_grpc,
     schedule_service_pb2,
@@ -15,9 +17,11 @@ from livinglab.program.v1 import (
 
 from chassis import runtime
 from chassis.rpc import Served
-from directory import official_regions
+from directory.projection import Institutions
 from instruments import instrument_files
 from services.program.audit_service import AuditService
+from services.program.directory_service import DirectoryService
+from services.program.directory_store import DirectoryStore
 from services.program.engine import Engine, connect
 from services.program.reactions import Reactions
 from services.program.report_service import ReportService
@@ -40,7 +44,11 @@ async def main(process: runtime.Process) -> None:
     )
     await process.wait_for("search attributes", lambda: register_search_attributes(client), NotRegistered)
     engine = Engine(client)
-    regions, instruments = official_regions(), instrument_files()
+    directory_store, institutions = DirectoryStore(store.db), Institutions(store.db)
+    await directory_store.prepare()
+    await institutions.prepare()
+    process.background("institutions", institutions.follow())
+    regions, instruments = institutions.known, instrument_files()
     schedule_store = ScheduleStore(store.db)
     await schedule_store.prepare()
     schedules = Schedules(schedule_store, client)
@@ -67,6 +75,11 @@ async def main(process: runtime.Process) -> None:
             audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"],
             AuditService(store),
             audit_service_pb2_grpc.add_AuditServiceServicer_to_server,
+        ),
+        Served(
+            directory_service_pb2.DESCRIPTOR.services_by_name["DirectoryService"],
+            DirectoryService(directory_store, institutions.known),
+            directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server,
         ),
         Served(
             report_service_pb2.DESCRIPTOR.services_by_name["ReportService"],

@@ -1,7 +1,7 @@
 """What the workflows have done for them: each activity is one idempotent call to a service, or one write of our own."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from livinglab.assessment.v1 import service_pb2 as assessment
@@ -12,7 +12,7 @@ from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio import activity
 
 from chassis import mongo
-from directory import official_regions
+from directory import Institution, official_regions
 from services.program import clock, letters, model, self_assessment
 from services.program.course import Course
 from services.program.engine import Engine
@@ -40,12 +40,14 @@ class Activities:
         assessment: "AssessmentServiceAsyncStub",
         coaching: "CoachingServiceAsyncStub",
         notify: "NotifyServiceAsyncStub",
+        institutions: Mapping[str, Institution] | None = None,
     ) -> None:
         self._store = store
         self._engine = engine
         self._assessment = assessment
         self._coaching = coaching
         self._notify = notify
+        self._institutions = institutions or official_regions()
         self._assessment_calls = Neighbour("assessment", store)
         self._coaching_calls = Neighbour("coaching", store)
         self._notify_calls = Neighbour("notify", store)
@@ -214,9 +216,11 @@ class Activities:
         invited = [person for person in people if _is_meant(step, phase, person)]
         if not invited:
             return
+        known = self._institutions.get(step.institution)
+        name = known.name if known else step.institution
         request = notify.SendMessagesRequest(
             request_id=f"{step.cohort_id}:{step.institution}:{step.template}:{step.occasion}",
-            drafts=[_draft(course, step, phase, person) for person in invited],
+            drafts=[_draft(course, step, phase, person, name) for person in invited],
             cohort_id=course.cohort_id,
             rehearsal=course.mark,
         )
@@ -272,10 +276,8 @@ def _is_meant(step: pb.LetterStep, phase: definition_pb2.Phase | None, person: d
 
 
 def _draft(
-    course: Course, step: pb.LetterStep, phase: definition_pb2.Phase | None, person: definition_pb2.Person
+    course: Course, step: pb.LetterStep, phase: definition_pb2.Phase | None, person: definition_pb2.Person, name: str
 ) -> notify.Draft:
-    region = official_regions().get(step.institution)
-    name = region.name if region else step.institution
     occasion = letters.Occasion(course.title, course.definition, course.clock, name, phase, step)
     recipient = notify.Recipient(
         name=person.name, email=person.email, language=person.language, institution=step.institution

@@ -45,7 +45,7 @@ def validate(
 def role_model(definition: definition_pb2.Definition, known_regions: Collection[str]) -> Faults:
     """The institution that everybody learns from is one that is known."""
     if definition.role_model and definition.role_model not in known_regions:
-        yield Violation("role_model", f"{definition.role_model[:80]!r} is not a known region")
+        yield Violation("role_model", f"{definition.role_model[:80]!r} is not a known institution")
 
 
 def _cohort_faults(
@@ -115,7 +115,7 @@ def _participant(
     wanted: Mapping[options_pb2.Role.ValueType, str],
 ) -> Faults:
     if participant.institution not in known_regions:
-        yield Violation(f"{path}.institution", f"{participant.institution[:80]!r} is not a known region")
+        yield Violation(f"{path}.institution", f"{participant.institution[:80]!r} is not a known institution")
     if len(participant.people) > _MOST_PEOPLE:
         yield Violation(f"{path}.people", f"has {len(participant.people)} people; at most {_MOST_PEOPLE} are taken")
     seen: set[tuple[int, str]] = set()

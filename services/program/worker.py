@@ -9,7 +9,7 @@ from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from chassis import runtime
-from directory import official_regions
+from directory.projection import Institutions
 from instruments import instrument_files
 from services.program import model, versions
 from services.program.activities import Activities
@@ -40,13 +40,17 @@ async def main(process: runtime.Process) -> None:
     )
     await process.wait_for("search attributes", lambda: register_search_attributes(client), NotRegistered)
     engine = Engine(client, build_id=settings.build_id)
-    launches = Launches(store, engine, official_regions(), instrument_files())
+    institutions = Institutions(store.db)
+    await institutions.prepare()
+    process.background("institutions", institutions.follow())
+    launches = Launches(store, engine, institutions.known, instrument_files())
     activities = Activities(
         store,
         engine,
         AssessmentServiceStub(process.channel("assessment")),
         CoachingServiceStub(process.channel("coaching")),
         NotifyServiceStub(process.channel("notify")),
+        institutions.known,
     )
     recurring = UpgradingRecurringCohortWorkflow if settings.build_id else RecurringCohortWorkflow
     worker = Worker(

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from directory import Region, official_regions, time_zone
+from directory import Institution, official_regions, time_zone
 
 
 def test_every_province_kabupaten_and_kota_is_listed() -> None:
@@ -27,8 +27,8 @@ def test_a_region_lies_in_the_province_that_its_code_names() -> None:
 
 def test_a_kabupaten_or_kota_is_named_as_people_write_it() -> None:
     regions = official_regions()
-    assert regions["32.11"] == Region(code="32.11", name="Kabupaten Sumedang", kind="kabupaten", parent="32")
-    assert regions["51.71"] == Region(code="51.71", name="Kota Denpasar", kind="kota", parent="51")
+    assert regions["32.11"] == Institution(code="32.11", name="Kabupaten Sumedang", kind="kabupaten", parent="32")
+    assert regions["51.71"] == Institution(code="51.71", name="Kota Denpasar", kind="kota", parent="51")
     for region in regions.values():
         assert region.kind == "provinsi" or region.name.startswith(f"{region.kind.capitalize()} ")
 

@@ -63,7 +63,7 @@ def test_a_roster_as_yaml_is_the_same_as_one_as_csv(text: str) -> None:
         (YAML + YAML, ["r.yaml: line 6: 32.11 stands already at line 1"]),
         (YAML + "title: x\n", ["r.yaml: line 6: roster[1].people: must be a list"]),
         (YAML.replace("op@a.example", "op"), ["r.yaml: line 4: 'op' is not an e-mail address"]),
-        (YAML.replace("32.11", "32.99"), ["r.yaml: line 1: '32.99' is not a known region"]),
+        (YAML.replace("32.11", "32.99"), ["r.yaml: line 1: '32.99' is not a known institution"]),
         ("roster: []\nid: x\n", ["r.yaml: line 2: must not stand beside roster"]),
         ("32.11:\n\t- a\n", ["r.yaml: line 2: is not YAML: a tab stands where only spaces may"]),
     ],
@@ -82,7 +82,7 @@ def test_every_line_is_reported_whatever_is_wrong_with_it(tmp_path: Path) -> Non
     found = faults(tmp_path, "r.csv", "\n".join(lines))
     assert [fault for fault in found if "has no" not in fault] == [
         "r.csv: line 3: role 'chief' is none of operator, head, secretary, regent",
-        "r.csv: line 6: '99.99' is not a known region",
+        "r.csv: line 6: '99.99' is not a known institution",
         "r.csv: line 7: has 2 values for 5 columns",
         "r.csv: line 8: name is missing",
     ]
@@ -111,7 +111,7 @@ def test_faults_of_the_cohort_and_of_its_roster_are_told_together(tmp_path: Path
 def test_a_roster_alone_is_checked_for_what_needs_no_definition(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text(table() + "32.99,head,X,x@x.example,id\n")
     _, found = check_roster(tmp_path / "r.csv", official_regions())
-    assert [str(fault) for fault in found] == ["r.csv: line 6: '32.99' is not a known region"]
+    assert [str(fault) for fault in found] == ["r.csv: line 6: '32.99' is not a known institution"]
 
 
 def test_a_cohort_may_have_the_name_of_a_definition(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def set_field(message: object, name: str, value: object) -> None:
         (lambda d, c: set_field(d, "id", "Living Lab"), "definition.id: must be small letters"),
         (lambda d, c: set_field(d, "version", 0), "definition.version: must be 1 or more"),
         (lambda d, c: set_field(d, "time_zone", "WIB"), "definition.time_zone: 'WIB' is not a time zone"),
-        (lambda d, c: set_field(d, "role_model", "32.99"), "definition.role_model: '32.99' is not a known region"),
+        (lambda d, c: set_field(d, "role_model", "32.99"), "definition.role_model: '32.99' is not a known institution"),
         (
             lambda d, c: set_field(d.phases[1], "opens", "2022-11-02"),
             "definition.phases[1].opens: overlaps phase governance",

@@ -1,0 +1,98 @@
+"""`livinglab institution`: the directory, out as a list and in from a file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.files import read_file
+from cli.output import AsJson, fail, print_json, say, table
+
+if TYPE_CHECKING:
+    from livinglab.program.v1 import directory_service_pb2 as pb
+
+app = typer.Typer(help="The directory of institutions.", no_args_is_help=True)
+
+_COLUMNS = ["code", "name", "kind", "parent"]
+_ROWS_AT_ONCE = 1_000
+_MOST_SHOWN = 200  # rejected rows written for people
+
+
+@app.command("list")
+def list_institutions(
+    kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="Only these: kota, country ...")] = "",
+    parent: Annotated[str, typer.Option("--parent", metavar="CODE", help="Only those that belong to this one.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the official regions and what was registered beside them."""
+    from cli.connection import run
+
+    found = run(listed(kind, parent))
+    rows = [{column: getattr(one, column) for column in _COLUMNS} for one in found]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        table(_COLUMNS, [list(row.values()) for row in rows])
+    else:
+        say("There is no such institution.")
+
+
+@app.command("import")
+def import_institutions(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV: code,name,kind,parent.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Name the bad rows, and store nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Register institutions beside the official regions, or change them; with a bad row nothing is stored."""
+    from cli.connection import run
+    from services.program.institution_file import LARGEST_FILE
+
+    content = read_file(file, LARGEST_FILE)
+    answer = run(_import(content, dry_run=dry_run))
+    rejected = [{"line": row.line, "reason": row.reason} for row in answer.rejected]
+    if as_json:
+        print_json({"imported": answer.imported, "unchanged": answer.unchanged, "rejected": rejected})
+    if rejected:
+        lines = [] if as_json else [f"{file}: line {row['line']}: {row['reason']}" for row in rejected[:_MOST_SHOWN]]
+        if lines and len(lines) < answer.rejected_count:
+            lines.append(f"{file}: and {answer.rejected_count - len(lines)} more")
+        fail(f"refused: {answer.rejected_count} rows are bad, nothing was imported", *lines)
+    if not as_json:
+        verb = "would be imported" if dry_run else "imported"
+        say(f"{answer.imported} institutions {verb}, {answer.unchanged} unchanged")
+
+
+async def _import(content: bytes, *, dry_run: bool) -> "pb.ImportInstitutionsResponse":
+    from livinglab.program.v1 import directory_service_pb2 as pb
+    from livinglab.program.v1.directory_service_pb2_grpc import DirectoryServiceStub
+
+    from cli.connection import connected, new_request_id
+    from services.program.institution_file import rows_of
+
+    rows, request_id = list(rows_of(content)), new_request_id()
+
+    def requests() -> Iterator[pb.ImportInstitutionsRequest]:
+        for start in range(0, max(1, len(rows)), _ROWS_AT_ONCE):
+            some = rows[start : start + _ROWS_AT_ONCE]
+            yield pb.ImportInstitutionsRequest(request_id=request_id, validate_only=dry_run, rows=some)
+
+    async with connected("program", DirectoryServiceStub) as stub:
+        return await stub.ImportInstitutions(requests())
+
+
+async def listed(kind: str = "", parent: str = "") -> "list[pb.Institution]":
+    """Every institution of the platform's directory, or those of a kind or parent."""
+    from livinglab.program.v1 import directory_service_pb2 as pb
+    from livinglab.program.v1.directory_service_pb2_grpc import DirectoryServiceStub
+
+    from cli.connection import connected, every_page
+
+    async with connected("program", DirectoryServiceStub) as stub:
+
+        async def page(token: str) -> pb.ListInstitutionsResponse:
+            return await stub.ListInstitutions(
+                pb.ListInstitutionsRequest(kind=kind, parent=parent, page_size=1000, page_token=token)
+            )
+
+        return await every_page(page, lambda found: found.institutions)

@@ -1,0 +1,70 @@
+"""Who is known by code in one process: the official regions, and what was registered beside them."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+
+from directory import Institution, official_regions, time_zone
+
+# Of an institution that lies in no region.
+_ELSEWHERE = "UTC"
+
+
+class Directory(Mapping[str, Institution]):
+    """Institutions by code. All are held in memory, so that a lookup costs nothing where a ranking needs a thousand."""
+
+    def __init__(self, registered: Iterable[Institution] = ()) -> None:
+        self._known = dict(official_regions())
+        self._news = asyncio.Event()
+        self._listeners: list[Callable[[], None]] = []
+        self.learn(registered)
+
+    def __getitem__(self, code: str) -> Institution:
+        return self._known[code]
+
+    def __contains__(self, code: object) -> bool:
+        return code in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def learn(self, registered: Iterable[Institution]) -> None:
+        """Takes what is newer than what is known. An official region stays as it is."""
+        newer = [
+            one for one in registered if one.code not in self._known or one.version > self._known[one.code].version
+        ]
+        official = official_regions()
+        newer = [one for one in newer if one.code not in official]
+        if not newer:
+            return
+        self._known.update((one.code, one) for one in newer)
+        for tell in self._listeners:
+            tell()
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def on_news(self, tell: Callable[[], None]) -> None:
+        """Calls it after each change."""
+        self._listeners.append(tell)
+
+    async def heard_of(self, codes: Collection[str], seconds: float) -> bool:
+        """Waits a moment for those that are not known: their registration may be on its way. Whether all are known."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while any(code not in self._known for code in codes):
+                    await self._news.wait()
+                return True
+        return False
+
+    def time_zone(self, code: str) -> str:
+        """The IANA zone of an institution's clock: that of the region it lies in, by its parents; UTC elsewhere."""
+        official, passed = official_regions(), set[str]()
+        while code in self._known and code not in passed:
+            if code in official:
+                return time_zone(code)
+            passed.add(code)
+            code = self._known[code].parent
+        return _ELSEWHERE

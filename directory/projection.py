@@ -1,0 +1,91 @@
+"""What a service keeps of the institutions that program registered: a collection of its own, and all of it in memory.
+
+Every replica follows the collection by a change stream: whichever of them heard the fact, all know the institution
+within milliseconds, and no lookup asks the database."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from livinglab.program.v1.directory_events_pb2 import InstitutionRegistered
+from pymongo import IndexModel, UpdateOne
+from pymongo.errors import PyMongoError
+
+from chassis import mongo, telemetry
+from chassis.changes import Changes
+from directory import Institution
+from directory.known import Directory
+
+COLLECTION = "institutions"
+_RETRY_SECONDS = 0.25
+
+
+class Institutions:
+    """The collection, and `known`: the official regions with what is in it."""
+
+    def __init__(self, db: mongo.Database) -> None:
+        self._db = db
+        self._rows = db[COLLECTION]
+        self.known = Directory()
+
+    async def prepare(self, indexes: Sequence[IndexModel] = ()) -> None:
+        """Collection and first reading; once at start-up."""
+        await self._db.prepare({COLLECTION: indexes})
+        await self._read(None)
+
+    async def keep(self, tx: mongo.Tx, event: InstitutionRegistered) -> None:
+        """The reaction to the fact."""
+        await self._rows.bulk_write([_unless_newer(row_of(event))], session=tx.session)
+
+    async def fill(self, events: Iterable[InstitutionRegistered]) -> None:
+        """Many facts read again from the stream, in any order; this process knows them when it returns."""
+        rows = [row_of(event) for event in events]
+        if rows:
+            await self._rows.bulk_write([_unless_newer(row) for row in rows])
+            self.known.learn(map(institution_of, rows))
+
+    async def follow(self) -> None:
+        """Keeps `known` as the collection is, until cancelled."""
+        while True:
+            try:
+                await self._follow()
+            except PyMongoError as error:
+                telemetry.log.warning("institutions are read anew", because=f"{type(error).__name__}: {error}"[:200])
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _follow(self) -> None:
+        async with await self._db.client.start_session() as session:
+            keys: list[dict[str, Any]] = [{"$project": {"documentKey": 1}}]
+            stream = await Changes.open(self._db, session, keys, collection=COLLECTION)
+            await self._read(session)
+            while True:
+                changed = [change["documentKey"]["_id"] for change in await stream.next() if "documentKey" in change]
+                if changed:
+                    await self._read(session, changed)
+
+    async def _read(self, session: Any, codes: Sequence[str] | None = None) -> None:
+        query = {} if codes is None else {"_id": {"$in": codes}}
+        self.known.learn([institution_of(row) for row in await self._rows.find(query, session=session).to_list(None)])
+
+
+def row_of(event: InstitutionRegistered) -> dict[str, Any]:
+    """The document that a fact makes."""
+    return {
+        "_id": event.code,
+        "name": event.name,
+        "kind": event.kind,
+        "parent": event.parent,
+        "version": event.meta.version,
+    }
+
+
+def institution_of(row: dict[str, Any]) -> Institution:
+    """The institution that a document holds."""
+    return Institution(row["_id"], row["name"], row["kind"], row["parent"], row["version"])
+
+
+def _unless_newer(row: dict[str, Any]) -> UpdateOne:
+    """Replaces a document unless the one that is there is newer."""
+    newer = {"$gt": [{"$ifNull": ["$version", 0]}, row["version"]]}
+    replaced = {"$replaceWith": {"$cond": [newer, "$$ROOT", {"$literal": row}]}}
+    return UpdateOne({"_id": row["_id"]}, [replaced], upsert=True)

@@ -1,0 +1,59 @@
+"""The directory as program keeps it: registered institutions, a document each. Only the stores know MongoDB."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pymongo import IndexModel, ReplaceOne
+
+from chassis import mongo
+from directory import Institution
+from directory.projection import COLLECTION, institution_of
+
+INDEXES = [IndexModel([("kind", 1), ("_id", 1)]), IndexModel([("parent", 1), ("_id", 1)])]
+_TURN = {"_id": "turn"}
+
+
+class DirectoryStore:
+    """Documents in, institutions out."""
+
+    def __init__(self, db: mongo.Database) -> None:
+        self.db = db
+        self._rows = db[COLLECTION]
+
+    async def prepare(self) -> None:
+        """Collections and indexes; once at start-up."""
+        await self.db.prepare({COLLECTION: INDEXES, "directory": []})
+
+    async def take_turn(self, tx: mongo.Tx) -> None:
+        """Imports go one after the other: two at once could make a circle that neither sees."""
+        await self.db["directory"].update_one(_TURN, {"$inc": {"imports": 1}}, upsert=True, session=tx.session)
+
+    async def registered(self, tx: mongo.Tx) -> Mapping[str, Institution]:
+        """All of them by code."""
+        rows = await self._rows.find({}, session=tx.session).to_list(None)
+        return {row["_id"]: institution_of(row) for row in rows}
+
+    async def save(self, tx: mongo.Tx, institutions: Iterable[Institution]) -> None:
+        """Stores the next version of each."""
+        writes = [ReplaceOne({"_id": one.code}, _row(one), upsert=True) for one in institutions]
+        if writes:
+            await self._rows.bulk_write(writes, ordered=False, session=tx.session)
+
+    async def find(self, code: str) -> Institution | None:
+        """One that is registered, or None."""
+        row = await self._rows.find_one({"_id": code})
+        return institution_of(row) if row else None
+
+    async def among(self, codes: Sequence[str]) -> list[Institution]:
+        """Those of the codes that are registered."""
+        rows = await self._rows.find({"_id": {"$in": codes}}).to_list(None) if codes else []
+        return [institution_of(row) for row in rows]
+
+    async def page(self, keys: dict[str, Any], size: int, token: str) -> list[Institution]:
+        """The first of those that are registered, by code, after the one that a page_token names."""
+        found = self._rows.find({**keys, **mongo.after(token)}).sort("_id").limit(size)
+        return [institution_of(row) for row in await found.to_list(None)]
+
+
+def _row(one: Institution) -> dict[str, Any]:
+    return {"_id": one.code, "name": one.name, "kind": one.kind, "parent": one.parent, "version": one.version}
