@@ -24,7 +24,9 @@ Period = Annotated[str, typer.Option("--period", metavar="PERIOD", help="Such as
 Stage = Annotated[str, typer.Option("--stage", metavar="STAGE", help="self-assessment where left out; publication ...")]
 Group = Annotated[
     str,
-    typer.Option("--group", metavar="GROUP", help="nation, province:32, kind:kota, cohort:ID, cluster:NAME."),
+    typer.Option(
+        "--group", metavar="GROUP", help="nation, province:32, kind:kota, parent:CODE, cohort:ID, cluster:NAME."
+    ),
 ]
 Rehearsal = Annotated[str, typer.Option("--rehearsal", metavar="COHORT", help="A rehearsal's cohort; real without.")]
 

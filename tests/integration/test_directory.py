@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -25,6 +26,7 @@ from chassis.errors import Kind, Refused
 from directory import Institution, official_regions
 from directory.known import Directory
 from stack.issuer import Issuer
+from tests.harness.command_line import CommandLine
 from tests.harness.program import launching
 from tests.harness.program import manager as managing_cohorts
 from tests.harness.race import SPBE, counted, imported, race, refusal, steward
@@ -174,6 +176,27 @@ async def test_a_cohort_may_be_of_registered_institutions_as_soon_as_they_are(pr
     await register(program, KOREA, SEOUL)
     cohort = (await managing_cohorts(program).LaunchCohort(asked)).cohort
     assert cohort.participants == 2
+
+
+async def test_a_roster_is_checked_against_the_platform_where_one_runs(
+    program: Running, issuer: Issuer, tmp_path: Path
+) -> None:
+    roster = tmp_path / "roster.csv"
+    roster.write_text("institution,role,name,email,language\nKOR,head,Kim,kim@kor.example,en\n")
+    here = CommandLine({"program": program}, issuer.token("coach"), tmp_path)
+    code, _, err = await here.run("cohort", "validate", roster)
+    assert (code, err) == (1, "roster.csv: line 2: 'KOR' is not a known institution\n")
+    await register(program, KOREA)
+    assert (await here.json("cohort", "validate", roster))["valid"]
+    nowhere = CommandLine({}, issuer.token("coach"), tmp_path)
+    code, _, err = await nowhere.run("cohort", "validate", roster)
+    assert (code, err.splitlines()[1:]) == (
+        1,
+        [
+            "no directory can be asked: only the official regions are known",
+            "roster.csv: line 2: 'KOR' is not a known institution",
+        ],
+    )
 
 
 def fact(code: str, name: str, kind: str, parent: str = "") -> InstitutionRegistered:
