@@ -1,6 +1,7 @@
 """Institutions by their codes, and the official list of Indonesian regions with their provinces and time zones."""
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,10 @@ _ZONES = {
     "Asia/Jayapura": "81 82 91 92 93 94 95 96",
 }
 _ZONE_OF_PROVINCE = {province: zone for zone, provinces in _ZONES.items() for province in provinces.split()}
+
+LONGEST_CODE = 32
+# A code stands in subjects, where dots part tokens, and between colons and slashes in ids.
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,11 @@ def official_regions() -> Mapping[str, Institution]:
                 for row in csv.DictReader(file)
             }
         )
+
+
+def is_code(text: str) -> bool:
+    """Whether it has the form of an institution's code: letters, digits, - _ and single dots within."""
+    return len(text) <= LONGEST_CODE and _CODE.fullmatch(text) is not None
 
 
 def time_zone(code: str) -> str:

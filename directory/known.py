@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 
-from directory import Institution, official_regions, time_zone
+from directory import Institution, is_code, official_regions, time_zone
 
 # Of an institution that lies in no region.
 _ELSEWHERE = "UTC"
+_REMEMBERED = 1_000
 
 
 class Directory(Mapping[str, Institution]):
@@ -16,6 +17,7 @@ class Directory(Mapping[str, Institution]):
     def __init__(self, registered: Iterable[Institution] = ()) -> None:
         self._known = dict(official_regions())
         self._news = asyncio.Event()
+        self._in_vain: set[str] = set()
         self._listeners: list[Callable[[], None]] = []
         self.learn(registered)
 
@@ -43,6 +45,7 @@ class Directory(Mapping[str, Institution]):
         self._known.update((one.code, one) for one in newer)
         for tell in self._listeners:
             tell()
+        self._in_vain.clear()
         self._news.set()
         self._news = asyncio.Event()
 
@@ -51,12 +54,17 @@ class Directory(Mapping[str, Institution]):
         self._listeners.append(tell)
 
     async def heard_of(self, codes: Collection[str], seconds: float) -> bool:
-        """Waits a moment for those that are not known: their registration may be on its way. Whether all are known."""
+        """Waits a moment for those that are not known: their registration may be on its way. Whether all are known.
+        What was waited for in vain is not waited for again before there is news."""
+        missing = {code for code in codes if code not in self._known}
+        if missing & self._in_vain or not all(map(is_code, missing)):
+            return False
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while any(code not in self._known for code in codes):
+                while any(code not in self._known for code in missing):
                     await self._news.wait()
                 return True
+        self._in_vain = set(sorted(missing)[:_REMEMBERED])
         return False
 
     def time_zone(self, code: str) -> str:

@@ -9,16 +9,14 @@ from livinglab.program.v1 import directory_events_pb2
 from livinglab.program.v1 import directory_service_pb2 as pb
 
 from chassis.errors import Kind, Refused
-from directory import Institution, official_regions
+from directory import LONGEST_CODE, Institution, is_code, official_regions
 
 MOST_ROWS = 20_000
 # Every process holds all of them.
 MOST_INSTITUTIONS = 50_000
-_LONGEST = 32
-# It stands in subjects, where dots part tokens, and between colons and slashes in ids.
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 # As a spreadsheet clips 32.10; files are read as if it were that.
 _CLIPPED = re.compile(r"[0-9]{2}\.[0-9]")
+_LONGEST_KIND = 32
 _KIND = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -85,10 +83,10 @@ def _own_faults(row: pb.InstitutionRow) -> Iterator[str]:
     if row.unreadable:
         yield row.unreadable
         return
-    if not _CODE.fullmatch(row.code) or len(row.code) > _LONGEST:
+    if not is_code(row.code):
         yield (
             f"code {_short(row.code)} must start with a letter or digit and hold only those, - _ and single dots "
-            f"within, at most {_LONGEST} of them"
+            f"within, at most {LONGEST_CODE} of them"
             if row.code
             else "has no code"
         )
@@ -98,10 +96,10 @@ def _own_faults(row: pb.InstitutionRow) -> Iterator[str]:
         yield "has no name"
     elif row.name != row.name.strip() or not row.name.isprintable():
         yield f"name {_short(row.name)} must be one line of text without blanks around it"
-    if not _KIND.fullmatch(row.kind) or len(row.kind) > _LONGEST:
+    if not _KIND.fullmatch(row.kind) or len(row.kind) > _LONGEST_KIND:
         yield (
             f"kind {_short(row.kind)} must be a word such as country or city-agency: small letters, digits, dashes, "
-            f"at most {_LONGEST} of them"
+            f"at most {_LONGEST_KIND} of them"
             if row.kind
             else "has no kind"
         )

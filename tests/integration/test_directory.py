@@ -375,3 +375,7 @@ async def test_who_waits_for_a_registration_goes_on_when_it_comes() -> None:
     known.learn([Institution(*SEOUL, 1)])
     assert await waiting
     assert not await known.heard_of({"PRK"}, 0.001)
+    # Not waited for again, until there is news.
+    assert not await known.heard_of({"PRK"}, 60)
+    known.learn([Institution(*BUSAN, 1)])
+    assert not await known.heard_of({"PRK"}, 0.001)

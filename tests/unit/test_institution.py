@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from livinglab.program.v1 import directory_service_pb2 as pb
 
+from chassis import naming
 from chassis.errors import Kind, Refused
 from directory import Institution, official_regions
 from directory.known import Directory
@@ -190,3 +193,40 @@ def test_the_clock_of_an_institution_is_that_of_its_region(code: str, zone: str)
     # Never registered so, but a lookup ends.
     circle = [Institution("a", "A", "x", "b", 1), Institution("b", "B", "x", "a", 1)]
     assert Directory([KOREA, SEOUL, *more, *circle]).time_zone(code) == zone
+
+
+_CODES = st.sampled_from(["a", "b", "a.b", "32.11", "32", "32.1", "KOR", "x y", "", "a..b", "c" * 33, "*", "\x00"])
+_ROWS = st.lists(
+    st.builds(
+        pb.InstitutionRow,
+        line=st.integers(1, 99),
+        code=_CODES,
+        name=st.sampled_from(["A", "", "Jawa Barat", "\n"]),
+        kind=st.sampled_from(["country", "provinsi", "", "X"]),
+        parent=_CODES,
+        unreadable=st.sampled_from(["", "", "", "is not CSV"]),
+    ),
+    max_size=8,
+)
+
+
+@settings(deadline=None)
+@given(_ROWS, _ROWS)
+def test_whatever_is_taken_has_a_subject_a_parent_and_no_circle(
+    before: list[pb.InstitutionRow], rows: list[pb.InstitutionRow]
+) -> None:
+    known: dict[str, Institution] = {}
+    for some in (before, rows):
+        found = institution.judged(some, known)
+        assert found.unchanged + len(found.changed) + len(found.rejected) == len(some)
+        if not found.rejected:
+            known |= {one.code: one for one in found.changed}
+    for code, one in known.items():
+        assert code not in official_regions()
+        assert naming.subject(institution.fact(one)) == f"program.v1.InstitutionRegistered.{code}"
+        above, passed = one.parent, {code}
+        while above in known:
+            assert above not in passed
+            passed.add(above)
+            above = known[above].parent
+        assert above == "" or above in official_regions()
