@@ -4,20 +4,23 @@ Every replica follows the collection by a change stream: whichever of them heard
 within milliseconds, and no lookup asks the database."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
+from livinglab.common.v1 import options_pb2
 from livinglab.program.v1.directory_events_pb2 import InstitutionRegistered
 from pymongo import IndexModel, UpdateOne
 from pymongo.errors import PyMongoError
 
-from chassis import mongo, telemetry
+from chassis import auth, mongo, telemetry
 from chassis.changes import Changes
+from chassis.errors import Kind, Refused
 from directory import Institution
 from directory.known import Directory
 
 COLLECTION = "institutions"
 _RETRY_SECONDS = 0.25
+_LATE_SECONDS = 0.5
 
 
 class Institutions:
@@ -66,6 +69,17 @@ class Institutions:
     async def _read(self, session: Any, codes: Sequence[str] | None = None) -> None:
         query = {} if codes is None else {"_id": {"$in": codes}}
         self.known.learn([institution_of(row) for row in await self._rows.find(query, session=session).to_list(None)])
+
+
+def require_heard(known: Container[str], *codes: str) -> None:
+    """ABORTED for another process of ours that names an institution which is not known here: program has it in its
+    directory, or it would not ask, so the fact is on its way. People are told by INVALID_ARGUMENT instead."""
+    if options_pb2.ROLE_SYSTEM not in auth.caller().identity.roles:
+        return
+    for code in codes:
+        if code not in known:
+            message = f"the registration of institution {code} has not arrived here yet: try again"
+            raise Refused(Kind.ABORTED, "INSTITUTION_NOT_HEARD", message, retry_seconds=_LATE_SECONDS)
 
 
 def row_of(event: InstitutionRegistered) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from livinglab.assessment.v1 import service_pb2 as pb
 
 from chassis import auth, mongo
 from chassis.errors import Violation, denied, invalid, not_found
+from directory.projection import require_heard
 from services.assessment import access, cycle, model
 from services.assessment.editions import Editions, require_sound
 from services.assessment.store import Store
@@ -101,6 +102,7 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
         return pb.ListEvaluationsResponse(evaluations=evaluations, next_page_token=token)
 
     def _require_known(self, request: pb.OpenEvaluationRequest, *, known_instrument: bool) -> None:
+        require_heard(self._institutions, request.institution)
         faults = []
         if request.institution not in self._institutions:
             faults.append(

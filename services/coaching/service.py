@@ -10,6 +10,7 @@ from livinglab.coaching.v1 import service_pb2 as pb
 
 from chassis import auth, mongo
 from chassis.errors import Kind, Refused, denied, invalid, not_found, precondition
+from directory.projection import require_heard
 from services.coaching import model, plan, planning, sessions
 from services.coaching.store import Store
 
@@ -221,6 +222,8 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
         return found
 
     def _require_sound(self, request: Any) -> None:
+        if "institution" in request.DESCRIPTOR.fields_by_name:
+            require_heard(self._institutions, request.institution)
         faults = model.faults(request, self._institutions)
         if faults:
             raise invalid(faults)

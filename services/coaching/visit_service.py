@@ -10,6 +10,7 @@ from livinglab.coaching.v1 import visit_service_pb2 as pb
 from chassis import auth, mongo, naming
 from chassis.errors import denied, invalid, not_found
 from directory.known import Directory
+from directory.projection import require_heard
 from services.coaching import model, visits
 from services.coaching.store import Store
 
@@ -24,6 +25,7 @@ class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
     async def PlanVisit(self, request: pb.PlanVisitRequest, context: Any) -> pb.PlanVisitResponse:
         caller = auth.caller()
         caller.require_institution(request.visitor)
+        require_heard(self._institutions, request.visitor, request.host)
         faults = visits.faults(request, self._institutions) + model.faults(request, self._institutions)
         if faults:
             raise invalid(faults)

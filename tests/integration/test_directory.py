@@ -221,14 +221,17 @@ async def test_assessment_opens_evaluations_of_those_it_has_heard_of(
         ]
         asked = {"institution": "KOR", "instrument": SPBE, "period": "2022"}
 
-        def opening(replica: Running) -> Awaitable[Any]:
-            stub = replica.as_role(AssessmentServiceStub, "manager")
+        def opening(replica: Running, role: str = "manager") -> Awaitable[Any]:
+            stub = replica.as_role(AssessmentServiceStub, role)
             return stub.OpenEvaluation(service_pb2.OpenEvaluationRequest(request_id=uuid.uuid4().hex, **asked))
 
         refused = await refusal(opening(first))
         assert [str(v) for v in refused.violations] == [
             "institution: KOR is not a known institution, or not known here yet"
         ]
+        # The program has it in its directory, or it would not ask: its workflow tries again.
+        refused = await refusal(opening(first, "system"))
+        assert (refused.kind, refused.reason) == (Kind.ABORTED, "INSTITUTION_NOT_HEARD")
         await hear(first, KOREA)
         for replica in (first, second):
             await eventually(partial(taken, partial(opening, replica)))
