@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from pymongo.errors import PyMongoError
 
-from chassis import auth, mongo, rpc, stream, telemetry
+from chassis import auth, dead_letter_service, mongo, rpc, stream, telemetry
 from chassis.config import Settings, settings
 from chassis.outbox import Relay
 
@@ -35,6 +35,8 @@ class Process:
         self._token = auth.TokenFile(config.token_file)
         self._nats: Client | None = None
         self._server: rpc.Server | None = None
+        # What this process serves without being asked.
+        self._served: list[rpc.Served] = []
 
     async def wait_for(self, what: str, attempt: Callable[[], Awaitable[T]], *errors: type[Exception]) -> T:
         """Tries until it works, and says what is waited for."""
@@ -77,13 +79,14 @@ class Process:
         self.background("relay", Relay(db, js, self.name).run())
 
     async def consume(self, db: mongo.Database, reactions: Sequence[stream.Reaction]) -> None:
-        """Reacts to the facts of others."""
+        """Reacts to the facts of others; what it sets aside can be looked at and replayed."""
         consumer = stream.Consumer(db, await self.nats(), self.name, reactions, self.settings.nats_replicas)
+        self._served.append(dead_letter_service.served(db, consumer))
         self.background("consumer", consumer.run())
 
     async def serve(self, *served: rpc.Served) -> rpc.Server:
         """Starts to answer; health says SERVING from here on."""
-        server = rpc.Server(self.settings, served)
+        server = rpc.Server(self.settings, [*served, *self._served])
         await server.start()
         self._server = server
         await server.ready()

@@ -37,6 +37,7 @@ EVENTS_HANDLED = Counter(
 )
 REACTION_SECONDS = Histogram("livinglab_reaction_seconds", "Time to handle an event", ["event"], buckets=_FAST)
 DEAD_LETTERS = Counter("livinglab_dead_letters_total", "Events given up, kept for replay", ["event"])
+REPLAYS = Counter("livinglab_dead_letter_replays_total", "Replays, by what became of them", ["event", "outcome"])
 
 
 def start(settings: Settings, process: str) -> Callable[[], None]:
