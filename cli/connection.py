@@ -1,6 +1,7 @@
 """How a command reaches the services: their addresses, the kept token, one trace, refusals as lines for people."""
 
 import asyncio
+import base64
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -10,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import grpc
 import grpc.aio
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import SpanKind, set_tracer_provider
+from opentelemetry.trace import SpanKind, get_tracer_provider, set_tracer_provider
 
 from chassis import naming, rpc, telemetry
 from chassis.errors import Refused
@@ -46,6 +47,16 @@ def authorization() -> str:
     return f"Bearer {token}"
 
 
+def token_institution() -> str:
+    """The institution that the token is bound to; empty where there is none."""
+    try:
+        payload = authorization().split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return str(claims["institution"])
+    except (IndexError, ValueError, KeyError, TypeError):
+        return ""
+
+
 @asynccontextmanager
 async def connected(service: str, stub: Callable[[grpc.aio.Channel], S]) -> AsyncIterator[S]:
     """The service's stub for the length of the block."""
@@ -55,7 +66,8 @@ async def connected(service: str, stub: Callable[[grpc.aio.Channel], S]) -> Asyn
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Runs a command's calls under one trace; a refusal becomes its lines on stderr and exit code 1."""
-    set_tracer_provider(TracerProvider(shutdown_on_exit=False))
+    if not isinstance(get_tracer_provider(), TracerProvider):
+        set_tracer_provider(TracerProvider(shutdown_on_exit=False))
 
     async def traced() -> T:
         with telemetry.span("livinglab", SpanKind.CLIENT):

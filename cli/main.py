@@ -4,7 +4,21 @@ from typing import Annotated
 
 import typer
 
-from cli import assessment, benchmark, cohort, evidence, instrument, platform, release, schedule, session, visit
+from cli import (
+    assessment,
+    benchmark,
+    cohort,
+    events,
+    evidence,
+    instrument,
+    notify,
+    plan,
+    platform,
+    release,
+    schedule,
+    session,
+    visit,
+)
 from cli.ranking import ranking
 from cli.score import score
 
@@ -24,6 +38,9 @@ app.add_typer(instrument.app, name="instrument")
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(session.app, name="session")
 app.add_typer(visit.app, name="visit")
+app.add_typer(plan.app, name="plan")
+app.add_typer(notify.app, name="notify")
+app.add_typer(events.app, name="events")
 app.command("ranking")(ranking)
 app.command("score")(score)
 app.command("up")(platform.up)
