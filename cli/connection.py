@@ -27,13 +27,12 @@ def address(service: str) -> str:
     """LIVINGLAB_ADDRESS_<SERVICE>, else what the running platform of this folder says."""
     if configured := os.environ.get(f"LIVINGLAB_ADDRESS_{service.upper()}"):
         return configured
-    try:
-        addresses = json.loads(Home(home_folder()).addresses.read_text())
-    except (OSError, ValueError):
+    addresses = Home(home_folder()).running_addresses()
+    if not addresses:
         fail(
             "no platform runs here: start one with 'livinglab up', or name one in LIVINGLAB_ADDRESS_" + service.upper()
         )
-    return str(addresses[service])
+    return addresses[service]
 
 
 def authorization() -> str:

@@ -1,6 +1,5 @@
 """livinglab up, down, addresses, login: the embedded platform on this machine."""
 
-import json
 import os
 import signal
 import subprocess
@@ -71,9 +70,8 @@ def down() -> None:
 def addresses(as_json: AsJson = False) -> None:
     """Where everything is."""
     home = Home(home_folder())
-    try:
-        found = json.loads(home.addresses.read_text())
-    except (OSError, ValueError):
+    found = home.running_addresses()
+    if not found:
         fail("no platform runs here: 'livinglab up' starts one")
     if as_json:
         print_json(found)
