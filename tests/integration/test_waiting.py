@@ -19,7 +19,7 @@ async def test_a_process_that_met_the_server_before_it_was_in_its_set_can_use_tr
     await ready.accepts_connections(server.address.host, server.address.port)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(server.stop)
-        process = Process("early", Settings(mongo_uri=server.uri), stack)
+        process = Process("early", Settings(mongo_uri=f"mongodb://{server.address}/?directConnection=true"), stack)
         with capture_logs() as logs:
             waiting = asyncio.create_task(process.database())
             await eventually(lambda: any("NotPrimary" in str(log.get("because")) for log in logs))
