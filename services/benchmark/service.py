@@ -169,10 +169,11 @@ def _keys(race: pb.Race, since_period: str) -> list[RaceKey]:
 
 def add_to_server(servicer: BenchmarkService, server: grpc.aio.Server) -> None:
     """As generated, but for the ranking, which goes out as it was written once."""
-    service_pb2_grpc.add_BenchmarkServiceServicer_to_server(servicer, server)
     written: Any = grpc.unary_unary_rpc_method_handler(servicer.written_ranking, pb.GetRankingRequest.FromString)
     name = pb.DESCRIPTOR.services_by_name["BenchmarkService"].full_name
-    server.add_registered_method_handlers(name, {"GetRanking": written})
+    # Before the generated ones, since the first that was added serves.
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, {"GetRanking": written}),))
+    service_pb2_grpc.add_BenchmarkServiceServicer_to_server(servicer, server)
 
 
 def _position(token: str) -> int:
