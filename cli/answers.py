@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from cli.output import print_json, say, table
+from cli.output import note, print_json, say, table
 from cli.ranking import write_csv
 
 if TYPE_CHECKING:
@@ -47,8 +47,10 @@ def write(
         write_csv([column.strip() for column in columns], rows)
     else:
         table(columns, rows)
+    if not as_json:
         for one in getattr(answer, "withheld", ()) if withheld is None else withheld:
-            say(f"Withheld: {one.what}: {one.reason}")
+            # A file of rows says nothing of why some are missing.
+            (note if as_csv else say)(f"Withheld: {one.what}: {one.reason}")
 
 
 def done(answer: "Message", text: str, as_json: bool) -> None:

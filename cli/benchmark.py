@@ -251,9 +251,12 @@ def _say_gap(answer: Any, institution: str, role_model: str) -> None:
     for line in answer.targets:
         whose = f" ({line.group}, {line.period})" if line.group else ""
         say(f"To the target {line.target}{whose}: {line.gap} index points.")
+    to_top = {row.indicator: row.to_top for row in answer.indicators}
     for node in answer.holding_back:
-        points = node.to_role_model or node.to_best
-        say(f"Held back by {node.number} {node.name}: {points} index points.")
+        points, whom = node.to_role_model or node.to_best, ""
+        if not points:
+            points, whom = to_top.get(node.number, "some"), " to the top of the scale"
+        say(f"Held back by {node.number} {node.name}: {points} index points{whom}.")
 
 
 def _draw_gap(path: Path, institution: str, answer: Any) -> None:

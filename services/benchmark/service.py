@@ -10,6 +10,7 @@ import grpc
 import grpc.aio
 from livinglab.benchmark.v1 import service_pb2 as pb
 from livinglab.benchmark.v1 import service_pb2_grpc
+from livinglab.common.v1 import options_pb2
 
 from chassis import auth, mongo
 from chassis.errors import invalid_field
@@ -119,7 +120,8 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
 
     def _apart(self, race: pb.Race, groups: model.Groups, results: Sequence[model.Result]) -> disclosure.Apart:
         bodies = [result.institution for result in results]
-        return disclosure.apart(race.group, groups, bodies, published=race.stage == aggregates.PUBLIC_STAGE)
+        published, drafts = race.stage == aggregates.PUBLIC_STAGE, bool(auth.caller().admitted & _SEE_DRAFTS)
+        return disclosure.apart(race.group, groups, bodies, published=published, drafts=drafts)
 
     async def _is_draft_to_caller(self, race: pb.Race, other: model.Result) -> bool:
         """Regions see another's values once they are published, or where it receives visitors."""
@@ -159,6 +161,8 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
 
 
 _EVERYBODY = 100_000
+# The others learn values of other institutions once they are published.
+_SEE_DRAFTS = {options_pb2.ROLE_MANAGER, options_pb2.ROLE_ASSESSOR, options_pb2.ROLE_COACH, options_pb2.ROLE_SYSTEM}
 _NOT_A_HOST = "they are a draft until publication, and it receives no visitors to whom it shows them"
 
 
