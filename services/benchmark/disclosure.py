@@ -4,8 +4,8 @@ All groups that are shown cut the bodies of a race into parts: those who are in 
 added up of such groups, or subtracted, is made of whole parts. So groups are taken one after the other, and one that
 would make a part of fewer than the smallest group is withheld.
 
-That is about one moment. Over time each result that arrives is a part of one, so those who may not see a draft are shown
-what is made of them when it is published and not before."""
+That is about one moment. Over time each result that arrives is a part of one, so those who may not see drafts are
+shown what is made of them once they are published and not before."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass

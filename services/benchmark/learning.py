@@ -109,14 +109,16 @@ def _reason(teacher: pb.Teacher, own: Decimal) -> str:
 
 
 def visit_plan(school: School, visitors: Sequence[str], indicator: str) -> pb.GetVisitPlanResponse:
-    """One host for each visitor: as many as can be placed, and among such plans one of the highest total score."""
+    """One host for each visitor: as many as can be placed, among such plans as many as can be for the indicator that
+    costs its visitor most of those that somebody teaches, and among these one of the highest total score."""
     if indicator:
         school.require(indicator)
     answer = pb.GetVisitPlanResponse()
+    hosts = {node.number: school.hosts(node.number) for node in school.instrument.indicators()}
     offers: dict[str, list[pb.Teacher]] = {}
     for visitor in sorted(visitors):
         wanted = [indicator] if indicator else _costliest(school, visitor)
-        found = next((teachers for item in wanted if (teachers := _teachers(school, visitor, item))), [])
+        found = _offers(school, visitor, wanted, hosts)
         if found:
             offers[visitor] = found
         else:
@@ -133,6 +135,21 @@ def visit_plan(school: School, visitors: Sequence[str], indicator: str) -> pb.Ge
     return answer
 
 
+def _offers(
+    school: School, visitor: str, wanted: Sequence[str], hosts: Mapping[str, Sequence[str]]
+) -> list[pb.Teacher]:
+    """Each host that can teach the visitor something, with the first of the wanted indicators that it teaches; those
+    of the indicator that is wanted most first, then the most alike, equals by code."""
+    found: list[pb.Teacher] = []
+    seen = {visitor}
+    for item in wanted:
+        mine = school.value(visitor, item)
+        new = [host for host in hosts[item] if host not in seen and school.value(host, item) > mine]
+        seen.update(new)
+        found += sorted((_teacher(school, visitor, host, item) for host in new), key=lambda t: (-t.score, t.host))
+    return found
+
+
 def _costliest(school: School, visitor: str) -> list[str]:
     """Indicators by the index points that they lack to the top, most first."""
     instrument = school.instrument
@@ -146,7 +163,8 @@ def _costliest(school: School, visitor: str) -> list[str]:
 
 
 def _assigned(offers: Mapping[str, Sequence[pb.Teacher]], capacity: Mapping[str, int]) -> list[pb.Teacher]:
-    """Solved by HiGHS. Every visitor placed outweighs all that scores could win, so the number placed comes first."""
+    """Solved by HiGHS. Every visitor placed outweighs all that the rest could win, and every visit for the indicator
+    that its visitor wants most all that scores could win, so these numbers come first."""
     pairs = [teacher for visitor in sorted(offers) for teacher in offers[visitor]]
     if not pairs:
         return []
@@ -162,9 +180,12 @@ def _assigned(offers: Mapping[str, Sequence[pb.Teacher]], capacity: Mapping[str,
 
     visitors, by_visitor = once_each([pair.visitor for pair in pairs])
     hosts, by_host = once_each([pair.host for pair in pairs])
-    placed = 1 + 1000 * len(visitors)
+    most_wanted = {visitor: found[0].indicator for visitor, found in offers.items()}
+    first = 1 + 1000 * len(visitors)
+    placed = 1 + (first + 1000) * len(visitors)
+    worth = [placed + first * (pair.indicator == most_wanted[pair.visitor]) + pair.score for pair in pairs]
     solved = milp(
-        c=-np.array([placed + pair.score for pair in pairs], dtype=float),
+        c=-np.array(worth, dtype=float),
         integrality=np.ones(len(pairs)),
         bounds=Bounds(0, 1),
         constraints=[

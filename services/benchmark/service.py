@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import grpc
@@ -142,11 +143,17 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
             for line in of.get(group, {"lines": []})["lines"]
         ]
 
+    async def _set_targets(self, race: pb.Race) -> list[str]:
+        """The target lines of the race's group itself, lowest first."""
+        rows = await self._store.settings("targets")
+        mine = [r for r in rows if (r["instrument"], r["group"]) == (race.instrument, race.group or model.NATION)]
+        return sorted({line["target"] for row in mine for line in row["lines"]}, key=Decimal)
+
     async def GetAggregate(self, request: pb.GetAggregateRequest, context: Any) -> pb.GetAggregateResponse:
         race, groups = await self._admission.race(request.race, request.targets)
         standings = groups.within(race.group, await self._store.standings(race, race.period))
         standings, basis = model.on_basis(standings, race.basis)
-        answer = model.aggregate(standings, request.targets)
+        answer = model.aggregate(standings, request.targets or await self._set_targets(race))
         people = {row["_id"]: row["people"] for row in await self._store.settings("populations")}
         aggregates.complete(answer, standings, people)
         if basis == pb.BASIS_COMPUTED and standings:

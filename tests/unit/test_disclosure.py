@@ -151,7 +151,10 @@ def test_who_may_not_see_drafts_is_shown_the_same_whatever_they_hold_and_wheneve
     mine = result(CODES[0], {str(n): 1 + n % 5 for n in range(1, 48)})
 
     def shown_of(rows: list[list[int]]) -> bytes:
-        race = [mine, *(result(CODES[1 + at], {str(n + 1): v for n, v in enumerate(row)}) for at, row in enumerate(rows))]
+        race = [
+            mine,
+            *(result(CODES[1 + at], {str(n + 1): v for n, v in enumerate(row)}) for at, row in enumerate(rows)),
+        ]
         group = apart("", Groups(REGIONS), [r.institution for r in race], drafts=False)
         answer = pb.GetAggregateResponse()
         aggregates.profile(answer, race, SPBE, group)
