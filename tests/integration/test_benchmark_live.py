@@ -90,3 +90,11 @@ async def test_a_cluster_that_changes_changes_the_ranking_that_was_remembered(be
             return {code for _, code, _ in await ranks(benchmark, asked)} == expected
 
         await eventually(shown)
+
+
+async def test_no_method_has_a_waiting_place_of_its_own(benchmark: Running) -> None:
+    await race(benchmark).GetRanking(pb.GetRankingRequest(race=RACE))
+    waiting = [str(task.get_coro()) for task in asyncio.all_tasks()]
+    assert not [name for name in waiting if "request_registered_call" in name]
+    # For all of them together there is one.
+    assert len([name for name in waiting if "_request_call" in name]) == 1

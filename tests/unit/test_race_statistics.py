@@ -180,7 +180,7 @@ def test_whose_costliest_indicator_finds_no_seat_goes_for_the_next(data: st.Data
         wanted = sorted(items, key=lambda i: (-shares[i] * (5 - levels[visitor][i]), items.index(i)))
         taught = {item: {t.host: t.score for t in learning.teachers(place, visitor, item)} for item in wanted}
         wanted = [item for item in wanted if taught[item]]
-        for column, host in enumerate(host for host in codes for _ in range(capacity[host])):
+        for column, host in enumerate(code for code in codes for _ in range(capacity[code])):
             item = next((item for item in wanted if host in taught[item]), None)
             if item:
                 # Placed at all, then for what costs most, then alike.
