@@ -261,7 +261,7 @@ async def test_the_mean_is_that_of_the_two_digit_indices(benchmark: Running) -> 
 
 async def test_what_drafts_have_in_common_is_for_those_who_may_see_drafts(benchmark: Running) -> None:
     await published_instrument(benchmark)
-    await race_of(benchmark, {code: "2.00" for code in [*WEST_JAVA[:5], SEMARANG]})
+    await race_of(benchmark, dict.fromkeys([*WEST_JAVA[:5], SEMARANG], "2.00"))
     for code in WEST_JAVA[:5]:
         await submitted(benchmark, code, "2.00", stage=evaluation_pb2.STAGE_PUBLICATION, version=7)
     await eventually(lambda: arrived(benchmark, 11))
