@@ -114,8 +114,9 @@ def list_results(
     from cli.connection import connected, every_page, run
 
     stages = {name.removeprefix("STAGE_").lower(): number for name, number in evaluation_pb2.Stage.items()}
+    stage = stage.replace("-", "_")
     if stage and stage not in stages:
-        fail(f"there is no stage '{stage}', only {', '.join(list(stages)[1:])}")
+        raise typer.BadParameter(f"{stage!r} is none of {', '.join(list(stages)[1:])}", param_hint="--stage")
 
     async def call() -> list[pb.Result]:
         async with connected("assessment", ResultServiceStub) as stub:

@@ -130,7 +130,7 @@ def lint_file(
     hints = list(passed_over(sound.aggregation, list(sound.nodes))) if sound else []
     if as_json:
         named = [{"line": one.line, "place": one.place, "reason": one.reason} for one in faults]
-        print_json({"faults": named, "notes": hints})
+        print_json({"faults": named} | ({"notes": hints} if hints else {}))
     if faults:
         fail(*(f"{file}: {fault}" for fault in faults))
     if not as_json:

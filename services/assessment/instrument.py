@@ -14,6 +14,8 @@ DECIMAL_PLACES = 6
 # An instance of a repeatable indicator after the first: 35-2, 35-3.
 INSTANCE = re.compile(r"(?P<indicator>.+)-(?P<instance>[1-9][0-9]{0,2})")
 
+_MORE_DIGITS = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_SHOWN = 40
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,31}")
 _WHOLE_INDEX = Decimal(100)
 _DEEPEST = 16
@@ -58,6 +60,14 @@ def line_of(place: str, lines: Mapping[str, int]) -> int:
 def decimal(text: str) -> Decimal | None:
     """The decimal that the text writes, None where it does not write one."""
     return Decimal(text) if DECIMAL.fullmatch(text) else None
+
+
+def unreadable(text: str) -> str:
+    """Why the text is no decimal that is taken; of a long one only the beginning is said."""
+    shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+    if _MORE_DIGITS.fullmatch(text):
+        return f"'{shown}' has more digits than are taken: 12 before and {DECIMAL_PLACES} after the point"
+    return f"'{shown}' is not a decimal number"
 
 
 def leaves(nodes: Iterator[pb.Node] | list[pb.Node]) -> Iterator[pb.Node]:
