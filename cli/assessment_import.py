@@ -47,7 +47,8 @@ def import_results(
         lines = [] if as_json else [f"{file}: line {row['line']}: {row['reason']}" for row in rejected[:_MOST_SHOWN]]
         if len(lines) < answer.rejected_count and lines:
             lines.append(f"{file}: and {answer.rejected_count - len(lines)} more")
-        fail(f"refused: {answer.rejected_count} rows are bad, nothing was imported", *lines)
+        count = f"{answer.rejected_count} rows are" if answer.rejected_count > 1 else "one row is"
+        fail(f"refused: {count} bad, nothing was imported", *lines)
     if rejected and not as_json:
         table(["line", "reason"], [[str(r["line"]), str(r["reason"])] for r in rejected[:_MOST_SHOWN]], "Rejected")
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -106,7 +107,7 @@ def login(
     _tell(f"logged in as {role}" + (f" of {institution}" if institution else ""), found, as_json)
 
 
-def _tell(text: str, found: dict[str, object], as_json: bool) -> None:
+def _tell(text: str, found: Mapping[str, object], as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
