@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind, get_tracer_provider, set_tracer_provider
 
 from chassis import naming, rpc, telemetry
-from chassis.errors import Refused
+from chassis.errors import Kind, Refused
 from chassis.status import from_rpc_error
 from cli.output import fail
 from stack.home import Home, home_folder
@@ -84,7 +84,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def _refuse(refused: Refused) -> NoReturn:
     if len(refused.violations) == 1:
-        fail(f"refused: {refused.violations[0]}")
+        # What is due before something else can be done says little without the something.
+        about = f"{refused.message}: " if refused.kind == Kind.FAILED_PRECONDITION else ""
+        fail(f"refused: {about}{refused.violations[0]}")
     fail(f"refused: {refused.message}", *(f"  {violation}" for violation in refused.violations))
 
 
