@@ -42,6 +42,7 @@ _CHASSIS_INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "inbox": [IndexModel([("time", 1)], expireAfterSeconds=_INBOX_KEPT_SECONDS)],
     "requests": [IndexModel([("time", 1)], expireAfterSeconds=_REQUESTS_KEPT_SECONDS)],
     "dead_letters": [],
+    "replays": [IndexModel([("letter", 1)])],
     "leases": [],
 }
 
@@ -270,6 +271,11 @@ def after(token: str) -> dict[str, Any]:
         return {"_id": {"$gt": base64.b64decode(token, altchars=b"-_", validate=True).decode()}}
     except ValueError as error:
         raise invalid_field("page_token", "is not one that this service gave") from error
+
+
+def stored_precision(moment: datetime) -> datetime:
+    """The moment as the database will give it back: in milliseconds."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def timestamp(moment: datetime | None) -> Timestamp | None:

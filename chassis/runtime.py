@@ -1,6 +1,7 @@
 """One process: waits for what it needs and says so, serves, relays, consumes, and ends in order."""
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -12,7 +13,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from pymongo.errors import PyMongoError
 
-from chassis import auth, mongo, rpc, stream, telemetry
+from chassis import auth, dead_letter_service, mongo, rpc, stream, telemetry
 from chassis.config import Settings, settings
 from chassis.outbox import Relay
 
@@ -35,6 +36,8 @@ class Process:
         self._token = auth.TokenFile(config.token_file)
         self._nats: Client | None = None
         self._server: rpc.Server | None = None
+        # What this process serves without being asked.
+        self._served: list[rpc.Served] = []
 
     async def wait_for(self, what: str, attempt: Callable[[], Awaitable[T]], *errors: type[Exception]) -> T:
         """Tries until it works, and says what is waited for."""
@@ -78,13 +81,14 @@ class Process:
         self.background("relay", Relay(db, js, self.name).run())
 
     async def consume(self, db: mongo.Database, reactions: Sequence[stream.Reaction]) -> None:
-        """Reacts to the facts of others."""
+        """Reacts to the facts of others; what it sets aside can be looked at and replayed."""
         consumer = stream.Consumer(db, await self.nats(), self.name, reactions, self.settings.nats_replicas)
+        self._served.append(dead_letter_service.served(db, consumer))
         self.background("consumer", consumer.run())
 
     async def serve(self, *served: rpc.Served) -> rpc.Server:
         """Starts to answer; health says SERVING from here on."""
-        server = rpc.Server(self.settings, served)
+        server = rpc.Server(self.settings, [*served, *self._served])
         await server.start()
         self._server = server
         await server.ready()
@@ -147,5 +151,7 @@ async def _run(name: str, config: Settings, main: Callable[[Process], Awaitable[
             await asyncio.gather(starting, return_exceptions=True)
         else:
             starting.result()
+            # What a process starts with stays; to look through all of it for garbage would stop calls for 30 ms.
+            gc.freeze()
         stopping.cancel()
         return await process.finish() if starting.done() and not starting.cancelled() else 0

@@ -79,9 +79,11 @@ def from_rpc_error(error: grpc.RpcError) -> Refused:
         elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
             delay = _unpacked(detail, error_details_pb2.RetryInfo()).retry_delay
             retry = delay.seconds + delay.nanos / 1e9
-    return Refused(
-        kind, reason, error.details() or kind.value, violations=violations, resource=resource, retry_seconds=retry
-    )
+    message = error.details() or kind.value
+    if status is None and kind is Kind.DEADLINE_EXCEEDED:
+        # The library's own words say nothing to people.
+        message = "no answer came in time: the same call may be sent again"
+    return Refused(kind, reason, message, violations=violations, resource=resource, retry_seconds=retry)
 
 
 def _unpacked(packed: any_pb2.Any, into: M) -> M:

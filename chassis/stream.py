@@ -19,6 +19,7 @@ from opentelemetry.trace import SpanKind
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from chassis import naming, telemetry
+from chassis.dead_letters import Letter, set_aside
 from chassis.errors import Kind, Refused
 from chassis.mongo import Database, Tx
 
@@ -42,6 +43,10 @@ class Reaction:
     event: type[Message]
     handle: Callable[[Tx, Any], Awaitable[None]] | None = None
     after: Callable[[Any], Awaitable[None]] | None = None
+
+
+# What is written in the same transaction.
+Settle = Callable[[Tx], Awaitable[None]]
 
 
 async def connect(url: str, name: str) -> Client:
@@ -172,9 +177,7 @@ class Consumer:
 
     async def _settle(self, msg: Msg, reaction: Reaction | None) -> str:
         try:
-            if reaction is None:
-                raise ValueError("nobody here reacts to this type of event")
-            event = reaction.event.FromString(msg.data)
+            reaction, event = _understood(reaction, msg.data)
             fresh = await self._apply(reaction, event)
             if reaction.after:
                 await reaction.after(event)
@@ -183,7 +186,19 @@ class Consumer:
         except Exception as error:
             return await self._refuse(msg, error)
 
-    async def _apply(self, reaction: Reaction, event: Any) -> bool:
+    async def replay(self, letter: Letter, handled: Settle, settle: Settle) -> None:
+        """Reacts once more to what was set aside, as if it had just come; raises what goes wrong. `settle` runs in
+        the transaction of the effect; where an effect elsewhere follows, `handled` does and `settle` after that one."""
+        reaction, event = _understood(self._by_type.get(letter.type), letter.payload)
+        settled = False
+        if reaction.handle and not letter.handled:
+            settled = await self._apply(reaction, event, handled if reaction.after else settle) and not reaction.after
+        if reaction.after:
+            await reaction.after(event)
+        if not settled:
+            await self._db.transaction(settle)
+
+    async def _apply(self, reaction: Reaction, event: Any, also: Settle | None = None) -> bool:
         """False when the event was seen before."""
         handle = reaction.handle
         if handle is None:
@@ -191,6 +206,8 @@ class Consumer:
 
         async def body(tx: Tx) -> None:
             row = {"_id": event.meta.event_id, "time": datetime.now(UTC)}
+            if also:
+                await also(tx)
             await self._db["inbox"].insert_one(row, session=tx.session)
             await handle(tx, event)
 
@@ -212,24 +229,15 @@ class Consumer:
             telemetry.log.warning("a reaction failed", subject=msg.subject, tries=tries, exc_info=error)
             await msg.nak(delay=min(10.0, 0.1 * 2**tries))
             return "again"
-        await self._set_aside(msg, error)
+        await set_aside(self._db, msg, error)
         await msg.term()
         return "dead"
 
-    async def _set_aside(self, msg: Msg, error: Exception) -> None:
-        metadata = msg.metadata
-        row = {
-            "subject": msg.subject,
-            "headers": dict(msg.headers or {}),
-            "payload": msg.data,
-            "reason": f"{type(error).__name__}: {error}",
-            "tries": metadata.num_delivered,
-            "time": datetime.now(UTC),
-        }
-        key = {"_id": f"{metadata.stream}:{metadata.sequence.stream}"}
-        await self._db["dead_letters"].replace_one(key, row, upsert=True)
-        telemetry.DEAD_LETTERS.labels((msg.headers or {}).get("ce-type", "unknown")).inc()
-        telemetry.log.error("an event was set aside", subject=msg.subject, exc_info=error)
+
+def _understood(reaction: Reaction | None, payload: bytes) -> tuple[Reaction, Any]:
+    if reaction is None:
+        raise ValueError("nobody here reacts to this type of event")
+    return reaction, reaction.event.FromString(payload)
 
 
 def _transient(error: Exception) -> bool:

@@ -1,6 +1,7 @@
 """Logs in JSON with the trace id, metrics over HTTP, traces that cross every boundary."""
 
 import logging
+import random
 import sys
 from collections.abc import Callable, MutableMapping
 from contextlib import AbstractContextManager
@@ -9,11 +10,12 @@ from typing import Any
 import structlog
 from opentelemetry import context as otel_context
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
-from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.sdk.trace.sampling import ParentBased, SamplingResult, TraceIdRatioBased
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
@@ -25,6 +27,8 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 # Hands out spans of whatever provider is set when the first one starts.
 _TRACER = trace.get_tracer("livinglab")
 _TRACEPARENT = "traceparent"
+# In the context of a root that was drawn to be kept.
+_DRAWN = otel_context.create_key("drawn")
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 RPC_SECONDS = Histogram("livinglab_rpc_seconds", "Time to serve a call", ["service", "method"], buckets=_FAST)
@@ -37,6 +41,7 @@ EVENTS_HANDLED = Counter(
 )
 REACTION_SECONDS = Histogram("livinglab_reaction_seconds", "Time to handle an event", ["event"], buckets=_FAST)
 DEAD_LETTERS = Counter("livinglab_dead_letters_total", "Events given up, kept for replay", ["event"])
+REPLAYS = Counter("livinglab_dead_letter_replays_total", "Replays, by what became of them", ["event", "outcome"])
 
 
 def start(settings: Settings, process: str) -> Callable[[], None]:
@@ -99,7 +104,7 @@ def _with_trace(process: str) -> Callable[[Any, str, MutableMapping[str, Any]], 
 def _start_traces(settings: Settings, process: str) -> TracerProvider:
     provider = TracerProvider(
         resource=Resource.create({"service.name": process}),
-        sampler=ParentBased(TraceIdRatioBased(settings.trace_ratio)),
+        sampler=ParentBased(_Roots(settings.trace_ratio)),
         shutdown_on_exit=False,
     )
     if settings.otlp_endpoint:
@@ -114,18 +119,45 @@ def _start_traces(settings: Settings, process: str) -> TracerProvider:
     return provider
 
 
+class _Roots(TraceIdRatioBased):
+    """Draws which traces that begin here are kept, once: not again those that `span` has drawn."""
+
+    share = 1.0
+
+    def __init__(self, share: float) -> None:
+        super().__init__(share)
+        _Roots.share = share
+
+    def should_sample(self, parent_context: Context | None, trace_id: int, *rest: Any, **named: Any) -> SamplingResult:
+        """As drawn before, or by the id."""
+        drawn = otel_context.get_value(_DRAWN, parent_context)
+        return super().should_sample(parent_context, 0 if drawn else trace_id, *rest, **named)
+
+
 def span(name: str, kind: SpanKind, traceparent: str | None = None) -> AbstractContextManager[Span]:
-    """A span under the given parent, or under the current one."""
-    if traceparent and not is_sampled(traceparent):
-        # Nobody keeps it: to know the trace in logs and to hand it on is enough, and costs little.
-        return _Unsampled(traceparent)
-    parent = _PROPAGATOR.extract({_TRACEPARENT: traceparent}) if traceparent else otel_context.get_current()
-    return _TRACER.start_as_current_span(name, context=parent, kind=kind)
+    """A span under the given parent, or under the current one. Where nobody keeps it, to know the trace in logs and to
+    hand it on is enough, and costs little."""
+    context = otel_context.get_current()
+    if traceparent:
+        context = _PROPAGATOR.extract({_TRACEPARENT: traceparent})
+        if not is_sampled(traceparent):
+            return _Unsampled(context)
+    elif not trace.get_current_span(context).get_span_context().is_valid:
+        if random.random() >= _Roots.share:
+            return _Unsampled(_begun(context))
+        context = otel_context.set_value(_DRAWN, True, context)
+    return _TRACER.start_as_current_span(name, context=context, kind=kind)
+
+
+def _begun(context: Context) -> Context:
+    """A trace that begins here and that nobody keeps."""
+    ids = SpanContext(random.getrandbits(128) | 1, random.getrandbits(64) | 1, is_remote=False)
+    return trace.set_span_in_context(NonRecordingSpan(ids), context)
 
 
 class _Unsampled(AbstractContextManager[Span]):
-    def __init__(self, traceparent: str) -> None:
-        self._context = _PROPAGATOR.extract({_TRACEPARENT: traceparent})
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     def __enter__(self) -> Span:
         self._token = otel_context.attach(self._context)

@@ -1,13 +1,16 @@
 """How the commands of the benchmark ask, and how they show what comes back."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cli.output import print_json, say, table
+from cli.output import note, print_json, say, table
 from cli.ranking import write_csv
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
+
+_ANALYSIS_SECONDS = 30.0
 
 
 def ask(service: str, call: Callable[[Any], Awaitable[Any]]) -> Any:
@@ -26,9 +29,19 @@ def ask(service: str, call: Callable[[Any], Awaitable[Any]]) -> Any:
 
     async def asked() -> Any:
         async with connected("benchmark", stubs[service]) as stub:
-            return await call(stub)
+            return await call(_Patient(stub) if service == "analysis" else stub)
 
     return run(asked())
+
+
+class _Patient:
+    """A stub that waits longer: the first analysis after a start loads the libraries for it."""
+
+    def __init__(self, stub: Any) -> None:
+        self._stub = stub
+
+    def __getattr__(self, method: str) -> Any:
+        return partial(getattr(self._stub, method), timeout=_ANALYSIS_SECONDS)
 
 
 def write(
@@ -47,8 +60,10 @@ def write(
         write_csv([column.strip() for column in columns], rows)
     else:
         table(columns, rows)
+    if not as_json:
         for one in getattr(answer, "withheld", ()) if withheld is None else withheld:
-            say(f"Withheld: {one.what}: {one.reason}")
+            # A file of rows says nothing of why some are missing.
+            (note if as_csv else say)(f"Withheld: {one.what}: {one.reason}")
 
 
 def done(answer: "Message", text: str, as_json: bool) -> None:

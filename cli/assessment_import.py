@@ -47,7 +47,8 @@ def import_results(
         lines = [] if as_json else [f"{file}: line {row['line']}: {row['reason']}" for row in rejected[:_MOST_SHOWN]]
         if len(lines) < answer.rejected_count and lines:
             lines.append(f"{file}: and {answer.rejected_count - len(lines)} more")
-        fail(f"refused: {answer.rejected_count} rows are bad, nothing was imported", *lines)
+        count = f"{answer.rejected_count} rows are" if answer.rejected_count > 1 else "one row is"
+        fail(f"refused: {count} bad, nothing was imported", *lines)
     if rejected and not as_json:
         table(["line", "reason"], [[str(r["line"]), str(r["reason"])] for r in rejected[:_MOST_SHOWN]], "Rejected")
 
@@ -114,8 +115,9 @@ def list_results(
     from cli.connection import connected, every_page, run
 
     stages = {name.removeprefix("STAGE_").lower(): number for name, number in evaluation_pb2.Stage.items()}
+    stage = stage.replace("-", "_")
     if stage and stage not in stages:
-        fail(f"there is no stage '{stage}', only {', '.join(list(stages)[1:])}")
+        raise typer.BadParameter(f"{stage!r} is none of {', '.join(list(stages)[1:])}", param_hint="--stage")
 
     async def call() -> list[pb.Result]:
         async with connected("assessment", ResultServiceStub) as stub:

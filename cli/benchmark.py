@@ -9,7 +9,21 @@ import typer
 from cli import benchmark_settings, benchmark_trends
 from cli.answers import ask, fields, message_json, write
 from cli.output import AsJson, print_json, say
-from cli.ranking import AsCsv, Basis, BasisOption, Group, Instrument, Period, Rehearsal, Stage, Svg, race_of
+from cli.ranking import (
+    AsCsv,
+    Basis,
+    BasisOption,
+    Group,
+    Instrument,
+    Period,
+    Rehearsal,
+    Stage,
+    Svg,
+    group_words,
+    institution_words,
+    race_of,
+    race_words,
+)
 
 app = typer.Typer(help="What the race teaches.", no_args_is_help=True)
 
@@ -47,7 +61,7 @@ def gap(
     if not as_json and not as_csv:
         _say_gap(answer, institution, role_model)
     if svg:
-        _draw_gap(svg, institution, answer)
+        _draw_gap(svg, institution, role_model, f"{group_words(group)} in {period} ({race_words(race)})", answer)
 
 
 @app.command("distribution")
@@ -58,7 +72,7 @@ def distribution(
     group: Group = "",
     basis: BasisOption = None,
     rehearsal: Rehearsal = "",
-    target: Annotated[list[str] | None, typer.Option("--target", help="Index to reach.")] = None,
+    target: Annotated[list[str] | None, typer.Option("--target", help="Index to reach; the set lines without.")] = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     svg: Svg = None,
@@ -77,8 +91,8 @@ def distribution(
         from cli import charts
 
         bins = [(float(getattr(b, "from")), float(b.to), b.count) for b in answer.distribution] or [(0.0, 1.0, 0)]
-        title = f"{instrument} {period}: {group or 'nation'}"
-        svg.write_text(charts.distribution(title, bins, [float(line) for line in target or []]))
+        title = f"Indices of {group_words(group)} in {period} ({race_words(race)})"
+        svg.write_text(charts.distribution(title, bins, [float(line.target) for line in answer.targets]))
 
 
 @app.command()
@@ -251,26 +265,28 @@ def _say_gap(answer: Any, institution: str, role_model: str) -> None:
     for line in answer.targets:
         whose = f" ({line.group}, {line.period})" if line.group else ""
         say(f"To the target {line.target}{whose}: {line.gap} index points.")
+    to_top = {row.indicator: row.to_top for row in answer.indicators}
     for node in answer.holding_back:
-        points = node.to_role_model or node.to_best
-        say(f"Held back by {node.number} {node.name}: {points} index points.")
+        points, whom = node.to_role_model or node.to_best, ""
+        if not points:
+            points, whom = to_top.get(node.number, "some"), " to the top of the scale"
+        say(f"Held back by {node.number} {node.name}: {points} index points{whom}.")
 
 
-def _draw_gap(path: Path, institution: str, answer: Any) -> None:
+def _draw_gap(path: Path, institution: str, role_model: str, where: str, answer: Any) -> None:
     from cli import charts
-    from cli.known import known_institutions
 
     nodes = [node for node in answer.nodes if node.kind == "aspect"] or [n for n in answer.nodes if n.number]
-    region = known_institutions().get(institution)
-    name = region.name if region else institution
+    name = institution_words(institution)
     polygons = {name: [float(node.value) for node in nodes]}
-    for other in ("median", "best", "role_model"):
-        if all(getattr(node, other) for node in nodes):
-            polygons[other.replace("_", " ")] = [float(getattr(node, other)) for node in nodes]
+    others = {"median": "median of the group", "best": "best of the group", "role_model": institution_words(role_model)}
+    for other, words in others.items():
+        if nodes and all(getattr(node, other) for node in nodes):
+            polygons[words] = [float(getattr(node, other)) for node in nodes]
     high = max([5.0, *(value for values in polygons.values() for value in values)])
     notes = [f"{node.number} {node.name}" for node in nodes] if len(nodes) <= _NOTED else []
     axes = [node.number for node in nodes]
-    path.write_text(charts.radar(f"{name} against its group", axes, polygons, 0.0, high, notes))
+    path.write_text(charts.radar(f"{name} beside {where}", axes, polygons, 0.0, high, notes))
 
 
 benchmark_settings.register(app)

@@ -6,7 +6,20 @@ import typer
 
 from cli.answers import ask, write
 from cli.output import AsJson, say
-from cli.ranking import AsCsv, BasisOption, Group, Instrument, Period, Rehearsal, Stage, Svg, draw_series, race_of
+from cli.ranking import (
+    AsCsv,
+    BasisOption,
+    Group,
+    Instrument,
+    Period,
+    Rehearsal,
+    Stage,
+    Svg,
+    draw_series,
+    group_words,
+    institution_words,
+    race_of,
+)
 
 Since = Annotated[str, typer.Option("--since", metavar="PERIOD", help="The earlier period.")]
 
@@ -106,7 +119,8 @@ def series(
         for line in answer.breaks:
             say(f"{line.institution}: {_break(line)}")
     if svg:
-        svg.write_text(draw_series(f"{institution or group or 'nation'}", answer, with_instrument=bool(institution)))
+        whose = institution_words(institution) if institution else f"The first of {group_words(group)}"
+        svg.write_text(draw_series(f"{whose}: index by period", answer, with_instrument=bool(institution)))
 
 
 def _break(line: Any) -> str:

@@ -4,7 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-_WIDTH, _HEIGHT, _MARGIN = 760, 440, 60
+_WIDTH, _HEIGHT, _MARGIN = 860, 440, 60
+# For the key on the right, and how much of a text fits there.
+_KEY, _FITS = 240, 32
 # Told apart by people who see few colours too (Okabe and Ito).
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999933")
 _INK, _GRID = "#333333", "#dddddd"
@@ -12,10 +14,18 @@ _INK, _GRID = "#333333", "#dddddd"
 Lines = Mapping[str, Sequence[tuple[str, float]]]
 
 
-def race(title: str, lines: Lines, low: float, high: float, targets: Sequence[float] = ()) -> str:
-    """Index by period, one line a name; a series of one point is a dot."""
+def race(
+    title: str,
+    lines: Lines,
+    low: float,
+    high: float,
+    targets: Mapping[str, float] | None = None,
+    breaks: Sequence[str] = (),
+) -> str:
+    """Index by period, one line a name; a series of one point is a dot. Target lines stand under their names, and a
+    dashed upright before each period with which the instrument changed."""
     periods = sorted({period for points in lines.values() for period, _ in points})
-    right = _WIDTH - 180
+    right = _WIDTH - _KEY - 20
 
     def x(period: str) -> float:
         return _MARGIN + (right - _MARGIN) * (periods.index(period) / max(len(periods) - 1, 1))
@@ -23,8 +33,13 @@ def race(title: str, lines: Lines, low: float, high: float, targets: Sequence[fl
     def y(value: float) -> float:
         return _up(value, low, high)
 
-    parts = [*_scale(low, high, right), *(_target(target, y(target), right) for target in targets)]
+    parts = [*_scale(low, high, right), _text(_MARGIN - 8, _MARGIN - 14, "index", "end")]
+    parts += [_target(name, y(value), right) for name, value in (targets or {}).items() if low <= value <= high]
     parts += [_text(x(period), _HEIGHT - _MARGIN + 20, period, "middle") for period in periods]
+    for period in breaks:
+        at_x = (x(period) + x(periods[max(periods.index(period) - 1, 0)])) / 2
+        parts.append(_line(at_x, _MARGIN, at_x, _HEIGHT - _MARGIN, _INK, dashed=True))
+        parts.append(_text(at_x, _MARGIN - 6, "another instrument", "middle"))
     for at, (name, points) in enumerate(lines.items()):
         colour = _COLOURS[at % len(_COLOURS)]
         path = " ".join(f"{x(period):.1f},{y(value):.1f}" for period, value in points)
@@ -43,7 +58,7 @@ def radar(
     notes: Sequence[str] = (),
 ) -> str:
     """One axis a node of the instrument, one polygon a body or group; `notes` stand beside, such as what an axis is."""
-    centre_x, centre_y, radius = (_WIDTH - 180) / 2, _HEIGHT / 2 + 10, _HEIGHT / 2 - 70
+    centre_x, centre_y, radius = (_WIDTH - _KEY) / 2, _HEIGHT / 2 + 10, _HEIGHT / 2 - 70
 
     def at(axis: int, value: float) -> tuple[float, float]:
         angle = 2 * math.pi * axis / len(axes) - math.pi / 2
@@ -53,6 +68,7 @@ def radar(
     parts = []
     for level in range(math.ceil(low) + 1, math.floor(high) + 1):
         parts.append(_polygon([at(axis, level) for axis in range(len(axes))], _GRID, "none"))
+        parts.append(_text(centre_x + 4, at(0, level)[1] + 12, str(level)))
     for axis, name in enumerate(axes):
         end_x, end_y = at(axis, high)
         parts.append(_line(centre_x, centre_y, end_x, end_y, _GRID))
@@ -61,10 +77,12 @@ def radar(
         parts.append(_text(label_x, label_y + 4, name, anchor))
     for number, (name, values) in enumerate(polygons.items()):
         colour = _COLOURS[number % len(_COLOURS)]
-        parts.append(_polygon([at(axis, value) for axis, value in enumerate(values)], colour, colour))
+        # The first is whom the chart is about.
+        fill = "none" if number else colour
+        parts.append(_polygon([at(axis, value) for axis, value in enumerate(values)], colour, fill))
         parts.append(_key(number, name, colour))
     for number, note in enumerate(notes, len(polygons) + 1):
-        parts.append(_text(_WIDTH - 168, _MARGIN + 18 * number, note if len(note) <= 27 else f"{note[:26]}…"))
+        parts.append(_text(_WIDTH - _KEY, _MARGIN + 18 * number, _fitting(note, _FITS)))
     return _drawing(title, parts)
 
 
@@ -77,7 +95,7 @@ def distribution(title: str, bins: Sequence[tuple[float, float, int]], targets: 
     def x(value: float) -> float:
         return _MARGIN + (right - _MARGIN) * (value - low) / (high - low)
 
-    parts = []
+    parts = [_text(_MARGIN, _MARGIN - 22, "bodies"), _text((_MARGIN + right) / 2, _HEIGHT - 16, "index", "middle")]
     drawn: set[float] = set()
     for start, end, count in bins:
         top = _up(count, 0, most)
@@ -110,8 +128,8 @@ def _scale(low: float, high: float, right: float) -> list[str]:
     return parts
 
 
-def _target(target: float, y: float, right: float) -> str:
-    return _line(_MARGIN, y, right, y, _COLOURS[1], dashed=True) + _text(_MARGIN + 4, y - 4, f"target {target:g}")
+def _target(name: str, y: float, right: float) -> str:
+    return _line(_MARGIN, y, right, y, _COLOURS[1], dashed=True) + _text(_MARGIN + 4, y - 4, name)
 
 
 def _up(value: float, low: float, high: float) -> float:
@@ -120,8 +138,12 @@ def _up(value: float, low: float, high: float) -> float:
 
 def _key(at: int, name: str, colour: str) -> str:
     y = _MARGIN + 18 * at
-    square = f'<rect x="{_WIDTH - 168}" y="{y - 9}" width="10" height="10" fill="{colour}"/>'
-    return square + _text(_WIDTH - 152, y, name[:24])
+    square = f'<rect x="{_WIDTH - _KEY}" y="{y - 9}" width="10" height="10" fill="{colour}"/>'
+    return square + _text(_WIDTH - _KEY + 16, y, _fitting(name, _FITS - 2))
+
+
+def _fitting(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start") -> str:

@@ -40,11 +40,11 @@ def validate(
         if ics_file:
             fail(f"{file.name}: is a roster and has no dates: name a cohort or a definition")
         roster, faults = check_roster(file, known_institutions())
-        _stop_at(faults, as_json)
+        stop_at(faults, as_json)
         _report_roster(file.name, roster.participants, as_json)
     elif holds_definition(file):
         definition, faults = load_definition(file, known_institutions(), instrument_files())
-        _stop_at(faults, as_json)
+        stop_at(faults, as_json)
         _report(file.name, definition, definition_pb2.CohortSpec(), as_json, ics_file)
     else:
         loaded = _checked(file, as_json)
@@ -131,7 +131,7 @@ def launch(
             except grpc.aio.AioRpcError as error:
                 refused = from_rpc_error(error)
                 if refused.kind is Kind.INVALID_ARGUMENT and refused.violations:
-                    _stop_at(loaded.locate(refused.violations), as_json)
+                    stop_at(loaded.locate(refused.violations), as_json)
                 raise
 
     cohort = connection.run(call())
@@ -169,11 +169,12 @@ def _checked(file: Path, as_json: bool, name: str = "") -> "CohortFile":
     from services.program.definition_file import check_cohort
 
     loaded = check_cohort(file, known_institutions(), instrument_files(), datetime.now(UTC), name)
-    _stop_at(loaded.faults, as_json)
+    stop_at(loaded.faults, as_json)
     return loaded
 
 
-def _stop_at(faults: "list[FileFault]", as_json: bool) -> None:
+def stop_at(faults: "list[FileFault]", as_json: bool) -> None:
+    """Ends the command where a file has faults, each told with its place."""
     if not faults:
         return
     if as_json:

@@ -1,6 +1,7 @@
 """How a command reaches the services: their addresses, the kept token, one trace, refusals as lines for people."""
 
 import asyncio
+import base64
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -10,10 +11,10 @@ from typing import Any, NoReturn, TypeVar
 import grpc
 import grpc.aio
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import SpanKind, set_tracer_provider
+from opentelemetry.trace import SpanKind, get_tracer_provider, set_tracer_provider
 
 from chassis import naming, rpc, telemetry
-from chassis.errors import Refused
+from chassis.errors import Kind, Refused
 from chassis.status import from_rpc_error
 from cli.output import fail
 from stack.home import Home, home_folder
@@ -26,13 +27,12 @@ def address(service: str) -> str:
     """LIVINGLAB_ADDRESS_<SERVICE>, else what the running platform of this folder says."""
     if configured := os.environ.get(f"LIVINGLAB_ADDRESS_{service.upper()}"):
         return configured
-    try:
-        addresses = json.loads(Home(home_folder()).addresses.read_text())
-    except (OSError, ValueError):
+    addresses = Home(home_folder()).running_addresses()
+    if not addresses:
         fail(
             "no platform runs here: start one with 'livinglab up', or name one in LIVINGLAB_ADDRESS_" + service.upper()
         )
-    return str(addresses[service])
+    return addresses[service]
 
 
 def authorization() -> str:
@@ -46,6 +46,16 @@ def authorization() -> str:
     return f"Bearer {token}"
 
 
+def token_institution() -> str:
+    """The institution that the token is bound to; empty where there is none."""
+    try:
+        payload = authorization().split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return str(claims["institution"])
+    except (IndexError, ValueError, KeyError, TypeError):
+        return ""
+
+
 @asynccontextmanager
 async def connected(service: str, stub: Callable[[grpc.aio.Channel], S]) -> AsyncIterator[S]:
     """The service's stub for the length of the block."""
@@ -55,7 +65,8 @@ async def connected(service: str, stub: Callable[[grpc.aio.Channel], S]) -> Asyn
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Runs a command's calls under one trace; a refusal becomes its lines on stderr and exit code 1."""
-    set_tracer_provider(TracerProvider(shutdown_on_exit=False))
+    if not isinstance(get_tracer_provider(), TracerProvider):
+        set_tracer_provider(TracerProvider(shutdown_on_exit=False))
 
     async def traced() -> T:
         with telemetry.span("livinglab", SpanKind.CLIENT):
@@ -73,7 +84,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def _refuse(refused: Refused) -> NoReturn:
     if len(refused.violations) == 1:
-        fail(f"refused: {refused.violations[0]}")
+        # What is due before something else can be done says little without the something.
+        about = f"{refused.message}: " if refused.kind == Kind.FAILED_PRECONDITION else ""
+        fail(f"refused: {about}{refused.violations[0]}")
     fail(f"refused: {refused.message}", *(f"  {violation}" for violation in refused.violations))
 
 

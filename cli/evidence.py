@@ -203,17 +203,9 @@ def carry(
 
 def own_institution() -> str:
     """The institution in the token of the last login."""
-    import base64
-    import json
+    from cli.connection import token_institution
 
-    from cli.connection import authorization
-
-    try:
-        payload = authorization().split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        institution = str(claims["institution"])
-    except (IndexError, ValueError, KeyError):
-        institution = ""
+    institution = token_institution()
     if not institution:
         fail("your token names no institution: name one with --institution")
     return institution

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Evaluation instruments.", no_args_is_help=True)
 
+# weighted_mean says itself: the children have weights.
+_AGGREGATIONS = {2: "mean of all items below", 3: "mean of its children"}
+Published = Annotated[bool, typer.Option("--published", help="Ask the running service, not the official files.")]
+
 
 def find_instrument(name: str) -> "pb.Instrument":
     """The instrument of that id, or in the file of that path; refuses one that is unknown or has faults."""
@@ -33,13 +37,24 @@ def find_instrument(name: str) -> "pb.Instrument":
         fail(*(f"{name}: {fault}" for fault in faults.faults))
 
 
+def _published(instrument: str, version: int) -> "pb.Instrument":
+    from cli.assessment_calls import call
+
+    found: pb.Instrument = call("service", "GetInstrument", id=instrument, version=version).instrument
+    return found
+
+
 @app.command("list")
-def list_instruments(as_json: AsJson = False) -> None:
-    """List the official instruments."""
+def list_instruments(published: Published = False, as_json: AsJson = False) -> None:
+    """List the official instruments, or every version that the running service knows."""
+    from cli.assessment_calls import call
     from instruments import instrument_files
     from services.assessment.instrument import leaves
 
-    found = [find_instrument(name) for name in instrument_files()]
+    if published:
+        found = list(call("service", "ListInstruments").instruments)
+    else:
+        found = [find_instrument(name) for name in instrument_files()]
     rows = [
         {
             "id": one.id,
@@ -74,10 +89,14 @@ def list_instruments(as_json: AsJson = False) -> None:
 @app.command()
 def show(
     instrument: Annotated[str, typer.Argument(metavar="ID", help="Id of an instrument, or path of its file.")],
+    published: Published = False,
+    version: Annotated[int, typer.Option("--version", min=0, help="With --published: not the newest one.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Show an instrument: its tree, weights and predicates."""
-    one = find_instrument(instrument)
+    if version and not published:
+        raise typer.BadParameter("is for what is published: add --published", param_hint="--version")
+    one = _published(instrument, version) if published else find_instrument(instrument)
     if as_json:
         from google.protobuf.json_format import MessageToDict
 
@@ -91,6 +110,8 @@ def show(
     if one.predicates:
         say("Predicates: " + ", ".join(f"{predicate.label} from {predicate.min}" for predicate in one.predicates))
     table(["kind", "number", "name", "in English", "weight", "remarks"], _rows(list(one.nodes), 0), right=["weight"])
+    if one.aggregation in _AGGREGATIONS:
+        say(f"The index is the {_AGGREGATIONS[one.aggregation]}".replace("its children", "the groups"))
     for caveat in one.caveats:
         say(f"Caveat: {caveat}")
 
@@ -100,15 +121,22 @@ def lint_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An instrument file.")], as_json: AsJson = False
 ) -> None:
     """Name every fault of an instrument file, with its line."""
-    from services.assessment.instrument_file import LARGEST_FILE, lint_content
+    from services.assessment.aggregation import passed_over
+    from services.assessment.instrument_file import LARGEST_FILE, lint_content, load
 
-    faults = lint_content(read_file(file, LARGEST_FILE))
+    content = read_file(file, LARGEST_FILE)
+    faults = lint_content(content)
+    sound = None if faults else load(content)
+    hints = list(passed_over(sound.aggregation, list(sound.nodes))) if sound else []
     if as_json:
-        print_json({"faults": [{"line": one.line, "place": one.place, "reason": one.reason} for one in faults]})
+        named = [{"line": one.line, "place": one.place, "reason": one.reason} for one in faults]
+        print_json({"faults": named} | ({"notes": hints} if hints else {}))
     if faults:
         fail(*(f"{file}: {fault}" for fault in faults))
     if not as_json:
         say(f"{file}: no faults")
+        for hint in hints:
+            say(f"Note: {hint}")
 
 
 @app.command()
@@ -133,6 +161,7 @@ def _rows(nodes: "list[pb.Node]", depth: int) -> list[list[str]]:
     rows = []
     for node in nodes:
         remarks = [node.capability, "repeatable" if node.repeatable else ""]
+        remarks += [_AGGREGATIONS.get(node.aggregation, "")] if node.children else []
         remarks.append(f"awaited from {node.awaited_from}" if node.awaited_from else "")
         kind = "  " * depth + node.kind
         rows.append([kind, node.number, node.name, node.name_en, node.weight, ", ".join(filter(None, remarks))])

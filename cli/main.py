@@ -8,9 +8,12 @@ from cli import (
     assessment,
     benchmark,
     cohort,
+    events,
     evidence,
     institution,
     instrument,
+    notify,
+    plan,
     platform,
     release,
     schedule,
@@ -37,6 +40,9 @@ app.add_typer(institution.app, name="institution")
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(session.app, name="session")
 app.add_typer(visit.app, name="visit")
+app.add_typer(plan.app, name="plan")
+app.add_typer(notify.app, name="notify")
+app.add_typer(events.app, name="events")
 app.command("ranking")(ranking)
 app.command("score")(score)
 app.command("up")(platform.up)

@@ -40,6 +40,11 @@ def say(text: str) -> None:
     sys.stdout.write(_one_line(text) + "\n")
 
 
+def note(text: str) -> None:
+    """Write one line beside the output, to standard error, where it is no part of what a program reads."""
+    sys.stderr.write(_one_line(text) + "\n")
+
+
 def fail(*messages: str) -> NoReturn:
     """Refuse: each message is a line on standard error, and the command ends with exit code 1."""
     for message in messages:

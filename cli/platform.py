@@ -1,11 +1,11 @@
 """livinglab up, down, addresses, login: the embedded platform on this machine."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -53,11 +53,11 @@ def _wait_until_ready(home: Home, supervisor: subprocess.Popen[bytes]) -> None:
             time.sleep(_POLL_SECONDS)
 
 
-def down() -> None:
+def down(as_json: AsJson = False) -> None:
     """Stop what `up` has started."""
     home = Home(home_folder())
     if not is_running(home):
-        say("nothing runs here")
+        _tell("nothing runs here", {"stopped": False}, as_json)
         return
     os.kill(int(home.lock.read_text()), signal.SIGTERM)
     end = time.monotonic() + _STOP_SECONDS
@@ -65,15 +65,14 @@ def down() -> None:
         if time.monotonic() > end:
             fail(f"the platform has not stopped within {_STOP_SECONDS} s; its log is {home.folder / 'supervisor.log'}")
         time.sleep(_POLL_SECONDS)
-    say("stopped")
+    _tell("stopped", {"stopped": True}, as_json)
 
 
 def addresses(as_json: AsJson = False) -> None:
     """Where everything is."""
     home = Home(home_folder())
-    try:
-        found = json.loads(home.addresses.read_text())
-    except (OSError, ValueError):
+    found = home.running_addresses()
+    if not found:
         fail("no platform runs here: 'livinglab up' starts one")
     if as_json:
         print_json(found)
@@ -86,6 +85,7 @@ def login(
     institution: Annotated[str, typer.Option(help="Code of the institution that a region's user acts for.")] = "",
     subject: Annotated[str, typer.Option(help="Who you are; a coach's id, for a coach.")] = "",
     write: Annotated[bool, typer.Option("--print", help="Write the token and keep nothing.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Take a token from the embedded issuer, for the commands that follow."""
     from stack.issuer import ROLES, Issuer
@@ -96,9 +96,17 @@ def login(
     if role in ("operator", "head", "secretary", "regent") and not institution:
         raise typer.BadParameter(f"a {role} acts for an institution: name it", param_hint="--institution")
     token = Issuer(home.folder / "issuer").token(role, institution=institution, subject=subject)
+    found = {"role": role, "institution": institution}
     if write:
-        say(token)
+        _tell(token, {**found, "token": token}, as_json)
         return
     home.token.touch(mode=0o600)
     home.token.write_text(token)
-    say(f"logged in as {role}" + (f" of {institution}" if institution else ""))
+    _tell(f"logged in as {role}" + (f" of {institution}" if institution else ""), found, as_json)
+
+
+def _tell(text: str, found: Mapping[str, object], as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+    else:
+        say(text)

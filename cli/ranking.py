@@ -3,6 +3,7 @@
 import csv
 import math
 import sys
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -80,7 +81,7 @@ def ranking(
     elif as_csv:
         write_csv(_COLUMNS, [_cells(row) for row in answer.rows])
     else:
-        _show(answer.rows)
+        _show(answer.rows, empty=_nobody(race, as_of))
     if svg:
         svg.write_text(chart)
 
@@ -187,27 +188,70 @@ def _cells(row: Any) -> list[str]:
     ]
 
 
-def _show(rows: Any, title: str = "") -> None:
+def _nobody(race: "pb.Race", as_of: str) -> str:
+    from livinglab.benchmark.v1 import service_pb2 as pb
+
+    whom = "Nobody"
+    if race.basis != pb.BASIS_UNSPECIFIED:
+        whom += f" with a {pb.Basis.Name(race.basis).removeprefix('BASIS_').lower()} index"
+    return f"{whom} was in this race by the end of {as_of}." if as_of else f"{whom} is in this race yet."
+
+
+def _show(rows: Any, title: str = "", empty: str = "Nobody is in this race yet.") -> None:
     if not rows:
-        say("Nobody is in this race yet.")
+        say(empty)
         return
     table(_COLUMNS, [_cells(row) for row in rows], title, right=["rank", "index", "published", *_COLUMNS[6:]])
 
 
 async def _race_over_time(race: "pb.Race", institutions: list[str]) -> str:
     from livinglab.benchmark.v1 import analysis_service_pb2 as analysis_pb
+    from livinglab.benchmark.v1 import service_pb2 as pb
     from livinglab.benchmark.v1.analysis_service_pb2_grpc import AnalysisServiceStub
+    from livinglab.benchmark.v1.service_pb2_grpc import BenchmarkServiceStub
 
     from cli.connection import connected
 
     async with connected("benchmark", AnalysisServiceStub) as stub:
         found = (await stub.ListSeries(analysis_pb.ListSeriesRequest(race=race))).series
+    async with connected("benchmark", BenchmarkServiceStub) as stub:
+        lines = (await stub.GetAggregate(pb.GetAggregateRequest(race=race))).targets
     by_code = {series.institution: series for series in found if series.instrument == race.instrument}
     chosen = analysis_pb.ListSeriesResponse(series=[by_code[code] for code in institutions if code in by_code])
-    return draw_series(f"{race.instrument}: {race.group or 'nation'}", chosen)
+    title = f"The first {len(chosen.series)} of {group_words(race.group)} over time ({race_words(race)})"
+    return draw_series(title, chosen, targets=[line.target for line in lines])
 
 
-def draw_series(title: str, answer: "analysis_pb.ListSeriesResponse", *, with_instrument: bool = False) -> str:
+def group_words(group: str) -> str:
+    """A group as people call it: the nation, Jawa Barat, kota, cohort living-lab-2022."""
+    from directory import official_regions
+
+    sort, _, name = group.partition(":")
+    if sort == "province" and name in official_regions():
+        return official_regions()[name].name
+    return {"": "the nation", "nation": "the nation", "kind": f"all {name}"}.get(sort, f"{sort} {name}")
+
+
+def institution_words(code: str) -> str:
+    """An institution as people call it; its code where nobody knows it."""
+    from cli.known import known_institutions
+
+    known = known_institutions().get(code) if code else None
+    return known.name if known else code
+
+
+def race_words(race: "pb.Race") -> str:
+    """What is compared with what, without the group and the period."""
+    return f"{race.instrument}, {race.stage or 'self-assessment'}"
+
+
+def draw_series(
+    title: str,
+    answer: "analysis_pb.ListSeriesResponse",
+    *,
+    with_instrument: bool = False,
+    targets: Sequence[str] = (),
+) -> str:
     """A chart of index by period, one line for each of the first series: never across instruments."""
     from cli import charts
 
@@ -215,9 +259,11 @@ def draw_series(title: str, answer: "analysis_pb.ListSeriesResponse", *, with_in
         series.instrument if with_instrument else series.name: [(p.period, float(p.index)) for p in series.points]
         for series in answer.series[:_DRAWN]
     }
-    values = [value for points in lines.values() for _, value in points] or [0.0]
+    values = [value for points in lines.values() for _, value in points] + [float(t) for t in targets] or [0.0]
     low = math.floor(min(values))
-    return charts.race(title, lines, low, max(math.ceil(max(values)), low + 1))
+    upright = sorted({line.to_period for line in answer.breaks}) if with_instrument else []
+    named = {f"target {target}": float(target) for target in targets}
+    return charts.race(title, lines, low, max(math.ceil(max(values)), low + 1), named, upright)
 
 
 def write_csv(columns: list[str], rows: list[list[str]]) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.output import AsJson, fail, print_json, say, table
+from cli.output import AsJson, print_json, say, table
 
 app = typer.Typer(help="Schedules: cohorts that the calendar launches.", no_args_is_help=True)
 
@@ -30,14 +30,14 @@ def create(
     from livinglab.program.v1 import schedule_service_pb2 as pb
 
     from cli import connection
+    from cli.cohort_files import stop_at
     from cli.known import known_institutions
     from instruments import instrument_files
     from services.program.definition_file import check_cohort
 
     # Not against today: each cohort has dates of its own.
     loaded = check_cohort(file, known_institutions(), instrument_files(), name=name)
-    if loaded.faults:
-        fail(*(str(fault) for fault in loaded.faults))
+    stop_at(loaded.faults, as_json)
     told = pb.Recurrence(months=_numbers(months), day=day, every_years=every_years, every_seconds=every_seconds)
     request = pb.CreateScheduleRequest(
         request_id=connection.new_request_id(),

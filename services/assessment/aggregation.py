@@ -32,7 +32,8 @@ def group_of(
 ) -> Group:
     """The nodes below one key, made ready for `value_of`; the instrument must be free of faults."""
     mean = aggregation == instrument_pb2.AGGREGATION_MEAN
-    weights = [0 if mean else int(Decimal(node.weight) * 10**DECIMAL_PLACES) for node in nodes]
+    weighted = aggregation == instrument_pb2.AGGREGATION_WEIGHTED_MEAN
+    weights = [int(Decimal(node.weight) * 10**DECIMAL_PLACES) if weighted else 0 if mean else 1 for node in nodes]
     common = math.gcd(*weights) or 1
     pairs = [(node, weight // common) for node, weight in zip(nodes, weights, strict=True)]
     return Group(
@@ -95,3 +96,17 @@ def shares_of(group: Group, share: Fraction, counts: Mapping[str, int]) -> Itera
         yield code, share * weight / total
     for child, weight in group.groups:
         yield from shares_of(child, share * weight / total, counts)
+
+
+def passed_over(
+    aggregation: instrument_pb2.Aggregation.ValueType, nodes: list[instrument_pb2.Node], owner: str = "the index"
+) -> Iterator[str]:
+    """What is sound, but easily meant otherwise: means in which a larger group counts more than a smaller one."""
+    sizes = [sum(1 for _ in leaves([node])) for node in nodes]
+    if aggregation == instrument_pb2.AGGREGATION_MEAN and len(set(sizes)) > 1:
+        yield (
+            f"{owner} is the mean of all {sum(sizes)} items below, so that larger groups count more;"
+            " mean_of_children would count each group as one"
+        )
+    for node in nodes:
+        yield from passed_over(node.aggregation, list(node.children), f"{node.kind} {node.number}")

@@ -12,6 +12,10 @@ LONGEST_SIGNATURE = 8
 # The end of an archive: its closing record, and the longest comment after it.
 LONGEST_END = 22 + 65_535
 LARGEST_DIRECTORY = 4 * 2**20
+# What an archive may unpack to without a question, and how many times its own size above that: text shrinks to a tenth,
+# only a bomb to a thousandth. Nothing is unpacked here, but those who download it do so.
+SMALL_UNPACKED = 64 * 2**20
+MOST_UNPACKED_TIMES = 100
 
 _ZIP = b"PK\x03\x04"
 _SIGNATURES = {
@@ -26,7 +30,7 @@ _OOXML = {
     "ppt/presentation.xml": pb.CONTENT_TYPE_PPTX,
 }
 _PRINTED = bytes(set(range(256)) - (set(range(32)) - set(b"\t\n\r\f")))
-_ENTRY = struct.Struct("<4s24xHHH12x")
+_ENTRY = struct.Struct("<4s20xIHHH12x")
 _CLOSING = struct.Struct("<4s8xII2x")
 
 
@@ -109,18 +113,23 @@ def directory_of(end: bytes, size: int) -> Span:
     return Span(start, length)
 
 
-def ooxml_kind(directory: bytes) -> pb.ContentType.ValueType:
-    """Text, sheet or slides, by the names of the parts; INVALID_ARGUMENT for any other archive, and for macros."""
+def ooxml_kind(directory: bytes, size: int) -> pb.ContentType.ValueType:
+    """Text, sheet or slides, by the names of the parts; INVALID_ARGUMENT for any other archive, for macros, and for one
+    that swells beyond measure from its `size` in bytes."""
     names = set()
+    unpacked = 0
     place = 0
     while place + 46 <= len(directory):
-        signature, name, extra, comment = _ENTRY.unpack_from(directory, place)
+        signature, length, name, extra, comment = _ENTRY.unpack_from(directory, place)
         if signature != b"PK\x01\x02":
             break
+        unpacked += length
         names.add(directory[place + 46 : place + 46 + name].decode("utf-8", "replace"))
         place += 46 + name + extra + comment
     if any(name.endswith("vbaProject.bin") for name in names):
         raise untaken("a document with macros")
+    if unpacked > max(SMALL_UNPACKED, MOST_UNPACKED_TIMES * size):
+        raise untaken(f"an archive of {size} bytes that unpacks to {unpacked}")
     kinds = {kind for part, kind in _OOXML.items() if part in names}
     if "[Content_Types].xml" not in names or len(kinds) != 1:
         raise untaken("an archive that is no document")

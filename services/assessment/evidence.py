@@ -11,6 +11,7 @@ from livinglab.assessment.v1 import evidence_pb2 as pb
 from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Refused, Violation, conflict, invalid, not_found, precondition
+from services.assessment import cycle
 
 MOST_PIECES = 100
 LADDER, AGE = "LADDER", "AGE"
@@ -42,7 +43,7 @@ class Case:
     @property
     def day(self) -> date:
         """The day that ages count to: today, but for an evaluation of the past no later than its year's end."""
-        return min(self.now.date(), date(int(self.evaluation.period[:4]), 12, 31))
+        return min(cycle.today(self.now), date(int(self.evaluation.period[:4]), 12, 31))
 
     def changed(
         self, shown: pb.IndicatorEvidence, carried_from: str = ""

@@ -65,7 +65,7 @@ class EvidenceFiles:
         file_id, size = incoming.pending.id, incoming.pending.size
         start = max(0, size - content_type.LONGEST_END)
         directory = content_type.directory_of(await self._read(file_id, start, size - start), size)
-        return content_type.ooxml_kind(await self._read(file_id, directory.start, directory.length))
+        return content_type.ooxml_kind(await self._read(file_id, directory.start, directory.length), size)
 
     async def close(self, tx: mongo.Tx, evidence: pb.Evidence) -> None:
         """Makes a file of the chunks."""

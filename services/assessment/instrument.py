@@ -14,11 +14,15 @@ DECIMAL_PLACES = 6
 # An instance of a repeatable indicator after the first: 35-2, 35-3.
 INSTANCE = re.compile(r"(?P<indicator>.+)-(?P<instance>[1-9][0-9]{0,2})")
 
+_MORE_DIGITS = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_SHOWN = 40
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,31}")
 _WHOLE_INDEX = Decimal(100)
 _DEEPEST = 16
 # Kinds that group others in every instrument; further ones show by having children.
 _GROUP_KINDS = frozenset({"domain", "aspect"})
+_PLAIN = (pb.AGGREGATION_MEAN, pb.AGGREGATION_MEAN_OF_CHILDREN)
+_AGGREGATIONS = "weighted_mean, mean or mean_of_children"
 _SCORED_ONLY = ("repeatable", "awaited_from", "capability")
 
 # A place in the instrument, `nodes[0].children[1].weight`, and what is wrong there.
@@ -56,6 +60,14 @@ def line_of(place: str, lines: Mapping[str, int]) -> int:
 def decimal(text: str) -> Decimal | None:
     """The decimal that the text writes, None where it does not write one."""
     return Decimal(text) if DECIMAL.fullmatch(text) else None
+
+
+def unreadable(text: str) -> str:
+    """Why the text is no decimal that is taken; of a long one only the beginning is said."""
+    shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+    if _MORE_DIGITS.fullmatch(text):
+        return f"'{shown}' has more digits than are taken: 12 before and {DECIMAL_PLACES} after the point"
+    return f"'{shown}' is not a decimal number"
 
 
 def leaves(nodes: Iterator[pb.Node] | list[pb.Node]) -> Iterator[pb.Node]:
@@ -151,9 +163,10 @@ def _top_nodes(instrument: pb.Instrument) -> _Found:
     if not instrument.nodes:
         yield "nodes", "is missing"
     if not instrument.aggregation:
-        yield "aggregation", "is missing: weighted_mean or mean"
+        yield "aggregation", f"is missing: {_AGGREGATIONS}"
     capabilities = {names.capability for names in instrument.level_names}
     yield from _weights("nodes", list(instrument.nodes), instrument.aggregation, _WHOLE_INDEX, "the whole index")
+    yield from _levelled("aggregation", instrument.aggregation, list(instrument.nodes))
     for n, node in enumerate(instrument.nodes):
         yield from _node(f"nodes[{n}]", node, capabilities, 1)
 
@@ -173,13 +186,14 @@ def _node(place: str, node: pb.Node, capabilities: set[str], depth: int) -> _Fou
     if not node.children:
         return
     if not node.aggregation:
-        yield f"{place}.aggregation", "is missing: weighted_mean or mean"
+        yield f"{place}.aggregation", f"is missing: {_AGGREGATIONS}"
     for field in _SCORED_ONLY:
         if getattr(node, field):
             yield f"{place}.{field}", "is for what is scored, and this has children"
     # Without a weight of its own (its parent takes a plain mean) a group is the whole that its children share.
     whole = decimal(node.weight) if node.weight else _WHOLE_INDEX
     yield from _weights(f"{place}.children", list(node.children), node.aggregation, whole, f"{node.kind} {node.number}")
+    yield from _levelled(f"{place}.aggregation", node.aggregation, list(node.children))
     for n, child in enumerate(node.children):
         yield from _node(f"{place}.children[{n}]", child, capabilities, depth + 1)
 
@@ -187,7 +201,7 @@ def _node(place: str, node: pb.Node, capabilities: set[str], depth: int) -> _Fou
 def _weights(
     place: str, nodes: list[pb.Node], aggregation: pb.Aggregation.ValueType, whole: Decimal | None, owner: str
 ) -> _Found:
-    if aggregation == pb.AGGREGATION_MEAN:
+    if aggregation in _PLAIN:
         for n, node in enumerate(nodes):
             if node.weight:
                 yield f"{place}[{n}].weight", f"{node.weight} has no meaning: {owner} takes a plain mean"
@@ -204,6 +218,18 @@ def _weights(
     total = sum((Decimal(node.weight) for node in nodes), Decimal(0)) if sound else None
     if nodes and total is not None and whole is not None and total != whole:
         yield place, f"the weights sum to {total}, not to {whole} ({owner})"
+
+
+def _levelled(place: str, aggregation: pb.Aggregation.ValueType, nodes: list[pb.Node]) -> _Found:
+    """A mean of all items below passes over how the groups between are made up: it must not pass over weights."""
+    if aggregation != pb.AGGREGATION_MEAN:
+        return
+    for _, node in _walk("", nodes):
+        if node.children and node.aggregation not in (pb.AGGREGATION_MEAN, pb.AGGREGATION_UNSPECIFIED):
+            name = pb.Aggregation.Name(node.aggregation).removeprefix("AGGREGATION_").lower()
+            reason = f"mean counts every item below alike, but {node.kind} {node.number} is a {name}"
+            yield place, f"{reason}: mean_of_children counts each child as one"
+            return
 
 
 def _kinds(instrument: pb.Instrument) -> _Found:

@@ -3,9 +3,11 @@
 import math
 import re
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from importlib.resources import files
 
+from babel.dates import format_date
 from jinja2 import Environment, StrictUndefined
 from livinglab.assessment.v1 import evaluation_pb2, instrument_pb2, understanding_pb2
 
@@ -155,11 +157,15 @@ def _holders(nodes: list[instrument_pb2.Node]) -> list[instrument_pb2.Node]:
 
 def _facts(evaluation: evaluation_pb2.Evaluation, institution: str) -> list[tuple[str, str]]:
     determination = evaluation.determination
+    decree = determination.decree
+    if decree and determination.decree_date:
+        day = date.fromisoformat(determination.decree_date)
+        decree = f"{decree}, tanggal {format_date(day, 'd MMMM y', locale='id')}"
     return [
         ("Instansi", f"{institution} ({evaluation.institution})"),
         ("Periode", evaluation.period),
         ("Tahap", STAGE_TITLES.get(evaluation.stage, "")),
-        ("Penetapan", f"{determination.decree}, {determination.decree_date}" if determination.decree else ""),
+        ("Penetapan", decree),
         ("Alasan koreksi", next((one.remark for one in reversed(evaluation.results) if one.revision > 1), "")),
     ]
 

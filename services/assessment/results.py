@@ -12,7 +12,7 @@ from livinglab.assessment.v1 import results_service_pb2 as pb
 from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Kind, Refused
-from services.assessment.instrument import decimal
+from services.assessment.instrument import decimal, unreadable
 from services.assessment.scoring import Result as Scored
 from services.assessment.scoring import Scorer
 
@@ -151,8 +151,10 @@ def _take(given: Given, row: pb.ImportRow) -> str:
         return "has no level" if item else "has no index"
     if not item:
         scale, index = given.instrument.scale, decimal(row.value)
-        if index is None or not Decimal(scale.min) <= index <= Decimal(scale.max):
-            return f"index '{_short(row.value)}' is not a decimal between {scale.min} and {scale.max}"
+        if index is None:
+            return f"index {unreadable(row.value)}"
+        if not Decimal(scale.min) <= index <= Decimal(scale.max):
+            return f"index '{_short(row.value)}' is not between {scale.min} and {scale.max}"
         given.published = _index(index)
         return ""
     faults = given.scorer.check({item: row.value})

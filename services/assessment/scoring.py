@@ -9,7 +9,7 @@ from fractions import Fraction
 from livinglab.assessment.v1 import evaluation_pb2, instrument_pb2
 
 from services.assessment.aggregation import Tally, group_of, keys_of, shares_of, value_of
-from services.assessment.instrument import DECIMAL_PLACES, INSTANCE, decimal, leaves, lint
+from services.assessment.instrument import DECIMAL_PLACES, INSTANCE, decimal, leaves, lint, unreadable
 
 _MILLIONTHS = 10**DECIMAL_PLACES
 
@@ -110,6 +110,10 @@ class Scorer:
             if reason
         ]
 
+    def strangers(self, items: Iterable[str]) -> list[tuple[str, str]]:
+        """Which of the codes name nothing here: (code, reason)."""
+        return [(item, fault) for item in items for fault in (self._item_fault(item),) if fault]
+
     def missing(self, values: Iterable[str]) -> list[str]:
         """Indicators that need a value and have none; those awaited from elsewhere are not missing."""
         given = set(values)
@@ -183,7 +187,7 @@ class Scorer:
     def _value_fault(self, text: str) -> str | None:
         value = decimal(text)
         if value is None:
-            return f"'{text}' is not a decimal number"
+            return unreadable(text)
         if not self._min <= value <= self._max:
             return f"{text} is outside the scale, {self._min} to {self._max}"
         if self._kind == instrument_pb2.SCALE_KIND_ORDINAL and value != int(value):

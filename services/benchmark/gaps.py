@@ -45,14 +45,14 @@ def whole_gap(
         del answer.indicators[:]
         return answer
     others = [peer for peer in peers if peer.values and peer.institution != result.institution]
-    if len(others) + 1 < SMALLEST_GROUP:
+    if not withheld and len(others) + 1 < SMALLEST_GROUP:
         withheld = too_small(len(others) + 1)
     if withheld:
         answer.withheld.append(pb.Withheld(what="best, median", reason=withheld))
     mine = instrument.node_values(result.values)
     learned = instrument.node_values(role_model.values) if role_model and role_model.values else None
     group = [instrument.node_values(peer.values) for peer in others] + [mine] if not withheld else []
-    _compare(answer, mine, learned, group)
+    _compare(answer, mine, learned, group, Fraction(instrument.maximum))
     return answer
 
 
@@ -61,16 +61,18 @@ def _compare(
     mine: Sequence[NodeValue],
     learned: Sequence[NodeValue] | None,
     group: Sequence[Sequence[NodeValue]],
+    top: Fraction,
 ) -> None:
-    """Each node beside the role model's and the group's, and the three indicators that cost most."""
+    """Each node beside the role model's and the group's, and the three indicators that cost most against the former,
+    else the group's best, else the top of the scale."""
     costs = []
     for at, own in enumerate(mine):
         values = [nodes[at].value for nodes in group]
         theirs = learned[at].value if learned else None
         row = _node(own, theirs, values)
         answer.nodes.append(row)
-        ahead = theirs if theirs is not None else max(values, default=None)
-        if not own.node.children and ahead is not None and ahead > own.value:
+        ahead = theirs if theirs is not None else max(values, default=top)
+        if not own.node.children and ahead > own.value:
             costs.append((own.share * (ahead - own.value), row))
     # Equals in the instrument's order.
     costs.sort(key=lambda cost: -cost[0])

@@ -56,42 +56,66 @@ def teachers(school: School, visitor: str, indicator: str) -> list[pb.Teacher]:
     return _teachers(school, visitor, indicator)
 
 
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A visitor and a host that is ahead of it in an indicator; `score` says how alike they are, whatever is taught."""
+
+    visitor: str
+    host: str
+    indicator: str
+    score: int
+
+
 def _teachers(school: School, visitor: str, indicator: str) -> list[pb.Teacher]:
     mine = school.value(visitor, indicator) if visitor in school.results else school.instrument.minimum
     found = [
-        _teacher(school, visitor, host, indicator)
+        _Pair(visitor, host, indicator, _score(school, visitor, host))
         for host in school.hosts(indicator)
         if host != visitor and school.value(host, indicator) > mine
     ]
-    return sorted(found, key=lambda teacher: (-teacher.score, teacher.host))
+    return [_teacher(school, pair) for pair in sorted(found, key=_most_alike)]
 
 
-def _teacher(school: School, visitor: str, host: str, indicator: str) -> pb.Teacher:
-    own, other = school.results[visitor], school.results[host]
-    start = school.earlier.get(host)
-    gain = other.index - start if start is not None else None
+def _most_alike(pair: _Pair) -> tuple[int, str]:
+    return -pair.score, pair.host
+
+
+def _alike(school: School, visitor: str, host: str) -> tuple[bool, bool]:
+    """Whether both are of one kind, and whether both lie in one province."""
     ours, theirs = school.regions.get(visitor), school.regions.get(host)
-    same_kind = ours is not None and theirs is not None and ours.kind == theirs.kind
-    same_province = ours is not None and theirs is not None and bool(ours.parent) and ours.parent == theirs.parent
+    if ours is None or theirs is None:
+        return False, False
+    return ours.kind == theirs.kind, ours.parent == theirs.parent and bool(ours.parent)
+
+
+def _score(school: School, visitor: str, host: str) -> int:
+    own, other = school.results[visitor].index, school.results[host].index
+    start = school.earlier.get(host)
     span = Fraction(school.instrument.maximum - school.instrument.minimum)
-    near = 1 - min(abs(Fraction((other.index if start is None else start) - own.index)) / span, Fraction(1))
-    climb = min(max(Fraction(gain or 0), Fraction(0)) / _FULL_CLIMB, Fraction(1))
-    score = int(_KIND * same_kind + _PROVINCE * same_province + _START * near + _CLIMB * climb)
+    near = 1 - min(Fraction(abs((other if start is None else start) - own)) / span, Fraction(1))
+    climb = min(max(Fraction(0 if start is None else other - start), Fraction(0)) / _FULL_CLIMB, Fraction(1))
+    same_kind, same_province = _alike(school, visitor, host)
+    return int(_KIND * same_kind + _PROVINCE * same_province + _START * near + _CLIMB * climb)
+
+
+def _teacher(school: School, pair: _Pair) -> pb.Teacher:
+    start = school.earlier.get(pair.host)
+    same_kind, same_province = _alike(school, pair.visitor, pair.host)
     teacher = pb.Teacher(
-        visitor=visitor,
-        host=host,
-        host_name=name_of(host, school.regions),
-        indicator=indicator,
-        visitor_value=f"{school.value(visitor, indicator):f}",
-        host_value=f"{school.value(host, indicator):f}",
+        visitor=pair.visitor,
+        host=pair.host,
+        host_name=name_of(pair.host, school.regions),
+        indicator=pair.indicator,
+        visitor_value=f"{school.value(pair.visitor, pair.indicator):f}",
+        host_value=f"{school.value(pair.host, pair.indicator):f}",
         same_kind=same_kind,
         same_province=same_province,
         host_start="" if start is None else shown(start),
-        host_gain="" if gain is None else shown(gain),
-        capacity=school.capacity[host],
-        score=score,
+        host_gain="" if start is None else shown(school.results[pair.host].index - start),
+        capacity=school.capacity[pair.host],
+        score=pair.score,
     )
-    teacher.reason = _reason(teacher, own.index)
+    teacher.reason = _reason(teacher, school.results[pair.visitor].index)
     return teacher
 
 
@@ -109,14 +133,16 @@ def _reason(teacher: pb.Teacher, own: Decimal) -> str:
 
 
 def visit_plan(school: School, visitors: Sequence[str], indicator: str) -> pb.GetVisitPlanResponse:
-    """One host for each visitor: as many as can be placed, and among such plans one of the highest total score."""
+    """One host for each visitor: as many as can be placed, among such plans as many as can be for the indicator that
+    costs its visitor most of those that somebody teaches, and among these one of the highest total score."""
     if indicator:
         school.require(indicator)
     answer = pb.GetVisitPlanResponse()
-    offers: dict[str, list[pb.Teacher]] = {}
+    hosts = {node.number: school.hosts(node.number) for node in school.instrument.indicators()}
+    offers: dict[str, list[_Pair]] = {}
     for visitor in sorted(visitors):
         wanted = [indicator] if indicator else _costliest(school, visitor)
-        found = next((teachers for item in wanted if (teachers := _teachers(school, visitor, item))), [])
+        found = _offers(school, visitor, wanted, hosts)
         if found:
             offers[visitor] = found
         else:
@@ -124,30 +150,40 @@ def visit_plan(school: School, visitors: Sequence[str], indicator: str) -> pb.Ge
             reason = f"nobody who receives visitors is ahead at the upper levels in {what}"
             answer.unplaced.append(pb.Unplaced(institution=visitor, reason=reason))
     chosen = _assigned(offers, school.capacity)
-    answer.visits.extend(chosen)
-    answer.total_score = sum(teacher.score for teacher in chosen)
-    placed = {teacher.visitor for teacher in chosen}
+    answer.visits.extend(_teacher(school, pair) for pair in chosen)
+    answer.total_score = sum(pair.score for pair in chosen)
+    placed = {pair.visitor for pair in chosen}
     for visitor in offers:
         if visitor not in placed:
             answer.unplaced.append(pb.Unplaced(institution=visitor, reason="every host that suits is full"))
     return answer
 
 
+def _offers(school: School, visitor: str, wanted: Sequence[str], hosts: Mapping[str, Sequence[str]]) -> list[_Pair]:
+    """Each host that can teach the visitor something, with the first of the wanted indicators that it teaches; those
+    of the indicator that is wanted most first, then the most alike, equals by code."""
+    found: list[_Pair] = []
+    seen = {visitor}
+    for item in wanted:
+        mine = school.value(visitor, item)
+        new = [host for host in hosts[item] if host not in seen and school.value(host, item) > mine]
+        seen.update(new)
+        found += sorted((_Pair(visitor, host, item, _score(school, visitor, host)) for host in new), key=_most_alike)
+    return found
+
+
 def _costliest(school: School, visitor: str) -> list[str]:
-    """Indicators by the index points that they lack to the top, most first."""
-    instrument = school.instrument
-    values = instrument.counted(school.results[visitor].values)
-    shares = instrument.shares(values)
-    known = {node.number for node in instrument.indicators()}
-    costs = {
-        item: shares[item] * Fraction(instrument.maximum - value) for item, value in values.items() if item in known
-    }
+    """Indicators by the index points that they lack to the top, most first, equals in the instrument's order."""
+    top = Fraction(school.instrument.maximum)
+    nodes = school.instrument.node_values(school.results[visitor].values)
+    costs = {node.node.number: node.share * (top - node.value) for node in nodes if not node.node.children}
     return sorted((item for item in costs if costs[item] > 0), key=lambda item: -costs[item])
 
 
-def _assigned(offers: Mapping[str, Sequence[pb.Teacher]], capacity: Mapping[str, int]) -> list[pb.Teacher]:
-    """Solved by HiGHS. Every visitor placed outweighs all that scores could win, so the number placed comes first."""
-    pairs = [teacher for visitor in sorted(offers) for teacher in offers[visitor]]
+def _assigned(offers: Mapping[str, Sequence[_Pair]], capacity: Mapping[str, int]) -> list[_Pair]:
+    """Solved by HiGHS. Every visitor placed outweighs all that the rest could win, and every visit for the indicator
+    that its visitor wants most all that scores could win, so these numbers come first."""
+    pairs = [pair for visitor in sorted(offers) for pair in offers[visitor]]
     if not pairs:
         return []
     import numpy as np
@@ -162,9 +198,12 @@ def _assigned(offers: Mapping[str, Sequence[pb.Teacher]], capacity: Mapping[str,
 
     visitors, by_visitor = once_each([pair.visitor for pair in pairs])
     hosts, by_host = once_each([pair.host for pair in pairs])
-    placed = 1 + 1000 * len(visitors)
+    most_wanted = {visitor: found[0].indicator for visitor, found in offers.items()}
+    first = 1 + 1000 * len(visitors)
+    placed = 1 + (first + 1000) * len(visitors)
+    worth = [placed + first * (pair.indicator == most_wanted[pair.visitor]) + pair.score for pair in pairs]
     solved = milp(
-        c=-np.array([placed + pair.score for pair in pairs], dtype=float),
+        c=-np.array(worth, dtype=float),
         integrality=np.ones(len(pairs)),
         bounds=Bounds(0, 1),
         constraints=[

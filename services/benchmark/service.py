@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import grpc
 import grpc.aio
 from livinglab.benchmark.v1 import service_pb2 as pb
 from livinglab.benchmark.v1 import service_pb2_grpc
+from livinglab.common.v1 import options_pb2
 
 from chassis import auth, mongo
 from chassis.errors import invalid_field
@@ -119,7 +121,8 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
 
     def _apart(self, race: pb.Race, groups: model.Groups, results: Sequence[model.Result]) -> disclosure.Apart:
         bodies = [result.institution for result in results]
-        return disclosure.apart(race.group, groups, bodies, published=race.stage == aggregates.PUBLIC_STAGE)
+        published, drafts = race.stage == aggregates.PUBLIC_STAGE, bool(auth.caller().admitted & _SEE_DRAFTS)
+        return disclosure.apart(race.group, groups, bodies, published=published, drafts=drafts)
 
     async def _is_draft_to_caller(self, race: pb.Race, other: model.Result) -> bool:
         """Regions see another's values once they are published, or where it receives visitors."""
@@ -140,11 +143,17 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
             for line in of.get(group, {"lines": []})["lines"]
         ]
 
+    async def _set_targets(self, race: pb.Race) -> list[str]:
+        """The target lines of the race's group itself, lowest first."""
+        rows = await self._store.settings("targets")
+        mine = [r for r in rows if (r["instrument"], r["group"]) == (race.instrument, race.group or model.NATION)]
+        return sorted({line["target"] for row in mine for line in row["lines"]}, key=Decimal)
+
     async def GetAggregate(self, request: pb.GetAggregateRequest, context: Any) -> pb.GetAggregateResponse:
         race, groups = await self._admission.race(request.race, request.targets)
         standings = groups.within(race.group, await self._store.standings(race, race.period))
         standings, basis = model.on_basis(standings, race.basis)
-        answer = model.aggregate(standings, request.targets)
+        answer = model.aggregate(standings, request.targets or await self._set_targets(race))
         people = {row["_id"]: row["people"] for row in await self._store.settings("populations")}
         aggregates.complete(answer, standings, people)
         if basis == pb.BASIS_COMPUTED and standings:
@@ -159,6 +168,8 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
 
 
 _EVERYBODY = 100_000
+# The others learn values of other institutions once they are published.
+_SEE_DRAFTS = {options_pb2.ROLE_MANAGER, options_pb2.ROLE_ASSESSOR, options_pb2.ROLE_COACH, options_pb2.ROLE_SYSTEM}
 _NOT_A_HOST = "they are a draft until publication, and it receives no visitors to whom it shows them"
 
 
@@ -169,10 +180,11 @@ def _keys(race: pb.Race, since_period: str) -> list[RaceKey]:
 
 def add_to_server(servicer: BenchmarkService, server: grpc.aio.Server) -> None:
     """As generated, but for the ranking, which goes out as it was written once."""
-    service_pb2_grpc.add_BenchmarkServiceServicer_to_server(servicer, server)
     written: Any = grpc.unary_unary_rpc_method_handler(servicer.written_ranking, pb.GetRankingRequest.FromString)
     name = pb.DESCRIPTOR.services_by_name["BenchmarkService"].full_name
-    server.add_registered_method_handlers(name, {"GetRanking": written})
+    # Before the generated ones, since the first that was added serves.
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, {"GetRanking": written}),))
+    service_pb2_grpc.add_BenchmarkServiceServicer_to_server(servicer, server)
 
 
 def _position(token: str) -> int:

@@ -174,7 +174,7 @@ def _add_definition(loaded: CohortFile, path: Path) -> None:
         fault = Fault(loaded.cohort.line("definition"), "definition", f"there is no definition {name}")
         loaded.faults.append(FileFault(_name(path), fault))
         return
-    loaded.definition_name = found.name if found.name != path.name else f"{found.parent.name}/{found.name}"
+    loaded.definition_name = found.name if found.name != path.name else f"{found.resolve().parent.name}/{found.name}"
     loaded.definition = _parsed(found, definition_pb2.Definition)
     loaded.faults += [FileFault(loaded.definition_name, fault) for fault in loaded.definition.faults]
 

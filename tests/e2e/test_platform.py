@@ -79,6 +79,8 @@ async def test_a_supervisor_that_is_killed_leaves_no_process_and_the_next_start_
     processes = family(home)
     os.kill(processes[0].pid, signal.SIGKILL)
     await eventually(lambda: none_left(processes))
+    told = livinglab(home, "addresses")
+    assert (told.returncode, told.stdout) == (1, "")
     again = livinglab(home, "up")
     assert again.returncode == 0, again.stderr
     assert addresses(home) == before
@@ -94,3 +96,28 @@ async def test_a_process_that_ends_by_itself_is_started_again(homes: list[Path])
     first = member().pid
     os.kill(first, signal.SIGKILL)
     await eventually(lambda: (found := member()) and found.pid != first, ignoring=(psutil.Error, AssertionError))
+
+
+async def test_a_supervisor_that_can_write_no_log_still_starts_again_what_ends(homes: list[Path]) -> None:
+    home = Home(homes[0])
+    home.folder.mkdir()
+    # A full disk is the usual cause.
+    with open("/dev/full", "wb") as full:
+        supervisor = subprocess.Popen(
+            [sys.executable, "-m", "stack"],
+            env={**os.environ, "LIVINGLAB_HOME": str(home.folder)},
+            cwd=PROJECT,
+            stdout=full,
+            stderr=full,
+        )
+    await eventually(home.addresses.exists, timeout=100)
+    notify = next(one for one in family(home.folder) if "services.notify" in " ".join(one.cmdline()))
+    notify.kill()
+
+    def replaced() -> bool:
+        found = [one for one in family(home.folder) if "services.notify" in " ".join(one.cmdline())]
+        return bool(found) and found[0].pid != notify.pid
+
+    await eventually(replaced, timeout=30, ignoring=(psutil.Error, AssertionError))
+    assert livinglab(home.folder, "down").returncode == 0
+    assert supervisor.wait(60) == 0

@@ -10,11 +10,13 @@ from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.benchmark.v1 import events_pb2
 from livinglab.benchmark.v1 import service_pb2 as pb
 from livinglab.benchmark.v1.service_pb2_grpc import BenchmarkServiceStub
-from livinglab.benchmark.v1.steward_service_pb2 import SetHostCapacityRequest
+from livinglab.benchmark.v1.steward_service_pb2 import SetHostCapacityRequest, SetTargetsRequest
 from livinglab.benchmark.v1.steward_service_pb2_grpc import StewardServiceStub
+from livinglab.benchmark.v1.target_pb2 import TargetLine
 
 from chassis.errors import Kind, Refused
 from chassis.status import from_rpc_error
+from directory import official_regions
 from instruments import instrument_files
 from services.assessment.instrument_file import load
 from stack.issuer import Issuer
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 SPBE = "spbe-59-2020"
 SUMEDANG, BANDUNG, TASIKMALAYA, SEMARANG = "32.11", "32.04", "32.78", "33.22"
+WEST_JAVA = [
+    code for code, region in official_regions().items() if region.parent == "32" and region.kind == "kabupaten"
+]
 RACE = pb.Race(instrument=SPBE, period="2022")
 
 
@@ -252,6 +257,41 @@ async def test_the_mean_is_that_of_the_two_digit_indices(benchmark: Running) -> 
     assert [(t.target, t.reached) for t in answer.targets] == [("3.0", 2), ("3.5", 0)]
     request.race.period = "2019"
     assert (await manager(benchmark).GetAggregate(request)).mean == ""
+
+
+async def test_what_drafts_have_in_common_is_for_those_who_may_see_drafts(benchmark: Running) -> None:
+    await published_instrument(benchmark)
+    await race_of(benchmark, dict.fromkeys([*WEST_JAVA[:5], SEMARANG], "2.00"))
+    for code in WEST_JAVA[:5]:
+        await submitted(benchmark, code, "2.00", stage=evaluation_pb2.STAGE_PUBLICATION, version=7)
+    await eventually(lambda: arrived(benchmark, 11))
+    own = WEST_JAVA[0]
+    for role, institution, sees in (
+        ("public", "", False),
+        ("platform", "", False),
+        ("head", own, False),
+        ("coach", "", True),
+        ("manager", "", True),
+    ):
+        stub = benchmark.as_role(BenchmarkServiceStub, role, institution)
+        draft = await stub.GetAggregate(pb.GetAggregateRequest(race=RACE))
+        assert (bool(draft.profile), draft.count, draft.mean) == (sees, 6, "2.00")
+        assert any("drafts until publication" in withheld.reason for withheld in draft.withheld) is not sees
+        published = pb.Race(instrument=SPBE, period="2022", stage="publication")
+        assert (await stub.GetAggregate(pb.GetAggregateRequest(race=published))).profile
+        if role not in ("public", "platform"):
+            gap = await stub.GetGap(pb.GetGapRequest(race=RACE, institution=own))
+            assert any(node.best or node.median for node in gap.nodes) is sees
+
+
+async def test_targets_that_were_set_are_counted_where_none_is_named(benchmark: Running) -> None:
+    await race_of(benchmark, {SUMEDANG: "3.00", BANDUNG: "2.00"})
+    for group, target in (("", "3.0"), ("kind:kota", "2.0")):
+        lines = [TargetLine(period="2023", target=target)]
+        request = SetTargetsRequest(request_id=f"t{group}", instrument=SPBE, group=group, lines=lines)
+        await benchmark.as_role(StewardServiceStub, "manager").SetTargets(request)
+    answer = await manager(benchmark).GetAggregate(pb.GetAggregateRequest(race=RACE))
+    assert [(line.target, line.reached) for line in answer.targets] == [("3.0", 1)]
 
 
 async def test_every_fault_of_a_question_is_named(benchmark: Running) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from livinglab.benchmark.v1 import service_pb2 as pb
@@ -90,3 +91,11 @@ async def test_a_cluster_that_changes_changes_the_ranking_that_was_remembered(be
             return {code for _, code, _ in await ranks(benchmark, asked)} == expected
 
         await eventually(shown)
+
+
+async def test_no_method_has_a_waiting_place_of_its_own(benchmark: Running) -> None:
+    await race(benchmark).GetRanking(pb.GetRankingRequest(race=RACE))
+    running: list[Any] = [task.get_coro() for task in asyncio.all_tasks()]
+    waiting = [name for name in (coroutine.__qualname__ for coroutine in running) if name.startswith("AioServer._req")]
+    # One for all of them together.
+    assert waiting == ["AioServer._request_call"]

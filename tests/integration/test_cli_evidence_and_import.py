@@ -71,9 +71,9 @@ async def test_an_import_says_what_came_and_names_bad_rows_by_line(assessment: R
     mixed = tmp_path / "mixed"
     mixed.write_bytes(buffer.getvalue())
     code, out, err = await livinglab(assessment, "manager", "assessment", "import", mixed, "--json")
-    refused = {"line": 3, "reason": "index '7' is not a decimal between 1 and 5"}
+    refused = {"line": 3, "reason": "index '7' is not between 1 and 5"}
     assert (code, json.loads(out)) == (1, {"imported": 0, "unchanged": 0, "rejected": [refused]})
-    assert "1 rows are bad" in err
+    assert "one row is bad" in err
     answer = await as_json(assessment, "manager", "assessment", "import", mixed, "--partial")
     assert answer == {"imported": 1, "unchanged": 0, "rejected": [refused]}
     listed = await as_json(assessment, "manager", "assessment", "results")

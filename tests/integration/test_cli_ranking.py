@@ -90,7 +90,9 @@ async def test_the_race_for_programs_spreadsheets_and_eyes(benchmark: Running, t
     assert out.splitlines()[1] == f"1,{SUMEDANG},Kabupaten Sumedang,3.84,,Cukup,+1,1.84,100.00,"
     drawing = ElementTree.fromstring(chart.read_text())
     assert len(drawing.findall("{http://www.w3.org/2000/svg}polyline")) == 2
-    assert (await livinglab(benchmark, *RANKING, "--as-of", "2022-01-01"))[1] == "Nobody is in this race yet.\n"
+    assert (await livinglab(benchmark, *RANKING, "--as-of", "2022-01-01"))[1] == (
+        "Nobody was in this race by the end of 2022-01-01.\n"
+    )
 
 
 async def test_a_mix_and_bad_dates_end_with_one_line(benchmark: Running) -> None:

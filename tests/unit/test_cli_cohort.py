@@ -145,3 +145,15 @@ def test_faults_as_json_name_file_line_and_field(tmp_path: Path) -> None:
 def test_a_definition_can_be_validated_by_itself() -> None:
     result = CliRunner().invoke(app, ["validate", "--json", str(PROGRAMS / "living-lab-2022.yaml")])
     assert (result.exit_code, json.loads(result.stdout)["definition"]) == (0, "living-lab-2022")
+
+
+def test_a_definition_of_the_same_name_is_told_by_its_folder_wherever_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "programs" / "cohorts").mkdir(parents=True)
+    (tmp_path / "programs" / "mine.yaml").write_text("id: mine\nphases: []\n")
+    (tmp_path / "programs" / "cohorts" / "mine.yaml").write_text("id: c\ntitle: C\ndefinition: mine\n")
+    monkeypatch.chdir(tmp_path / "programs")
+    result = validated("cohorts/mine.yaml")
+    assert result.exit_code == 1
+    assert "programs/mine.yaml: " in result.stderr

@@ -173,6 +173,21 @@ def test_a_number_that_is_no_level_is_refused(write: Write, number: str) -> None
     assert fault.startswith("line 1: indicator 7: ")
 
 
+def test_an_unknown_indicator_is_named_even_without_a_level(write: Write) -> None:
+    content = as_csv(denpasar()["external"]) + "36,\n\0\0\n"
+    assert refused(write(content)) == [
+        "line 39: indicator 36: is no indicator of this instrument",
+        "line 40: indicator   : is no indicator of this instrument",
+    ]
+
+
+def test_a_number_with_too_many_digits_is_called_that_and_not_repeated_whole(write: Write) -> None:
+    content = json.dumps(denpasar()["external"]).replace('"7": 3', f'"7": 2.{"0" * 5000}3')
+    [fault] = refused(write(content))
+    assert fault.endswith("has more digits than are taken: 12 before and 6 after the point")
+    assert len(fault) < 150
+
+
 def test_missing_indicators_are_named(write: Write) -> None:
     assert refused(write(as_csv(without(denpasar()["external"], "7", "35")))) == ["no level for indicator 7, 35"]
 
@@ -235,6 +250,9 @@ def test_lint_is_content_with_a_sound_file() -> None:
     path = DATA / "instruments" / "four-components.yaml"
     assert run("instrument", "lint", path).exit_code == 0
     assert json.loads(run("instrument", "lint", path, "--json").stdout) == {"faults": []}
+    uneven = DATA / "instruments" / "five-criteria.yaml"
+    [note] = json.loads(run("instrument", "lint", uneven, "--json").stdout)["notes"]
+    assert note.startswith("the index is the mean of all 86 items below")
 
 
 def test_lint_names_each_fault_with_its_line(tmp_path: Path) -> None:

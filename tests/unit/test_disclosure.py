@@ -140,6 +140,40 @@ def test_the_means_of_a_profile_are_those_of_exact_arithmetic(levels: list[list[
             assert float(node.mean) == pytest.approx(np.mean(column), abs=0.00501)
 
 
+LEVELS = st.lists(st.lists(st.integers(1, 5), min_size=47, max_size=47), min_size=6, max_size=9)
+
+
+@settings(deadline=None, max_examples=30)
+@given(LEVELS, LEVELS, st.integers(1, 6))
+def test_who_may_not_see_drafts_is_shown_the_same_whatever_they_hold_and_whenever_they_came(
+    levels: list[list[int]], others: list[list[int]], arrived: int
+) -> None:
+    mine = result(CODES[0], {str(n): 1 + n % 5 for n in range(1, 48)})
+
+    def shown_of(rows: list[list[int]]) -> bytes:
+        race = [
+            mine,
+            *(result(CODES[1 + at], {str(n + 1): v for n, v in enumerate(row)}) for at, row in enumerate(rows)),
+        ]
+        group = apart("", Groups(REGIONS), [r.institution for r in race], drafts=False)
+        answer = pb.GetAggregateResponse()
+        aggregates.profile(answer, race, SPBE, group)
+        assert not answer.profile
+        gap = gaps.whole_gap(mine, None, [], [], SPBE, race, group.reason)
+        assert len(gap.holding_back) == 3
+        return bytes(answer.SerializeToString(deterministic=True) + gap.SerializeToString(deterministic=True))
+
+    # Before and after more results, and with other values in them: nothing can be subtracted.
+    assert shown_of(levels) == shown_of(levels[:arrived]) == shown_of(others)
+
+
+def test_what_holds_back_most_is_counted_to_the_top_of_the_scale_where_the_best_is_withheld() -> None:
+    mine = result(CODES[0], {str(n): 5 for n in range(1, 48)} | {"7": 1, "20": 3})
+    gap = gaps.whole_gap(mine, None, [], [], SPBE, [mine], "withheld")
+    assert {node.number for node in gap.holding_back} == {"7", "20"}
+    assert gap.holding_back[0].number == "7"
+
+
 def test_a_role_model_of_which_only_the_index_is_known_is_not_taken_for_one_at_the_bottom() -> None:
     mine = result("32.04", {})
     model = Result("32.11", "spbe", 1, "2022", "publication", "", "", 1, Decimal("3.84"), "", {})

@@ -63,6 +63,8 @@ def test_no_order_of_findings_leaves_a_level_accepted_above_one_that_is_not(
     [
         ("2020-06-01", "2022", datetime(2022, 6, 1, tzinfo=UTC), True),
         ("2020-06-02", "2022", datetime(2022, 6, 1, tzinfo=UTC), False),
+        # Half past midnight in the capital, where it is the second of June.
+        ("2020-06-02", "2022", datetime(2022, 6, 1, 17, 30, tzinfo=UTC), True),
         # A leap day is two years old on the first of March.
         ("2020-02-29", "2022", datetime(2022, 2, 28, tzinfo=UTC), False),
         ("2020-02-29", "2022", datetime(2022, 3, 1, tzinfo=UTC), True),

@@ -126,6 +126,13 @@ def test_the_report_is_for_print_without_scripts_and_what_people_wrote_stays_tex
         assert text in page.text
 
 
+def test_the_date_of_a_decree_is_written_as_in_indonesia() -> None:
+    evaluation, found = evaluated()
+    evaluation.determination.decree = "KepmenPANRB 1"
+    evaluation.determination.decree_date = "2023-05-30"
+    assert "KepmenPANRB 1, tanggal 30 Mei 2023" in Tags(report(evaluation, found, SPBE, "Kabupaten Sumedang")).text
+
+
 def test_the_radar_has_an_axis_for_each_aspect_and_a_shape_for_both_sides() -> None:
     _, found = evaluated()
     drawn = radar(found, SPBE)

@@ -137,6 +137,20 @@ def test_a_planted_fault_is_named_alone(old: str, new: str, place: str, reason: 
     assert line_named(content, fault)
 
 
+@pytest.mark.parametrize(
+    ("aggregation", "places"),
+    [
+        ("mean", ["aggregation", "nodes[0].weight", "nodes[1].weight"]),
+        ("mean_of_children", ["nodes[0].weight", "nodes[1].weight"]),
+    ],
+)
+def test_a_plain_mean_passes_over_no_weights(aggregation: str, places: list[str]) -> None:
+    faults = lint_content(planted("aggregation: weighted_mean\nnodes", f"aggregation: {aggregation}\nnodes"))
+    assert [fault.place for fault in faults] == places
+    if "aggregation" in places:
+        assert "domain 2 is a weighted_mean" in faults[0].reason
+
+
 def line_named(content: bytes, fault: Fault) -> bool:
     """Whether the fault's line is the one that writes the last field of its place, or begins its item."""
     line = content.decode().splitlines()[fault.line - 1].lstrip()
@@ -230,7 +244,7 @@ def test_an_official_instrument_is_sound_and_whole(name: str, groups: tuple[int,
     assert found == [str(n) for n in range(1, indicators + 1)]
 
 
-@pytest.mark.parametrize("name", ["four-components", "five-criteria"])
+@pytest.mark.parametrize("name", ["four-components", "five-criteria", "five-levels"])
 def test_an_instrument_of_another_shape_needs_a_file_only(name: str) -> None:
     assert lint_content((INVENTED / f"{name}.yaml").read_bytes()) == []
 

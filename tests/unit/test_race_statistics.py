@@ -164,6 +164,40 @@ def test_the_plan_of_visits_is_the_best_there_is(data: st.DataObject) -> None:
     assert learning.visit_plan(place, codes, "7") == plan
 
 
+@settings(deadline=None, max_examples=25)
+@given(st.data())
+def test_whose_costliest_indicator_finds_no_seat_goes_for_the_next(data: st.DataObject) -> None:
+    codes = data.draw(st.lists(st.sampled_from(CODES), min_size=3, max_size=12, unique=True))
+    items = ["3", "7", "20"]
+    levels = {code: {item: data.draw(st.integers(1, 5)) for item in items} for code in codes}
+    capacity = {code: data.draw(st.integers(0, 2)) for code in codes}
+    results = {code: result(code, dict.fromkeys(map(str, range(1, 48)), 5) | levels[code]) for code in codes}
+    place = learning.School(SPBE, results, {}, capacity, REGIONS)
+    plan = learning.visit_plan(place, codes, "")
+    shares = SPBE.shares(str(n) for n in range(1, 48))
+    worth = np.zeros((len(codes), 3 * len(codes)))
+    for row, visitor in enumerate(codes):
+        wanted = sorted(items, key=lambda i: (-shares[i] * (5 - levels[visitor][i]), items.index(i)))
+        taught = {item: {t.host: t.score for t in learning.teachers(place, visitor, item)} for item in wanted}
+        wanted = [item for item in wanted if taught[item]]
+        for column, host in enumerate(code for code in codes for _ in range(capacity[code])):
+            item = next((item for item in wanted if host in taught[item]), None)
+            if item:
+                # Placed at all, then for what costs most, then alike.
+                worth[row, column] = 10**9 + 10**5 * (item == wanted[0]) + taught[item][host]
+    rows, columns = linear_sum_assignment(worth, maximize=True)
+    indicators = {
+        visit.visitor: max(
+            (i for i in items if learning.teachers(place, visit.visitor, i)),
+            key=lambda i: (shares[i] * (5 - levels[visit.visitor][i]), -items.index(i)),
+        )
+        for visit in plan.visits
+    }
+    first = sum(visit.indicator == indicators[visit.visitor] for visit in plan.visits)
+    assert len(plan.visits) * 10**9 + first * 10**5 + plan.total_score == worth[rows, columns].sum()
+    assert len({visit.visitor for visit in plan.visits}) + len(plan.unplaced) == len(codes)
+
+
 def histories(count: int, years: int, step: float = 0.2) -> dict[str, list[tuple[Fraction, Decimal]]]:
     return {
         f"{n:03d}": [(Fraction(2018 + y), Decimal(f"{1.5 + n % 7 / 10 + step * y:.2f}")) for y in range(years)]

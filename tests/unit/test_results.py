@@ -53,6 +53,23 @@ def given_by(*rows: pb.ImportRow) -> results.Given:
     return found
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "2.5900000000000003",
+            "index '2.5900000000000003' has more digits than are taken: 12 before and 6 after the point",
+        ),
+        ("NaN", "index 'NaN' is not a decimal number"),
+        ("6", "index '6' is not between 1 and 5"),
+    ],
+)
+def test_an_index_that_is_not_taken_says_why(text: str, reason: str) -> None:
+    taken = gathering()
+    taken.add(row(text))
+    assert [one.reason for one in taken.rejected] == [reason]
+
+
 @pytest.mark.parametrize(("text", "kept"), [("3", "3.00"), ("3.8", "3.80"), ("2.605", "2.605"), ("2.6000", "2.60")])
 def test_a_published_index_keeps_two_digits_or_as_many_as_were_published(text: str, kept: str) -> None:
     result = results.merged(None, given_by(row(text)), "ani", NOW)

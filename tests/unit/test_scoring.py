@@ -1,6 +1,7 @@
 """Scoring is exact: a published evaluation to the last digit, and an independent computation on random ones."""
 
 import json
+import random
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
@@ -17,9 +18,10 @@ from instruments import instrument_files
 from services.assessment.instrument import leaves
 from services.assessment.instrument_file import load
 from services.assessment.scoring import Gain, Scorer, rounded, written
+from services.benchmark import documents as benchmark_documents
 
 DATA = Path(__file__).parent.parent / "data"
-INSTRUMENTS = [*instrument_files(), "four-components", "five-criteria"]
+INSTRUMENTS = [*instrument_files(), "four-components", "five-criteria", "five-levels"]
 Values = dict[str, Decimal]
 
 
@@ -64,10 +66,11 @@ def aggregated(aggregation: pb.Aggregation.ValueType, nodes: list[pb.Node], valu
         return sum(found, Fraction(0)) / len(found)
     weighted = []
     for node in nodes:
+        weight = Fraction(node.weight) if aggregation == pb.AGGREGATION_WEIGHTED_MEAN else Fraction(1)
         if node.children:
-            weighted.append((Fraction(node.weight), aggregated(node.aggregation, list(node.children), values)))
+            weighted.append((weight, aggregated(node.aggregation, list(node.children), values)))
         else:
-            weighted += [(Fraction(node.weight), value) for _, value in scored_below([node], values)]
+            weighted += [(weight, value) for _, value in scored_below([node], values)]
     return sum((weight * value for weight, value in weighted), Fraction(0)) / sum(weight for weight, _ in weighted)
 
 
@@ -138,6 +141,49 @@ def test_scores_equal_a_second_computation_in_fractions(name: str, data: st.Data
         (node.kind, node.number): aggregated(node.aggregation, list(node.children), values)
         for node in groups(list(one.nodes))
     }
+
+
+def random_values(name: str, chance: random.Random) -> Values:
+    scale, values = instrument(name).scale, {}
+    digits = 2 if scale.kind == pb.SCALE_KIND_DECIMAL else 0
+    for node in leaves(list(instrument(name).nodes)):
+        several = chance.randrange(4) if node.repeatable else 0
+        if node.awaited_from and chance.random() < 0.5:
+            continue
+        for item in (node.number, *(f"{node.number}-{n + 2}" for n in range(several))):
+            drawn = chance.randint(int(scale.min) * 10**digits, int(scale.max) * 10**digits)
+            values[item] = Decimal(drawn).scaleb(-digits)
+    return values
+
+
+@pytest.mark.parametrize("name", INSTRUMENTS)
+def test_the_index_of_thousands_of_evaluations_equals_that_computation(name: str) -> None:
+    chance, one = random.Random(name), instrument(name)
+    for _ in range(2000):
+        values = random_values(name, chance)
+        assert scorer(name).score(values).index == aggregated(one.aggregation, list(one.nodes), values), values
+
+
+def test_a_mean_of_children_counts_each_group_as_one_however_many_items_are_below() -> None:
+    values = decimals({"1": 1, "2": 2, "2-2": 4, "3": 4, "4": 3, "5": 0, "6": 4, "7": 2, "8": 3, "9": 4})
+    result = scorer("five-levels").score(values)
+    # T1 = 11/4, A1 = (70 * 11/4 + 30 * 3) / 100, F1 = (A1 + 0) / 2, P1 = (20 * F1 + 40 * 4) / 60, P2 = (5/2 + 4) / 2
+    assert result.nodes["topic", "T1"] == Fraction(11, 4)
+    assert result.nodes["aspect", "A1"] == Fraction(2825, 1000)
+    assert result.nodes["field", "F1"] == Fraction(14125, 10000)
+    assert result.nodes["pillar", "P2"] == Fraction(13, 4)
+    assert result.index == Fraction(60, 100) * (20 * Fraction(14125, 10000) + 160) / 60 + Fraction(40, 100) * Fraction(
+        13, 4
+    )
+
+
+@pytest.mark.parametrize("name", INSTRUMENTS)
+def test_the_race_weighs_each_indicator_as_the_index_does(name: str) -> None:
+    one = instrument(name)
+    shares = benchmark_documents.instrument_of(one).shares(scorer(name).indicators)
+    span = Fraction(one.scale.max) - Fraction(one.scale.min)
+    gains = scorer(name).marginal(all_at(name, one.scale.min))
+    assert {item: share * span for item, share in shares.items()} == {item: gain.top for item, gain in gains.items()}
 
 
 @pytest.mark.parametrize("name", INSTRUMENTS)

@@ -1,6 +1,9 @@
-"""What a traceparent says about whether somebody keeps the trace."""
+"""Which traces somebody keeps: what a traceparent says of it, and the share of those that begin here."""
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ParentBased
+from opentelemetry.trace import SpanKind
 
 from chassis import telemetry
 
@@ -14,3 +17,25 @@ def test_only_the_sampled_bit_counts(flags: str, kept: bool) -> None:
 
 def test_no_traceparent_is_not_kept() -> None:
     assert telemetry.is_sampled("") is False
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 0), (0.5, 400, 600), (1.0, 1000, 1000)])
+def test_the_share_of_traces_that_begin_here_is_drawn_once(
+    monkeypatch: pytest.MonkeyPatch, share: float, least: int, most: int
+) -> None:
+    monkeypatch.setattr(telemetry._Roots, "share", 1.0)  # Put back afterwards.
+    provider = TracerProvider(sampler=ParentBased(telemetry._Roots(share)), shutdown_on_exit=False)
+    monkeypatch.setattr(telemetry, "_TRACER", provider.get_tracer("test"))
+    kept, seen = 0, set()
+    for _ in range(1_000):
+        with telemetry.span("root", SpanKind.SERVER, ""):
+            trace = telemetry.traceparent()
+            with telemetry.span("inner", SpanKind.INTERNAL):
+                inner = telemetry.traceparent()
+        kept += telemetry.is_sampled(trace)
+        seen.add(trace.split("-")[1])
+        assert inner.split("-")[1] == trace.split("-")[1]
+        assert telemetry.is_sampled(inner) == telemetry.is_sampled(trace)
+    assert least <= kept <= most
+    assert len(seen) == 1_000
+    assert telemetry.traceparent() == ""

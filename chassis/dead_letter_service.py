@@ -1,0 +1,103 @@
+"""The operator's door to what a service has set aside: look, and let it react once more."""
+
+import asyncio
+from contextvars import Context
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from livinglab.common.v1 import dead_letter_service_pb2 as pb
+from livinglab.common.v1 import dead_letter_service_pb2_grpc
+from opentelemetry.trace import SpanKind
+
+from chassis import auth, dead_letters, mongo, naming, telemetry
+from chassis.dead_letters import Gone, Letter
+from chassis.mongo import Database, Tx
+from chassis.rpc import Served
+from chassis.stream import Consumer
+
+
+class DeadLetterService:
+    """Letters of one service, replayed by the consumer that set them aside."""
+
+    def __init__(self, db: Database, consumer: Consumer) -> None:
+        self._db = db
+        self._consumer = consumer
+
+    async def ListDeadLetters(self, request: pb.ListDeadLettersRequest, context: Any) -> pb.ListDeadLettersResponse:
+        """A page, by id."""
+        letters, token = await dead_letters.page(
+            self._db, request.type, mongo.page_size(request.page_size), request.page_token
+        )
+        return pb.ListDeadLettersResponse(letters=letters, next_page_token=token)
+
+    async def ReplayDeadLetters(
+        self, request: pb.ReplayDeadLettersRequest, context: Any
+    ) -> pb.ReplayDeadLettersResponse:
+        """One letter after the other, each settled by itself: a request that ends midway is sent again and goes on
+        where it was."""
+
+        async def accept(tx: Tx) -> pb.ReplayDeadLettersResponse:
+            return pb.ReplayDeadLettersResponse()
+
+        await self._db.once(request, accept, pb.ReplayDeadLettersResponse)
+        found = [await self._replayed(request.request_id, letter_id) for letter_id in dict.fromkeys(request.letter_ids)]
+        return pb.ReplayDeadLettersResponse(replays=found)
+
+    async def _replayed(self, request_id: str, letter_id: str) -> pb.Replay:
+        actor = auth.caller().subject
+        record_id = f"{actor}:{request_id}:{letter_id}"
+        if record := await dead_letters.record_of(self._db, record_id):
+            return _message(record)
+        now = mongo.stored_precision(datetime.now(UTC))
+        record = {"_id": record_id, "letter": letter_id, "actor": actor, "time": now, "reason": ""}
+        letter = await dead_letters.find(self._db, letter_id)
+        if letter is not None:
+            record["type"] = letter.type
+            try:
+                # In a context of its own: what follows from the fact is the service's doing, as the first time.
+                await asyncio.create_task(self._apply(letter, record), context=Context())
+                return _told(record)
+            except Gone:
+                pass
+            except Exception as error:
+                record |= {"outcome": pb.REPLAY_OUTCOME_FAILED, "reason": dead_letters.reason_of(error)}
+                await dead_letters.note_failure(self._db, record)
+                return _told(record)
+        if before := await dead_letters.success_of(self._db, letter_id):
+            return _message({**before, "outcome": pb.REPLAY_OUTCOME_REPLAYED_BEFORE})
+        return pb.Replay(id=letter_id, outcome=pb.REPLAY_OUTCOME_UNKNOWN)
+
+    async def _apply(self, letter: Letter, record: dict[str, Any]) -> None:
+        record["outcome"] = pb.REPLAY_OUTCOME_APPLIED
+        settle = partial(dead_letters.settle, self._db, record=record)
+        handled = partial(dead_letters.note_handled, self._db, letter_id=letter.id)
+        label = letter.type or "unknown"
+        with telemetry.span(f"replay {label}", SpanKind.CONSUMER, letter.headers.get(naming.TRACEPARENT)):
+            await self._consumer.replay(letter, handled, settle)
+
+
+def served(db: Database, consumer: Consumer) -> Served:
+    """What a process that reacts to events serves beside its own."""
+    descriptor = pb.DESCRIPTOR.services_by_name["DeadLetterService"]
+    add = dead_letter_service_pb2_grpc.add_DeadLetterServiceServicer_to_server
+    return Served(descriptor, DeadLetterService(db, consumer), add)
+
+
+def _told(record: dict[str, Any]) -> pb.Replay:
+    """The same in metrics and logs."""
+    outcome = pb.ReplayOutcome.Name(record["outcome"]).removeprefix("REPLAY_OUTCOME_").lower()
+    telemetry.REPLAYS.labels(record["type"] or "unknown", outcome).inc()
+    telemetry.log.info("a dead letter was replayed", letter=record["letter"], type=record["type"], outcome=outcome)
+    return _message(record)
+
+
+def _message(record: dict[str, Any]) -> pb.Replay:
+    return pb.Replay(
+        id=record["letter"],
+        type=record["type"],
+        outcome=record["outcome"],
+        reason=record["reason"],
+        replay_time=mongo.timestamp(record["time"]),
+        actor=record["actor"],
+    )

@@ -1,0 +1,132 @@
+"""Events that a service could not handle: set aside with the reason, listed, and settled when they are replayed."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from livinglab.common.v1 import dead_letter_service_pb2 as pb
+from nats.aio.msg import Msg
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from chassis import mongo, naming, telemetry
+from chassis.mongo import Database, Tx
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One event that waits to be replayed; `handled` where its effect here has happened and only an effect
+    elsewhere is missing."""
+
+    id: str
+    type: str
+    headers: Mapping[str, str]
+    payload: bytes
+    handled: bool
+
+
+class Gone(Exception):
+    """Somebody else has settled the letter meanwhile."""
+
+
+async def set_aside(db: Database, msg: Msg, error: Exception) -> None:
+    """Keeps a message that cannot be handled. The same message again replaces what was kept of it."""
+    headers, metadata = dict(msg.headers or {}), msg.metadata
+    now = datetime.now(UTC)
+    # The inbox forgets in time; the letter remembers, so that a late replay does not repeat the effect.
+    handled = await db["inbox"].find_one({"_id": headers.get(naming.CE_ID, "")}) is not None
+    row = {
+        "subject": msg.subject,
+        "headers": headers,
+        "payload": msg.data,
+        "reason": reason_of(error),
+        "tries": metadata.num_delivered,
+        "time": now,
+        "last_time": now,
+        "handled": handled,
+    }
+    key = {"_id": f"{metadata.stream}:{metadata.sequence.stream}"}
+    await db["dead_letters"].replace_one(key, row, upsert=True)
+    telemetry.DEAD_LETTERS.labels(headers.get("ce-type", "unknown")).inc()
+    telemetry.log.error("an event was set aside", subject=msg.subject, exc_info=error)
+
+
+def reason_of(error: Exception) -> str:
+    """What is kept of an error for people."""
+    return f"{type(error).__name__}: {error}"
+
+
+async def page(db: Database, event_type: str, size: int, token: str) -> tuple[list[pb.DeadLetter], str]:
+    """Letters after the token, by id, and the token of the next page."""
+    wanted = {**mongo.after(token), **({"headers.ce-type": event_type} if event_type else {})}
+    rows = await db["dead_letters"].find(wanted).sort("_id").limit(size + 1).to_list(None)
+    following = mongo.page_token(rows[size - 1]["_id"]) if len(rows) > size else ""
+    return [_message(row) for row in rows[:size]], following
+
+
+async def find(db: Database, letter_id: str) -> Letter | None:
+    """The letter, unless it is none any more."""
+    row = await db["dead_letters"].find_one({"_id": letter_id})
+    if row is None:
+        return None
+    headers = row["headers"]
+    return Letter(letter_id, headers.get("ce-type", ""), headers, row["payload"], row.get("handled", False))
+
+
+async def settle(db: Database, tx: Tx, record: dict[str, Any]) -> None:
+    """It is a letter no more, and the record says why; Gone where it was none."""
+    if not (await db["dead_letters"].delete_one({"_id": record["letter"]}, session=tx.session)).deleted_count:
+        raise Gone(record["letter"])
+    await db["replays"].insert_one(record, session=tx.session)
+
+
+async def note_handled(db: Database, tx: Tx, letter_id: str) -> None:
+    """Its effect here has happened; it stays for the effect elsewhere. Gone where it was none."""
+    change = {"$set": {"handled": True}}
+    if not (await db["dead_letters"].update_one({"_id": letter_id}, change, session=tx.session)).matched_count:
+        raise Gone(letter_id)
+
+
+async def note_failure(db: Database, record: dict[str, Any]) -> None:
+    """It stays, with the reason of its last try. A repeat of the same request adds nothing."""
+
+    async def body(tx: Tx) -> None:
+        await db["replays"].insert_one(record, session=tx.session)
+        change = {"$set": {"reason": record["reason"], "last_time": record["time"]}, "$inc": {"tries": 1}}
+        found = await db["dead_letters"].find_one_and_update(
+            {"_id": record["letter"]}, change, return_document=ReturnDocument.AFTER, session=tx.session
+        )
+        if found is None:
+            raise Gone(record["letter"])
+
+    with suppress(DuplicateKeyError):
+        await db.transaction(body)
+
+
+async def record_of(db: Database, record_id: str) -> dict[str, Any] | None:
+    """What one request did with one letter."""
+    found: dict[str, Any] | None = await db["replays"].find_one({"_id": record_id})
+    return found
+
+
+async def success_of(db: Database, letter_id: str) -> dict[str, Any] | None:
+    """The replay that handled the letter."""
+    handled = {"letter": letter_id, "outcome": pb.REPLAY_OUTCOME_APPLIED}
+    found: dict[str, Any] | None = await db["replays"].find_one(handled)
+    return found
+
+
+def _message(row: dict[str, Any]) -> pb.DeadLetter:
+    return pb.DeadLetter(
+        id=row["_id"],
+        type=row["headers"].get("ce-type", ""),
+        subject=row["subject"],
+        headers=row["headers"],
+        payload=row["payload"],
+        reason=row["reason"],
+        tries=row["tries"],
+        set_aside_time=mongo.timestamp(row["time"]),
+        last_try_time=mongo.timestamp(row.get("last_time", row["time"])),
+    )

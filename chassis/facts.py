@@ -1,0 +1,120 @@
+"""Facts as a subscriber outside sees them: every kind that the contract knows, and following the streams live."""
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import livinglab
+import nats
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
+
+from chassis import naming
+from chassis.errors import unavailable
+
+_CONNECT_SECONDS = 5.0
+# What has come and is not shown yet; beyond it the server waits.
+_AHEAD = 1_000
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One event of a stream. `event` is None where this version does not know its type, or cannot read it."""
+
+    stream: str
+    place: int
+    subject: str
+    headers: Mapping[str, str]
+    payload: bytes
+    event: Any
+
+    @property
+    def type(self) -> str:
+        """Full name of the message."""
+        return self.headers.get("ce-type", "")
+
+
+@cache
+def kinds() -> Mapping[str, type[Message]]:
+    """Every event of the contract by its full name."""
+    found: dict[str, type[Message]] = {}
+    for folder in map(Path, livinglab.__path__):
+        for path in sorted(folder.rglob("*events_pb2.py")):
+            name = ".".join(("livinglab", *path.relative_to(folder).with_suffix("").parts))
+            for descriptor in importlib.import_module(name).DESCRIPTOR.message_types_by_name.values():
+                if naming.is_event(descriptor):
+                    found[descriptor.full_name] = GetMessageClass(descriptor)
+    return found
+
+
+def services() -> list[str]:
+    """Who publishes facts."""
+    return sorted({naming.owner(kind) for kind in kinds().values()})
+
+
+def read(event_type: str, payload: bytes) -> Any:
+    """The event, or None where it cannot be read."""
+    kind = kinds().get(event_type)
+    try:
+        return kind.FromString(payload) if kind else None
+    except DecodeError:
+        return None
+
+
+@asynccontextmanager
+async def following(
+    url: str, subjects: Mapping[str, Sequence[str]], since: datetime | None
+) -> AsyncIterator[tuple[list[str], AsyncIterator[Fact]]]:
+    """The services whose streams there are, and their facts of these subjects, from that time on or from now on, as
+    they come: each stream in its order. Refused with UNAVAILABLE where there is no broker."""
+    waiting: asyncio.Queue[Msg] = asyncio.Queue(_AHEAD)
+    nc = await _connect(url)
+    try:
+        found = [service for service in subjects if await _subscribe(nc, service, subjects[service], since, waiting)]
+        yield found, _facts(waiting)
+    finally:
+        await nc.close()
+
+
+async def _connect(url: str) -> Client:
+    async def quiet(_: Exception) -> None:
+        """It connects again by itself, and goes on where it was."""
+
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            return await nats.connect(url, name="livinglab", max_reconnect_attempts=-1, error_cb=quiet)
+    except (NatsError, OSError, TimeoutError) as error:
+        raise unavailable("NATS") from error
+
+
+async def _subscribe(
+    nc: Client, service: str, subjects: Sequence[str], since: datetime | None, waiting: asyncio.Queue[Msg]
+) -> bool:
+    policy = DeliverPolicy.BY_START_TIME if since else DeliverPolicy.NEW
+    config = ConsumerConfig(deliver_policy=policy, opt_start_time=since, filter_subjects=list(subjects))
+    stream = naming.stream(service)
+    try:
+        # One that the server forgets with the connection, and that misses nothing.
+        await nc.jetstream().subscribe("", stream=stream, cb=waiting.put, ordered_consumer=True, config=config)
+    except NotFoundError:
+        return False
+    return True
+
+
+async def _facts(waiting: asyncio.Queue[Msg]) -> AsyncIterator[Fact]:
+    while True:
+        msg = await waiting.get()
+        headers, metadata = dict(msg.headers or {}), msg.metadata
+        event = read(headers.get("ce-type", ""), msg.data)
+        yield Fact(metadata.stream, metadata.sequence.stream, msg.subject, headers, msg.data, event)
