@@ -1,6 +1,6 @@
 """What opening and closing a phase change in a cohort's state, and what others are told of it. Pure."""
 
-from collections.abc import Iterable, Iterator, MutableSequence
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from datetime import datetime
 
 from livinglab.program.v1 import cohort_pb2
@@ -44,8 +44,9 @@ def note_done(state: pb.ProgramState, reports: Iterable[pb.PhaseDone]) -> None:
         _add(record.done, [done for done in about if not done.quorum_only])
 
 
-def _add(heard: MutableSequence[str], reports: Iterable[pb.PhaseDone]) -> None:
-    known = set(heard)
+def _add(heard: MutableSequence[str], reports: Sequence[pb.PhaseDone]) -> None:
+    # Of thousands, and told often: a set is only made where there is something to add.
+    known = set(heard) if reports else set()
     for done in reports:
         if done.institution not in known:
             known.add(done.institution)

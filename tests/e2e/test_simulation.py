@@ -69,7 +69,7 @@ class Simulated(Played):
             await self.fact(step.institution, "signed")
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 async def test_5000_participants_go_through_a_program_by_batches() -> None:
     institutions = codes(CROWD)
     begun = time.perf_counter()
@@ -81,10 +81,10 @@ async def test_5000_participants_go_through_a_program_by_batches() -> None:
             institutions,
             definition=definition(),
             play=Simulated,
-            # As the worker runs them, and as production gives tasks out.
+            # As the worker runs them.
             sandboxed=False,
-            task_timeout=timedelta(seconds=10),
-            cached=CROWD + 100,
+            task_timeout=timedelta(minutes=1),
+            crowd=True,
         ) as cohort,
     ):
         for code in institutions:

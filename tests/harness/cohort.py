@@ -295,7 +295,7 @@ async def running_cohort(
     split_from: Course | None = None,
     start_state: pb.ProgramState | None = None,
     play: type[Played] = Played,
-    cached: int = 1_000,
+    crowd: bool = False,
 ) -> AsyncIterator[RunningCohort]:
     """A cohort that starts now, or goes on from where it was split off, with its worker, until the block ends."""
     definition = definition or living_lab()
@@ -311,7 +311,10 @@ async def running_cohort(
         workflows=workflows or WORKFLOWS,
         activities=played.activities(),
         max_concurrent_activities=100,
-        max_cached_workflows=cached,
+        max_cached_workflows=len(institutions) + 100 if crowd else 1_000,
+        # Few at once, and no watch on how long each takes: that thousands are quick is not what is tested.
+        max_concurrent_workflow_tasks=20 if crowd else None,
+        debug_mode=crowd,
         workflow_runner=SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner(),
     )
     async with worker:
