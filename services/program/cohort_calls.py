@@ -68,7 +68,7 @@ class CohortCalls:
             await asyncio.gather(*(self.step(Activities.schedule_session, step) for step in steps))
 
     async def cancel_sessions(self) -> None:
-        """Those of open phases that were to come."""
+        """Those that were to come: they do not take place any more."""
         steps = phase_steps.sessions_to_cancel(self._cohort_id, self._cohort, workflow.now())
         await asyncio.gather(*(self.step(Activities.schedule_session, step) for step in steps))
 

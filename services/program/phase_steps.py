@@ -122,12 +122,14 @@ def sessions(cohort_id: str, cohort: Cohort, record: pb.PhaseRecord) -> Iterator
 
 
 def sessions_to_cancel(cohort_id: str, cohort: Cohort, now: datetime) -> Iterator[pb.SessionStep]:
-    """Sessions of open phases that have not begun: they are on the calendar."""
+    """Sessions that have not begun, of phases that have opened: they are on the calendar. A phase that closed early may
+    have some, too."""
     # What was to begin since it was paused would have moved.
     since = clock.moment(cohort.state.pause_time) if cohort.paused else now
-    for place in cohort.open_places():
-        to_come = sessions_to_come(cohort, place, since)
-        for step in sessions(cohort_id, cohort, cohort.state.phases[place]):
+    for place, record in enumerate(cohort.state.phases):
+        has_opened = record.state in {cohort_pb2.PHASE_STATE_OPEN, cohort_pb2.PHASE_STATE_CLOSED}
+        to_come = sessions_to_come(cohort, place, since) if has_opened else ()
+        for step in sessions(cohort_id, cohort, record):
             if step.session in to_come:
                 step.cancelled_reason = cohort.state.reason
                 yield step

@@ -181,6 +181,8 @@ class ProgramWorkflow:
             await self._calls.record_phase(Activities.extend_phase, record)
         elif step.act in {Act.CLOSE, Act.STOP}:
             phase_steps.begin_closing(self._cohort, step.phase, workflow.now(), stopped=step.act is Act.STOP)
+            if step.act is Act.STOP:
+                await self._calls.cancel_sessions()
             await self._calls.announce_closing(step.phase)
         elif step.act is Act.SETTLE:
             phase_steps.settle(self._cohort, step.phase)
