@@ -312,8 +312,8 @@ async def running_cohort(
         activities=played.activities(),
         max_concurrent_activities=100,
         max_cached_workflows=len(institutions) + 100 if crowd else 1_000,
-        # Few at once, and no watch on how long each takes: that thousands are quick is not what is tested.
-        max_concurrent_workflow_tasks=20 if crowd else None,
+        # As many at once as in the worker, and no watch on how long each takes, with thousands of them.
+        max_concurrent_workflow_tasks=50 if crowd else None,
         debug_mode=crowd,
         workflow_runner=SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner(),
     )
