@@ -322,7 +322,7 @@ async def test_orders_are_answered_while_a_neighbour_takes_calls_and_never_answe
     # As many as may hang have been asked: from here on the rest would wait for them.
     await eventually(lambda: len(neighbours.of(notify.SendMessagesRequest)) >= 50, timeout=30)
     for request in requests:
-        answer = await steering(program).PauseCohort(pb.PauseCohortRequest(**about(request.cohort.id)), timeout=10)
+        answer = await steering(program).PauseCohort(pb.PauseCohortRequest(**about(request.cohort.id)), timeout=30)
         assert answer.cohort.state == cohort_pb2.COHORT_STATE_PAUSED
     neighbours.hanging.clear()
     await eventually(lambda: len(neighbours.of(notify.SendMessagesRequest)) >= 3 * len(everybody), timeout=60)
