@@ -240,9 +240,14 @@ def connect(uri: str) -> AsyncIOMotorClient:
     )
 
 
-async def require_primary(client: AsyncIOMotorClient) -> None:
-    """NotPrimaryError where a server answers that takes no writes yet, such as one that is just being set up."""
-    hello = await client.admin.command("hello")
+async def require_primary(uri: str) -> None:
+    """NotPrimaryError where a server answers that takes no writes yet, such as one that is just being set up. Asked
+    on a connection of its own: one that was made before the server was in its set never has sessions."""
+    client = connect(uri)
+    try:
+        hello = await client.admin.command("hello")
+    finally:
+        client.close()
     if not hello.get("isWritablePrimary"):
         raise NotPrimaryError("the server is not primary")
 

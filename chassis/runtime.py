@@ -49,9 +49,10 @@ class Process:
 
     async def database(self, name: str = "") -> mongo.Database:
         """This service's own database, once the server answers; `name` where a service is two processes."""
-        client = mongo.connect(self.settings.mongo_uri)
+        uri = self.settings.mongo_uri
+        await self.wait_for("MongoDB", lambda: mongo.require_primary(uri), PyMongoError)
+        client = mongo.connect(uri)
         self._stack.callback(client.close)
-        await self.wait_for("MongoDB", lambda: mongo.require_primary(client), PyMongoError)
         return mongo.Database(client, self.settings.database_prefix + (name or self.name))
 
     async def nats(self) -> Client:

@@ -111,7 +111,8 @@ def mongod(data_dir: Path, port: int = 0, *, test_commands: bool = False) -> Ser
         Process("mongod", argv, log_path=data_dir / "mongod.log"),
         address,
         lambda: ready.mongod_is_primary(address.host, address.port),
-        uri=f"mongodb://{address}/?directConnection=true",
+        # As in production: one that is just starting again is not asked, a connection made then never has sessions.
+        uri=f"mongodb://{address}/?replicaSet={ready.REPLICA_SET}",
         data_dir=data_dir,
     )
 

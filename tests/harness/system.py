@@ -102,7 +102,7 @@ def definition() -> definition_pb2.Definition:
         id="work",
         title="Kerja",
         opens="2022-11-04",
-        closes="2023-01-31",
+        closes="2023-12-31",
         invites=[options_pb2.ROLE_HEAD, options_pb2.ROLE_REGENT],
         duties=[
             duty(id="assessed", kind=kinds("DUTY_KIND_SELF_ASSESS"), instrument=on, period="2022", required=True),
