@@ -14,7 +14,7 @@ from services.program import model
 from tests.harness.cohort import Played, codes, running_cohort
 from tests.harness.skipping import time_skipping
 
-CROWD = int(__import__("os").environ.get("CROWD", 5000))
+CROWD = 5_000
 MOST_EVENTS = 2_000
 MEETING, SUMMIT = "meeting", "summit"
 
