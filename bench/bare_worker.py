@@ -11,7 +11,6 @@ import grpc.aio
 import uvloop
 from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceStub
 from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
-from pymongo import AsyncMongoClient
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -27,7 +26,7 @@ _CACHED = 2_000
 async def bare_worker(system: System) -> AsyncIterator[Process]:
     """Runs for as long as the block lasts; the process can be killed and started again in it."""
     servers = system.platform.addresses
-    argv = python_argv("bench.bare_worker", "--temporal", servers.temporal, "--mongo", servers.mongodb)
+    argv = python_argv("bench.bare_worker", "--temporal", servers.temporal)
     for peer in ("assessment", "notify"):
         argv += [f"--{peer}", system.fleet.address(peer)]
     argv += ["--token-file", str(system.home.folder / "system.token")]
@@ -45,13 +44,11 @@ async def _work(given: argparse.Namespace) -> None:
     client = await Client.connect(given.temporal)
     metadata = (("authorization", f"Bearer {Path(given.token_file).read_text()}"),)
     async with (
-        AsyncMongoClient(given.mongo) as mongo,
         grpc.aio.insecure_channel(given.assessment) as assessment,
         grpc.aio.insecure_channel(given.notify) as notify,
     ):
         bare = BareActivities(
             client,
-            mongo["bare"]["participants"],
             AssessmentServiceStub(assessment),
             NotifyServiceStub(notify),
             metadata,
@@ -75,6 +72,6 @@ async def _work(given: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    for name in ("temporal", "mongo", "assessment", "notify", "token-file"):
+    for name in ("temporal", "assessment", "notify", "token-file"):
         parser.add_argument(f"--{name}", required=True)
     uvloop.run(_work(parser.parse_args()))

@@ -1,4 +1,4 @@
-"""The bare engine: a workflow per participant with the same three activities as ours, and nothing else around them."""
+"""The bare engine: a workflow per participant with the same two activities as ours, and nothing else around them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ TASK_QUEUE = "bare"
 # The signal that stands beside a fact of ours.
 FACT = "heard"
 # What our participants do when their first phase opens.
-_ACTIVITIES = ("read_duties", "invite", "open_evaluation")
+_ACTIVITIES = ("invite", "open_evaluation")
 _AT_ONCE = 20
 _SHORT = timedelta(seconds=60)
 
@@ -68,22 +68,16 @@ class BareProgram:
 class BareActivities:
     """The calls that ours make, to the same services, with nothing between."""
 
-    def __init__(self, client: Client, participants: Any, assessment: Any, notify: Any, metadata: Any) -> None:
-        """`participants` is a collection, the others are stubs and the token that goes with each call."""
+    def __init__(self, client: Client, assessment: Any, notify: Any, metadata: Any) -> None:
+        """Stubs, and the token that goes with each call."""
         self._client = client
-        self._participants = participants
         self._assessment = assessment
         self._notify = notify
         self._metadata = metadata
 
     def all(self) -> list[Callable[..., Awaitable[None]]]:
         """For the worker."""
-        return [self.read_duties, self.invite, self.open_evaluation, self.start_all]
-
-    @activity.defn
-    async def read_duties(self, cohort: str, institution: str) -> None:
-        """One document by its id."""
-        await self._participants.find_one({"_id": f"{cohort}:{institution}"})
+        return [self.invite, self.open_evaluation, self.start_all]
 
     @activity.defn
     async def open_evaluation(self, cohort: str, institution: str) -> None:

@@ -1,7 +1,6 @@
 """What the workflows have done for them: each activity is one idempotent call to a service, or one write of our own."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from livinglab.assessment.v1 import service_pb2 as assessment
@@ -16,8 +15,10 @@ from directory import Institution, official_regions
 from services.program import clock, letters, model, self_assessment
 from services.program.course import Course
 from services.program.engine import Engine
+from services.program.fan_out import FanOut
 from services.program.ledger import Ledger
 from services.program.neighbours import Neighbour
+from services.program.reporting import Reporter
 from services.program.store import Store
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceAsyncStub
     from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceAsyncStub
     from livinglab.notify.v1.service_pb2_grpc import NotifyServiceAsyncStub
-
-_BATCH = 50
-_GONE = "its workflow was ended from outside of the program"
 
 
 class Activities:
@@ -43,7 +41,8 @@ class Activities:
         institutions: Mapping[str, Institution] | None = None,
     ) -> None:
         self._store = store
-        self._engine = engine
+        self._fan_out = FanOut(store, engine)
+        self._reporter = Reporter(engine)
         self._assessment = assessment
         self._coaching = coaching
         self._notify = notify
@@ -68,39 +67,19 @@ class Activities:
             self.read_ledger,
             self.notify_people,
             self.record_outcome,
+            self.report,
             self.complete_cohort,
         ]
 
     @activity.defn
     async def start_participants(self, step: pb.RosterStep) -> pb.Reached:
-        """Starts the workflow of each participant, in batches; one that runs stays as it is. One that has run is
-        started again only where it was taken in again."""
-        course = await self._store.known_course(step.cohort_id)
-
-        async def start(institution: str) -> None:
-            again = step.readmissions.get(institution, 0)
-            await self._engine.start_participant(course, institution, again)
-            if again and (leaving := await self._store.participants.leaving(course.cohort_id, institution)):
-                # It withdrew when it was taken in again and its workflow had not started: nobody heard that.
-                await self._engine.signal(course.cohort_id, institution, model.SIGNALS["withdrawal"], leaving)
-
-        await self._each(await self._named(step.cohort_id, step.only), start)
-        return await self._reached(step.cohort_id, step.only)
+        """Starts the workflow of each participant, in batches."""
+        return await self._fan_out.start(step)
 
     @activity.defn
     async def announce(self, announcement: pb.Announcement) -> pb.Reached:
-        """Tells everybody, or those named, the same, in batches. One that should run and does not has failed."""
-        course = await self._store.known_course(announcement.cohort_id)
-        kind = announcement.WhichOneof("news") or ""
-        news = getattr(announcement, kind)
-
-        async def tell(institution: str) -> None:
-            if not await self._engine.signal(course.cohort_id, institution, model.SIGNALS[kind], news):
-                step = pb.OutcomeStep(institution=institution, outcome=model.FAILED, reason=_GONE)
-                await self._store.participants.record_outcome(course, step)
-
-        await self._each(await self._named(course.cohort_id, announcement.only), tell)
-        return await self._reached(course.cohort_id, announcement.only)
+        """Tells everybody, or those named, the same, in batches."""
+        return await self._fan_out.announce(announcement)
 
     @activity.defn
     async def record_command(self, step: pb.CommandStep) -> None:
@@ -228,9 +207,17 @@ class Activities:
 
     @activity.defn
     async def record_outcome(self, step: pb.OutcomeStep) -> pb.ParticipantResult:
-        """Notes how a participant ended, and publishes it; answers what stands in the end."""
+        """Notes how a participant ended, publishes it and tells the program; answers what stands in the end."""
         course = await self._store.known_course(step.cohort_id)
-        return await self._store.participants.record_outcome(course, step)
+        stands = await self._store.participants.record_outcome(course, step)
+        end = pb.ParticipantEnd(institution=step.institution, outcome=stands.outcome, readmissions=step.readmissions)
+        await self._reporter.report(pb.Reports(cohort_id=step.cohort_id, ended=[end]))
+        return stands
+
+    @activity.defn
+    async def report(self, news: pb.Reports) -> None:
+        """Tells the program of a cohort what one of its participants has done, together with others."""
+        await self._reporter.report(news)
 
     @activity.defn
     async def complete_cohort(self, step: pb.CompletionStep) -> None:
@@ -241,27 +228,6 @@ class Activities:
         course = await self._store.known_course(step.cohort_id)
         phase = model.find_phase(course.definition, step.phase)
         return course, next(duty for duty in phase.duties if duty.id == step.duty)
-
-    async def _reached(self, cohort_id: str, only: Sequence[str]) -> pb.Reached:
-        ended = await self._store.participants.ended(cohort_id)
-        named = set(only)
-        return pb.Reached(ended={code: state for code, state in ended.items() if not named or code in named})
-
-    async def _named(self, cohort_id: str, only: Sequence[str]) -> list[str]:
-        """Those still active, or of them those named, in order."""
-        active = await self._store.participants.active(cohort_id)
-        named = set(only)
-        return [institution for institution in active if institution in named] if named else active
-
-    async def _each(self, institutions: Sequence[str], work: Callable[[str], Awaitable[None]]) -> None:
-        """Batch after batch, with a heartbeat after each; another try goes on after the last one that was finished."""
-        details = activity.info().heartbeat_details
-        done = str(details[0]) if details else ""
-        remaining = [institution for institution in institutions if institution > done]
-        for first in range(0, len(remaining), _BATCH):
-            batch = remaining[first : first + _BATCH]
-            await asyncio.gather(*(work(institution) for institution in batch))
-            activity.heartbeat(batch[-1])
 
 
 def _request_id(step: pb.DutyStep, what: str) -> str:

@@ -1,7 +1,7 @@
 """What a cohort does next, from its state and the time. Pure: the workflow only carries it out."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -46,6 +46,8 @@ class Cohort:
     # At its launch.
     participants: int
     state: pb.ProgramState
+    # Place of a phase to what was found of its participants last, and of what: asked after every report, of thousands.
+    _found: dict[int, tuple[object, gate.Standing]] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def active_count(self) -> int:
@@ -77,7 +79,15 @@ class Cohort:
 
     def standing(self, place: int) -> gate.Standing:
         """Of the participants at a phase."""
-        record, phase = self.state.phases[place], self.definition.phases[place]
+        record, state = self.state.phases[place], self.state
+        heard = (len(record.done), len(record.quorum), len(record.addressed), record.reopened)
+        here = (self.active_count, len(state.ended), sum(state.readmissions.values()))
+        if place not in self._found or self._found[place][0] != (heard, here):
+            self._found[place] = ((heard, here), self._standing(place, record))
+        return self._found[place][1]
+
+    def _standing(self, place: int, record: pb.PhaseRecord) -> gate.Standing:
+        phase = self.definition.phases[place]
         done = quorum = self._here(record.done)
         if phase.gate.quorum_of:
             quorum = self._here(record.quorum)
@@ -87,7 +97,7 @@ class Cohort:
         return gate.Standing(len(addressed), len(done & addressed), len(quorum & addressed))
 
     def _here(self, institutions: Iterable[str]) -> set[str]:
-        """Those of them that have not ended. Asked after each report: of thousands, so it iterates little."""
+        """Those of them that have not ended."""
         return set(institutions).difference(self.state.ended)
 
     def is_settled(self, place: int) -> bool:

@@ -26,6 +26,8 @@ ONE: dict[str, Any] = {
     "retry_policy": RETRY,
     "cancellation_type": workflow.ActivityCancellationType.ABANDON,
 }
+# On the worker that runs the workflow, as a part of its task.
+AT_ONCE: dict[str, Any] = {"start_to_close_timeout": timedelta(seconds=30), "retry_policy": RETRY}
 MANY: dict[str, Any] = {
     **ONE,
     "start_to_close_timeout": timedelta(minutes=10),

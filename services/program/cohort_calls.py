@@ -1,7 +1,7 @@
 """What a cohort's workflow has done for it: participants started and told, phases recorded, sessions scheduled."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from temporalio import workflow
@@ -29,10 +29,10 @@ class CohortCalls:
         self._heed_cancellation()
         return answer
 
-    async def start_participants(self) -> None:
+    async def start_participants(self, openings: Iterable[pb.PhaseOpening] = ()) -> None:
         """Everybody of the launch, once."""
         if not self._cohort.state.participants_started:
-            await self._start(pb.RosterStep())
+            await self._start(pb.RosterStep(openings=openings))
             self._cohort.state.participants_started = True
 
     async def announce(self, announcement: pb.Announcement) -> None:
@@ -68,7 +68,7 @@ class CohortCalls:
             await asyncio.gather(*(self.step(Activities.schedule_session, step) for step in steps))
 
     async def cancel_sessions(self) -> None:
-        """Those of open phases that were to come."""
+        """Those that were to come: they do not take place any more."""
         steps = phase_steps.sessions_to_cancel(self._cohort_id, self._cohort, workflow.now())
         await asyncio.gather(*(self.step(Activities.schedule_session, step) for step in steps))
 

@@ -1,5 +1,6 @@
 """What does not change while a cohort runs. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from livinglab.program.v1 import definition_pb2
@@ -42,6 +43,10 @@ class Course:
             state=state,
         )
 
-    def participant_input(self, institution: str) -> pb.ParticipantInput:
-        """To start a participant's workflow with."""
-        return pb.ParticipantInput(cohort_id=self.cohort_id, institution=institution, clock=self.clock)
+    def participant_input(
+        self, institution: str, openings: Iterable[pb.PhaseOpening] = (), duties: Iterable[str] = ()
+    ) -> pb.ParticipantInput:
+        """To start a participant's workflow with: phases that are open for it, and what it has done."""
+        record = pb.ParticipantRecord(duties=duties)
+        record.open.extend(pb.OpenPhase(opening=opening) for opening in openings)
+        return pb.ParticipantInput(cohort_id=self.cohort_id, institution=institution, clock=self.clock, state=record)

@@ -54,15 +54,14 @@ class Engine:
         """Starts the cohort's workflow, unless it runs or has run. Its first task decides on its build."""
         await self._start("ProgramWorkflow", course.cohort_id, course.program_input())
 
-    async def start_participant(self, course: Course, institution: str, readmissions: int = 0) -> None:
+    async def start_participant(self, start: pb.ParticipantInput, readmissions: int = 0) -> None:
         """Starts a participant's workflow on its cohort's build, unless it runs or has run; one that is taken in again
         may have run, or be about to end: that one is told."""
-        start = course.participant_input(institution)
         start.readmissions = readmissions
         reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE if readmissions else WorkflowIDReusePolicy.REJECT_DUPLICATE
         signal = ("taken_in", start) if readmissions else None
         how: dict[str, Any] = {"signal": signal, "build_id": self._build_id, "reuse": reuse}
-        await self._start("ParticipantWorkflow", course.cohort_id, start, institution, **how)
+        await self._start("ParticipantWorkflow", start.cohort_id, start, start.institution, **how)
 
     async def cancel(self, course: Course, cancellation: pb.Cancellation) -> None:
         """Cancels the cohort, also one whose workflow has not started yet."""

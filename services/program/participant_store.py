@@ -1,6 +1,6 @@
 """The part of the store that holds participants: of each its people, its state and the ledger of what it has done."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -145,6 +145,12 @@ class ParticipantStore:
         key = {"_id": participant_id(cohort_id, institution)}
         row = await self._participants.find_one(key, {"duties": 1, "told": 1})
         return (row["duties"], row["told"]) if row else ([], 0)
+
+    async def known_duties(self, cohort_id: str, institutions: Sequence[str]) -> dict[str, list[str]]:
+        """The duties that each of these participants has done."""
+        keys = [participant_id(cohort_id, institution) for institution in institutions]
+        rows = self._participants.find({"_id": {"$in": keys}}, {"institution": 1, "duties": 1})
+        return {row["institution"]: row["duties"] async for row in rows}
 
     async def told(self, cohort_id: str, institution: str, count: int) -> None:
         """The workflow was told so many duties."""

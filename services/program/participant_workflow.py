@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from livinglab.program.v1 import cohort_pb2, definition_pb2
@@ -44,6 +43,8 @@ class ParticipantWorkflow:
     @workflow.signal
     def phase_opened(self, opening: pb.PhaseOpening) -> None:
         """A phase opened, or its dates moved; a repeat, or one that comes after its closing, changes nothing."""
+        self._add(opening.duties)
+        del opening.duties[:]
         if model.occurrence(opening.phase.id, opening.reopened) in self._closed():
             return
         open_phases.take_opening(self._record, self._start.clock, opening, workflow.now())
@@ -84,7 +85,7 @@ class ParticipantWorkflow:
     @workflow.signal
     def duties_done(self, done: pb.DutiesDone) -> None:
         """Facts arrived."""
-        self._add(done)
+        self._add(done.duties)
 
     @workflow.signal
     def withdrawn(self, withdrawal: pb.Withdrawal) -> None:
@@ -186,10 +187,10 @@ class ParticipantWorkflow:
             raise results[0]
 
     async def _prepare(self, open_phase: pb.OpenPhase) -> None:
-        """Side by side: what the ledger holds from before, what each duty needs to begin, and the invitation."""
+        """Side by side: what each duty needs to begin, and the invitation."""
         phase = open_phase.opening.phase
         names = {"cohort_id": self._start.cohort_id, "institution": self._start.institution, "phase": phase.id}
-        work = [self._read_ledger(), self._invite(open_phase.opening)]
+        work = [self._invite(open_phase.opening)]
         for duty in phase.duties:
             step = pb.DutyStep(duty=duty.id, **names)
             if duty.kind in {definition_pb2.DUTY_KIND_SELF_ASSESS, definition_pb2.DUTY_KIND_REASSESS}:
@@ -218,7 +219,7 @@ class ParticipantWorkflow:
 
     async def _report(self, done: pb.PhaseDone) -> None:
         open_phases.mark_reported(self._record, done)
-        await self._tell_program("phase_done", done)
+        await self._tell_program(pb.Reports(done=[done]))
 
     async def _close(self, closing: pb.PhaseClosing) -> None:
         """The ledger has the last word: a fact that was stored in time counts, wherever its signal is."""
@@ -249,6 +250,7 @@ class ParticipantWorkflow:
             reason=self._record.reason,
             actor=actor,
             failed_phase=self._failed_phase,
+            readmissions=self._start.readmissions,
             **names,
         )
         life = self._start.readmissions
@@ -256,14 +258,15 @@ class ParticipantWorkflow:
         if self._start.readmissions != life:
             return
         if recorded:
-            # A withdrawal that was acknowledged before this was recorded stands.
+            # The program is told with it. A withdrawal that was acknowledged before this was recorded stands.
             self._end(recorded.outcome, recorded.reason)
-        end = pb.ParticipantEnd(institution=self._start.institution, outcome=self._record.outcome, readmissions=life)
-        work = [self._tell_program("participant_ended", end)]
+        else:
+            end = pb.ParticipantEnd(institution=step.institution, outcome=step.outcome, readmissions=life)
+            await self._tell_program(pb.Reports(ended=[end]))
         if letter := letter_steps.farewell(self._record, self._leaving):
-            # The program need not wait for letters, nor does who is taken in again.
-            work.append(self._write(letter, None))
-        await self._unless(asyncio.gather(*work), lambda: self._start.readmissions != life)
+            # Who is taken in again does not wait for it.
+            writing = asyncio.create_task(self._write(letter, None))
+            await self._unless(writing, lambda: self._start.readmissions != life)
 
     async def _read_ledger(self) -> None:
         step = pb.LedgerStep(cohort_id=self._start.cohort_id, institution=self._start.institution)
@@ -279,21 +282,18 @@ class ParticipantWorkflow:
 
     async def _hear(self, activity: Any, step: Any) -> None:
         """One call; the duties that its answer tells of are done."""
-        self._add(await self._call(activity, step))
+        done = await self._call(activity, step)
+        self._add(done.duties if done else ())
 
     async def _call(self, activity: Any, step: Any) -> Any:
         """The answer; None where it was refused for good: that lets the participant fail at the closing if a duty hung
         on it, and holds nobody else up."""
         return await calls.ask(activity, step, calls.ONE, self._record.problems)
 
-    def _add(self, done: pb.DutiesDone | None) -> None:
-        if done:
-            self._record.duties.extend(duty for duty in done.duties if duty not in self._record.duties)
+    def _add(self, duties: Iterable[str]) -> None:
+        self._record.duties.extend(duty for duty in duties if duty not in self._record.duties)
 
-    async def _tell_program(self, signal: str, news: Any) -> None:
-        """By id and without a run, since the program continues as new. It may be gone; we end all the same."""
-        program = workflow.get_external_workflow_handle(model.workflow_id(self._start.cohort_id))
-        try:
-            await program.signal(signal, news)
-        except FailureError as error:
-            workflow.logger.warning("the program could not be told %s: %s", signal, error)
+    async def _tell_program(self, news: pb.Reports) -> None:
+        """Together with what others report at the same time. It may be gone; we end all the same."""
+        news.cohort_id = self._start.cohort_id
+        await workflow.execute_local_activity_method(Activities.report, news, **calls.AT_ONCE)

@@ -1,6 +1,6 @@
 """What opening and closing a phase change in a cohort's state, and what others are told of it. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from datetime import datetime
 
 from livinglab.program.v1 import cohort_pb2
@@ -23,6 +23,34 @@ def begin(cohort: Cohort, place: int, now: datetime, addressed: pb.Addressed | N
     record.open_time.CopyFrom(clock.stamp(now))
     record.state = cohort_pb2.PHASE_STATE_OPEN
     record.invited = cohort.standing(place).active
+
+
+def begin_announced(cohort: Cohort) -> list[pb.PhaseOpening]:
+    """The open phases that are for everybody: who starts now is told of them at once, and need not be told again."""
+    openings = []
+    for place in cohort.open_places():
+        record = cohort.state.phases[place]
+        if not (record.announced or record.HasField("close_time") or cohort.definition.phases[place].HasField("when")):
+            record.announced = True
+            openings.append(errands.opening_of(cohort, place))
+    return openings
+
+
+def note_done(state: pb.ProgramState, reports: Iterable[pb.PhaseDone]) -> None:
+    """Participants have done the required duties of a phase, or those of its quorum."""
+    for record in state.phases:
+        about = [done for done in reports if done.phase == record.phase]
+        _add(record.quorum, about)
+        _add(record.done, [done for done in about if not done.quorum_only])
+
+
+def _add(heard: MutableSequence[str], reports: Sequence[pb.PhaseDone]) -> None:
+    # Of thousands, and told often: a set is only made where there is something to add.
+    known = set(heard) if reports else set()
+    for done in reports:
+        if done.institution not in known:
+            known.add(done.institution)
+            heard.append(done.institution)
 
 
 def extend(cohort: Cohort, place: int) -> None:
@@ -94,12 +122,14 @@ def sessions(cohort_id: str, cohort: Cohort, record: pb.PhaseRecord) -> Iterator
 
 
 def sessions_to_cancel(cohort_id: str, cohort: Cohort, now: datetime) -> Iterator[pb.SessionStep]:
-    """Sessions of open phases that have not begun: they are on the calendar."""
+    """Sessions that have not begun, of phases that have opened: they are on the calendar. A phase that closed early may
+    have some, too."""
     # What was to begin since it was paused would have moved.
     since = clock.moment(cohort.state.pause_time) if cohort.paused else now
-    for place in cohort.open_places():
-        to_come = sessions_to_come(cohort, place, since)
-        for step in sessions(cohort_id, cohort, cohort.state.phases[place]):
+    for place, record in enumerate(cohort.state.phases):
+        has_opened = record.state in {cohort_pb2.PHASE_STATE_OPEN, cohort_pb2.PHASE_STATE_CLOSED}
+        to_come = sessions_to_come(cohort, place, since) if has_opened else ()
+        for step in sessions(cohort_id, cohort, record):
             if step.session in to_come:
                 step.cancelled_reason = cohort.state.reason
                 yield step

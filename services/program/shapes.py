@@ -1,6 +1,7 @@
 """Shapes that values of a definition and a roster have, each with the fault that it makes. Pure."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -46,9 +47,11 @@ def slug(path: str, value: str, longest: int = LONGEST_ID) -> Faults:
 
 
 def text(path: str, value: str) -> Faults:
-    """Words for people, which must be there."""
+    """Words for people on one line, which must be there."""
     if not value.strip():
         yield Violation(path, "is required")
+    if strays := sorted({character for character in value if unicodedata.category(character) == "Cc"}):
+        yield Violation(path, f"must be one line of text, without {', '.join(map(repr, strays[:5]))}")
     yield from long(path, value, LONGEST_TEXT)
 
 

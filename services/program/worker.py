@@ -1,6 +1,7 @@
 """Wiring of the worker process: it runs the workflows and their activities, and answers health checks."""
 
 import asyncio
+import gc
 from datetime import timedelta
 
 from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceStub
@@ -28,6 +29,7 @@ from services.program.workflows import ProgramWorkflow
 _ACTIVITIES = 200
 _WORKFLOW_TASKS = 50
 _CACHED_WORKFLOWS = 2_000
+_COLLECTED_AFTER = 20_000
 
 
 async def main(process: runtime.Process) -> None:
@@ -67,6 +69,9 @@ async def main(process: runtime.Process) -> None:
         # Tests run the workflows in the sandbox; here it would cost a third more CPU and protect from nothing new.
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
+    # Each look of the collector costs more the more workflows are kept: with a thousand, a fifth of the worker's CPU.
+    gc.freeze()
+    gc.set_threshold(_COLLECTED_AFTER)
     process.background("worker", _work(worker))
     await process.serve()
 

@@ -61,19 +61,12 @@ class ProgramWorkflow:
         return ending.result()
 
     @workflow.signal
-    def phase_done(self, done: pb.PhaseDone) -> None:
-        """A participant has done the required duties of a phase, or those of its quorum; told twice, it counts once."""
-        for record in self._state.phases:
-            if record.phase == done.phase:
-                for heard in (record.quorum,) if done.quorum_only else (record.quorum, record.done):
-                    if done.institution not in heard:
-                        heard.append(done.institution)
-
-    @workflow.signal
-    def participant_ended(self, end: pb.ParticipantEnd) -> None:
-        """A participant graduated, withdrew or failed."""
-        if end.readmissions >= self._state.readmissions.get(end.institution, 0):
-            self._state.ended[end.institution] = end.outcome
+    def reported(self, news: pb.Reports) -> None:
+        """Participants have done what a phase asks for, or have ended; told twice, it counts once."""
+        phase_steps.note_done(self._state, news.done)
+        for end in news.ended:
+            if end.readmissions >= self._state.readmissions.get(end.institution, 0):
+                self._state.ended[end.institution] = end.outcome
 
     @workflow.signal
     def cancelled(self, cancellation: pb.Cancellation) -> None:
@@ -128,7 +121,7 @@ class ProgramWorkflow:
         return model.result(self._state.outcome, self._state.ended)
 
     async def _carry_out(self) -> None:
-        await self._calls.start_participants()
+        await self._begin()
         while True:
             if _events() > MOST_EVENTS:
                 await self._continue_as_new()
@@ -144,6 +137,21 @@ class ProgramWorkflow:
         await self._say_farewell()
         stopped = any(record.stopped for record in self._state.phases)
         self._state.outcome = cohort_pb2.COHORT_STATE_STOPPED if stopped else cohort_pb2.COHORT_STATE_COMPLETED
+
+    async def _begin(self) -> None:
+        """Participants are started, with what is open from the first day on."""
+        if self._state.participants_started:
+            return
+        while (step := self._next_step()) and step.act is Act.OPEN and not self._is_conditional(step.phase):
+            await self._open(step.phase, self._state.phases[step.phase])
+        # Who joins while an order is recorded would be told neither now nor by the order.
+        await workflow.wait_condition(lambda: not self._steering.locked())
+        # What an order has brought about comes first.
+        openings = [] if self._state.errands else phase_steps.begin_announced(self._cohort)
+        await self._calls.start_participants(openings)
+
+    def _is_conditional(self, place: int) -> bool:
+        return self._start.definition.phases[place].HasField("when")
 
     def _show(self) -> None:
         """Where it stands, in the lists of Temporal."""
@@ -173,6 +181,8 @@ class ProgramWorkflow:
             await self._calls.record_phase(Activities.extend_phase, record)
         elif step.act in {Act.CLOSE, Act.STOP}:
             phase_steps.begin_closing(self._cohort, step.phase, workflow.now(), stopped=step.act is Act.STOP)
+            if step.act is Act.STOP:
+                await self._calls.cancel_sessions()
             await self._calls.announce_closing(step.phase)
         elif step.act is Act.SETTLE:
             phase_steps.settle(self._cohort, step.phase)
@@ -198,7 +208,7 @@ class ProgramWorkflow:
 
     async def _open(self, place: int, record: pb.PhaseRecord) -> None:
         addressed = None
-        if self._start.definition.phases[place].HasField("when"):
+        if self._is_conditional(place):
             addressed = await self._calls.choose_addressed(record)
             if self._next_step() != Step(Act.OPEN, place):
                 # A command has come in between.

@@ -1,7 +1,7 @@
 """A cohort on a Temporal server with everything else played: its services, its read model and its people."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,9 @@ from services.program import clock, model
 from services.program.course import Course
 from services.program.definition_file import PROGRAMS, load_definition
 from services.program.engine import Engine
+from services.program.fan_out import in_batches
 from services.program.participant_workflow import ParticipantWorkflow
+from services.program.reporting import Reporter
 from services.program.workflows import ProgramWorkflow
 
 ALL_DUTIES = {
@@ -77,6 +79,9 @@ class Played:
     # Awaited before an activity of that name answers.
     hold: dict[str, asyncio.Event] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.reporter = Reporter(self.engine)
+
     def activities(self) -> list[Callable[..., Awaitable[object]]]:
         """For the worker."""
         return [
@@ -93,6 +98,7 @@ class Played:
             self.read_ledger,
             self.notify_people,
             self.record_outcome,
+            self.report,
             self.complete_cohort,
         ]
 
@@ -105,17 +111,29 @@ class Played:
                 self.outcomes.pop(code, None)
             elif code not in self.institutions:
                 self.institutions.append(code)
-        start = self.engine.start_participant
-        await asyncio.gather(*(start(self.course, code, again.get(code, 0)) for code in self._named(step.only)))
+
+        async def start(code: str) -> None:
+            duties = self.ledger.get(code, ()) if step.openings else ()
+            await self.engine.start_participant(
+                self.course.participant_input(code, step.openings, duties), again.get(code, 0)
+            )
+
+        await self._each(self._named(step.only), start)
         return self._reached(step.only)
 
     @activity.defn
     async def announce(self, announcement: pb.Announcement) -> pb.Reached:
         await self._called("announce")
         kind = announcement.WhichOneof("news") or ""
-        news, name = getattr(announcement, kind), model.SIGNALS[kind]
-        told = [code for code in self._named(announcement.only) if code not in self.outcomes]
-        await asyncio.gather(*(self.engine.signal(self.course.cohort_id, code, name, news) for code in told))
+
+        async def tell(code: str) -> None:
+            news = getattr(announcement, kind)
+            if kind == "opening":
+                news = pb.PhaseOpening(duties=self.ledger.get(code, ()))
+                news.MergeFrom(announcement.opening)
+            await self.engine.signal(self.course.cohort_id, code, model.SIGNALS[kind], news)
+
+        await self._each([code for code in self._named(announcement.only) if code not in self.outcomes], tell)
         return self._reached(announcement.only)
 
     @activity.defn
@@ -171,7 +189,14 @@ class Played:
     async def record_outcome(self, step: pb.OutcomeStep) -> pb.ParticipantResult:
         await self._called("record_outcome", step.institution)
         stands = self.outcomes.setdefault(step.institution, step)
+        end = pb.ParticipantEnd(institution=step.institution, outcome=stands.outcome, readmissions=step.readmissions)
+        await self.reporter.report(pb.Reports(cohort_id=step.cohort_id, ended=[end]))
         return pb.ParticipantResult(outcome=stands.outcome, reason=stands.reason)
+
+    @activity.defn
+    async def report(self, news: pb.Reports) -> None:
+        await self._called("report")
+        await self.reporter.report(news)
 
     @activity.defn
     async def complete_cohort(self, step: pb.CompletionStep) -> None:
@@ -189,6 +214,12 @@ class Played:
     def states(self) -> dict[str, int]:
         """How each participant ended."""
         return {code: step.outcome for code, step in self.outcomes.items()}
+
+    async def _each(self, institutions: list[str], work: Callable[[str], Awaitable[None]]) -> None:
+        async def each(batch: Sequence[str]) -> None:
+            await asyncio.gather(*(work(code) for code in batch))
+
+        await in_batches(sorted(institutions), each)
 
     def _named(self, only: Iterable[str]) -> list[str]:
         named = set(only)
@@ -264,6 +295,7 @@ async def running_cohort(
     split_from: Course | None = None,
     start_state: pb.ProgramState | None = None,
     play: type[Played] = Played,
+    crowd: bool = False,
 ) -> AsyncIterator[RunningCohort]:
     """A cohort that starts now, or goes on from where it was split off, with its worker, until the block ends."""
     definition = definition or living_lab()
@@ -279,6 +311,10 @@ async def running_cohort(
         workflows=workflows or WORKFLOWS,
         activities=played.activities(),
         max_concurrent_activities=100,
+        max_cached_workflows=len(institutions) + 100 if crowd else 1_000,
+        # As many at once as in the worker, and no watch on how long each takes, with thousands of them.
+        max_concurrent_workflow_tasks=50 if crowd else None,
+        debug_mode=crowd,
         workflow_runner=SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner(),
     )
     async with worker:

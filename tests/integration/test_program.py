@@ -271,7 +271,8 @@ async def test_a_cohort_runs_from_launch_to_end(program: Running) -> None:
     calls = [x for x in neighbours.calls if not isinstance(x, coaching.ScheduleSessionRequest)]
     assert {call.rehearsal for call in neighbours.calls} == {cohort_id}
     assert len(calls) >= 3 * 4
-    assert len(neighbours.of(coaching.ScheduleSessionRequest)) == 6
+    # One of them once more where the pause found its phase open.
+    assert len({call.session_id for call in neighbours.of(coaching.ScheduleSessionRequest)}) == 6
     assert {x.period for x in neighbours.of(assessment.OpenEvaluationRequest)} == {"2022", "2023"}
 
 

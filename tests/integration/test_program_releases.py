@@ -71,10 +71,10 @@ async def standing(temporal: Client) -> dict[str, tuple[str, float, int]]:
 async def continued(handle: WorkflowHandle[object, object]) -> None:
     """Has a cohort go on in a new run, as long histories do."""
     first = (await handle.describe()).run_id
-    noise = workflow_pb2.PhaseDone(institution=SUMEDANG, phase="elsewhere")
+    noise = workflow_pb2.Reports(done=[workflow_pb2.PhaseDone(institution=SUMEDANG, phase="elsewhere")])
 
     async def goes_on() -> bool:
-        await asyncio.gather(*(handle.signal("phase_done", noise) for _ in range(100)))
+        await asyncio.gather(*(handle.signal("reported", noise) for _ in range(100)))
         return (await handle.describe()).run_id != first
 
     await eventually(goes_on, timeout=60)

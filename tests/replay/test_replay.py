@@ -1,6 +1,5 @@
 """Histories of every released version replay, and a change of order does not go unnoticed."""
 
-import asyncio
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -57,8 +56,8 @@ class SleepsBeforeItStarts(ProgramWorkflow):
 
 
 @workflow.defn(name="ParticipantWorkflow", sandboxed=False)
-class WritesBeforeItReads(ParticipantWorkflow):
-    """The same workflow with two activities in another order."""
+class WritesOnceMore(ParticipantWorkflow):
+    """The same workflow, with an activity where there was none."""
 
     @workflow.init
     def __init__(self, start: pb.ParticipantInput) -> None:
@@ -70,7 +69,8 @@ class WritesBeforeItReads(ParticipantWorkflow):
         return await super().run(start)
 
     async def _prepare(self, open_phase: pb.OpenPhase) -> None:
-        await asyncio.gather(self._invite(open_phase.opening), self._read_ledger())
+        await self._invite(open_phase.opening)
+        await super()._prepare(open_phase)
 
 
 @workflow.defn(name="ProgramWorkflow", sandboxed=False)
@@ -97,7 +97,7 @@ class AnswersBeforeItRecords(ProgramWorkflow):
     ("kind", "changed"),
     [
         ("program-0", SleepsBeforeItStarts),
-        ("participant-0", WritesBeforeItReads),
+        ("participant-0", WritesOnceMore),
         ("enrolled-program-0", AnswersBeforeItRecords),
     ],
 )

@@ -144,6 +144,11 @@ def set_field(message: object, name: str, value: object) -> None:
         (lambda d, c: set_field(c.roster[0].people[0], "language", "fr"), "people[0].language: must be id or en"),
         (lambda d, c: set_field(c.roster[0].people[0], "role", 6), "people[0].role: must be one of"),
         (lambda d, c: set_field(c.roster[0].people[0], "name", " "), "people[0].name: is required"),
+        (
+            lambda d, c: set_field(c.roster[0].people[0], "name", "A\nBcc: b@b.example"),
+            r"people[0].name: must be one line of text, without '\n'",
+        ),
+        (lambda d, c: set_field(d.phases[0], "title", "A\0"), r"title: must be one line of text, without '\x00'"),
     ],
 )
 def test_a_fault_is_named_with_its_place(

@@ -72,7 +72,7 @@ async def test_signals_told_twice_and_out_of_order_change_nothing(env: WorkflowE
             await handle.signal(ParticipantWorkflow.duties_done, workflow_pb2.DutiesDone(duties=["commitment-signed"]))
             await handle.signal(ParticipantWorkflow.phase_closed, early)
             done = workflow_pb2.PhaseDone(institution=other, phase="governance")
-            await cohort.handle.signal(ProgramWorkflow.phase_done, done)
+            await cohort.handle.signal(ProgramWorkflow.reported, workflow_pb2.Reports(done=[done, done]))
         result = await cohort.result()
         record = await handle.query(ParticipantWorkflow.progress)
     assert result.graduated == 2

@@ -68,15 +68,46 @@ async def test_a_split_under_an_id_that_was_taken_meanwhile_is_refused_and_moves
 
 async def test_cancelling_a_paused_cohort_cancels_sessions_and_takes_everybody_out(env: WorkflowEnvironment) -> None:
     start = await env.get_current_time()
-    session = definition_pb2.DefinedSession(
-        id="hall", start="2026-01-08T09:00", end="2026-01-08T12:00", time_zone="UTC"
-    )
-    definition = two_phases(sessions=[session])
-    async with running_cohort(env.client, start, codes(2), does=nothing, definition=definition) as cohort:
+    async with running_cohort(env.client, start, codes(2), does=nothing, definition=with_a_session()) as cohort:
         await invited(cohort, "meeting")
         await cohort.steer("pause", pause=PAUSE)
         # What would have moved with the pause is still to come.
         await env.sleep(30 * DAY)
+        await cohort.played.engine.cancel(cohort.played.course, pb.Cancellation(reason="an election", actor="m1"))
+        result = await cohort.result()
+    assert (result.outcome, result.withdrawn) == (cohort_pb2.COHORT_STATE_CANCELLED, 2)
+    assert [step.cancelled_reason for step in cohort.played.sessions] == ["", "an election"]
+
+
+def with_a_session() -> definition_pb2.Definition:
+    """On the fourth day of the meeting."""
+    hall = definition_pb2.DefinedSession(id="hall", start="2026-01-08T09:00", end="2026-01-08T12:00", time_zone="UTC")
+    return two_phases(sessions=[hall])
+
+
+async def test_a_cohort_that_is_stopped_takes_its_sessions_to_come_off_the_calendar(env: WorkflowEnvironment) -> None:
+    start = await env.get_current_time()
+    async with running_cohort(env.client, start, codes(2), does=nothing, definition=with_a_session()) as cohort:
+        await invited(cohort, "meeting")
+        stop = command_pb2.OverrideOrder(phase="meeting", action=cohort_pb2.GATE_ACTION_STOP)
+        await cohort.steer("stop", override=stop)
+        result = await cohort.result()
+    assert (result.outcome, result.failed) == (cohort_pb2.COHORT_STATE_STOPPED, 2)
+    assert [(step.session, step.cancelled_reason) for step in cohort.played.sessions] == [
+        ("hall", ""),
+        ("hall", "a manager stopped it at meeting"),
+    ]
+
+
+async def test_a_session_to_come_of_a_phase_that_closed_early_is_cancelled_with_the_cohort(
+    env: WorkflowEnvironment,
+) -> None:
+    start = await env.get_current_time()
+    async with running_cohort(env.client, start, codes(2), does=nothing, definition=with_a_session()) as cohort:
+        await invited(cohort, "meeting")
+        close = command_pb2.OverrideOrder(phase="meeting", action=cohort_pb2.GATE_ACTION_EXCUSE)
+        await cohort.steer("close", override=close)
+        await eventually(lambda: ("meeting", cohort_pb2.PHASE_STATE_CLOSED, False) in cohort.played.phases)
         await cohort.played.engine.cancel(cohort.played.course, pb.Cancellation(reason="an election", actor="m1"))
         result = await cohort.result()
     assert (result.outcome, result.withdrawn) == (cohort_pb2.COHORT_STATE_CANCELLED, 2)
