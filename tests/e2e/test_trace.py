@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.home import Home
+from stack.home import Home, held
 from stack.system import System, start_system
 from tests.harness.waiting import eventually
 
@@ -41,9 +41,12 @@ STATIONS = [
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    started = asyncio.run(start_system(Home(tmp_path_factory.mktemp("system"))))
-    yield started
-    asyncio.run(started.stop())
+    home = Home(tmp_path_factory.mktemp("system"))
+    # As `up` does, so that commands find it.
+    with held(home):
+        started = asyncio.run(start_system(home))
+        yield started
+        asyncio.run(started.stop())
 
 
 def livinglab(system: System, *arguments: str) -> str:
