@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import AsJson, fail, print_json, say, table
+from cli.output import MOST_ROWS_SHOWN, AsJson, fail, print_json, refuse_rows, say, table
 from cli.progress import progress
 
 if TYPE_CHECKING:
     from livinglab.assessment.v1 import results_service_pb2 as pb
 
 _ROWS_AT_ONCE = 1_000
-_MOST_SHOWN = 200  # rejected rows written for people
 
 
 def register(app: typer.Typer) -> None:
@@ -44,13 +43,9 @@ def import_results(
     else:
         _show(answer, dry_run=dry_run)
     if rejected and not partial:
-        lines = [] if as_json else [f"{file}: line {row['line']}: {row['reason']}" for row in rejected[:_MOST_SHOWN]]
-        if len(lines) < answer.rejected_count and lines:
-            lines.append(f"{file}: and {answer.rejected_count - len(lines)} more")
-        count = f"{answer.rejected_count} rows are" if answer.rejected_count > 1 else "one row is"
-        fail(f"refused: {count} bad, nothing was imported", *lines)
+        refuse_rows(file, rejected, answer.rejected_count, as_json)
     if rejected and not as_json:
-        table(["line", "reason"], [[str(r["line"]), str(r["reason"])] for r in rejected[:_MOST_SHOWN]], "Rejected")
+        table(["line", "reason"], [[str(r["line"]), str(r["reason"])] for r in rejected[:MOST_ROWS_SHOWN]], "Rejected")
 
 
 async def _import(file: Path, *, partial: bool, dry_run: bool) -> "pb.ImportResultsResponse":

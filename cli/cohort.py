@@ -146,11 +146,7 @@ def _call(method: str, request: Any) -> Any:
 
     from cli import connection
 
-    async def call() -> Any:
-        async with connection.connected("program", ProgramServiceStub) as program:
-            return await getattr(program, method)(request)
-
-    return connection.run(call())
+    return connection.call("program", ProgramServiceStub, method, request)
 
 
 def _done(report: dict[str, str], as_json: bool, sentence: str) -> None:

@@ -63,6 +63,16 @@ async def connected(service: str, stub: Callable[[grpc.aio.Channel], S]) -> Asyn
         yield stub(channel)
 
 
+def call(service: str, stub: Callable[[grpc.aio.Channel], Any], method: str, request: Any) -> Any:
+    """What one method answers."""
+
+    async def asked() -> Any:
+        async with connected(service, stub) as found:
+            return await getattr(found, method)(request)
+
+    return run(asked())
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Runs a command's calls under one trace; a refusal becomes its lines on stderr and exit code 1."""
     if not isinstance(get_tracer_provider(), TracerProvider):

@@ -233,15 +233,12 @@ def _list_shown(evaluation: str, as_json: bool) -> None:
 
 def _write(method: str, request: Any) -> Any:
     """One call that writes, under a request_id of its own."""
-    from cli.connection import new_request_id, run
+    from livinglab.assessment.v1.evidence_service_pb2_grpc import EvidenceServiceStub
+
+    from cli.connection import call, new_request_id
 
     request.request_id = new_request_id()
-
-    async def call() -> Any:
-        async with _connected() as stub:
-            return await getattr(stub, method)(request)
-
-    return run(call())
+    return call("assessment", EvidenceServiceStub, method, request)
 
 
 def _connected() -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.files import read_file
-from cli.output import AsJson, fail, print_json, say, table
+from cli.output import AsJson, print_json, refuse_rows, say, table
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import directory_service_pb2 as pb
@@ -16,7 +16,6 @@ app = typer.Typer(help="The directory of institutions.", no_args_is_help=True)
 
 _COLUMNS = ["code", "name", "kind", "parent"]
 _ROWS_AT_ONCE = 1_000
-_MOST_SHOWN = 200  # rejected rows written for people
 
 
 @app.command("list")
@@ -54,10 +53,7 @@ def import_institutions(
     if as_json:
         print_json({"imported": answer.imported, "unchanged": answer.unchanged, "rejected": rejected})
     if rejected:
-        lines = [] if as_json else [f"{file}: line {row['line']}: {row['reason']}" for row in rejected[:_MOST_SHOWN]]
-        if lines and len(lines) < answer.rejected_count:
-            lines.append(f"{file}: and {answer.rejected_count - len(lines)} more")
-        fail(f"refused: {answer.rejected_count} rows are bad, nothing was imported", *lines)
+        refuse_rows(file, rejected, answer.rejected_count, as_json)
     if not as_json:
         verb = "would be imported" if dry_run else "imported"
         say(f"{answer.imported} institutions {verb}, {answer.unchanged} unchanged")

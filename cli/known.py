@@ -19,10 +19,10 @@ class KnownInstitutions(Mapping[str, Institution]):
         return region if region else self._asked()[code]
 
     def __iter__(self) -> Iterator[str]:
-        yield from {**self._asked(), **official_regions()}
+        return iter({**self._asked(), **official_regions()})
 
     def __len__(self) -> int:
-        return len({**self._asked(), **official_regions()})
+        return sum(1 for _ in self)
 
     def _asked(self) -> dict[str, Institution]:
         if self._registered is None:

@@ -2,13 +2,16 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 # The width of a table that nobody looks at in a terminal: a file, a pipe.
 _UNSEEN_WIDTH = 160
+# Rows of a file that were rejected, written for people.
+MOST_ROWS_SHOWN = 200
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
 
@@ -50,6 +53,15 @@ def fail(*messages: str) -> NoReturn:
     for message in messages:
         sys.stderr.write(_one_line(message) + "\n")
     raise typer.Exit(1)
+
+
+def refuse_rows(file: Path, rejected: Sequence[Mapping[str, Any]], count: int, as_json: bool) -> NoReturn:
+    """Nothing was imported from a file: each bad row is a line, or `count` alone where they are told as JSON."""
+    lines = [] if as_json else [f"{file}: line {row['line']}: {row['reason']}" for row in rejected[:MOST_ROWS_SHOWN]]
+    if lines and len(lines) < count:
+        lines.append(f"{file}: and {count - len(lines)} more")
+    rows = f"{count} rows are" if count > 1 else "one row is"
+    fail(f"refused: {rows} bad, nothing was imported", *lines)
 
 
 def _one_line(text: str) -> str:

@@ -151,11 +151,7 @@ def _call(method: str, request: Any) -> Any:
 
     from cli import connection
 
-    async def call() -> Any:
-        async with connection.connected("coaching", CoachingServiceStub) as coaching:
-            return await getattr(coaching, method)(request)
-
-    return connection.run(call())
+    return connection.call("coaching", CoachingServiceStub, method, request)
 
 
 def _told(plan: "coaching_pb2.Plan", as_json: bool) -> None:

@@ -120,11 +120,7 @@ def _call(method: str, request: Any) -> Any:
 
     from cli import connection
 
-    async def call() -> Any:
-        async with connection.connected("program", ScheduleServiceStub) as program:
-            return await getattr(program, method)(request)
-
-    return connection.run(call())
+    return connection.call("program", ScheduleServiceStub, method, request)
 
 
 def _numbers(text: str) -> list[int]:

@@ -135,11 +135,7 @@ def _call(method: str, request: Any) -> Any:
 
     from cli import connection
 
-    async def call() -> Any:
-        async with connection.connected("coaching", VisitServiceStub) as visits:
-            return await getattr(visits, method)(request)
-
-    return connection.run(call())
+    return connection.call("coaching", VisitServiceStub, method, request)
 
 
 def _told(visit: "visit_pb2.Visit", as_json: bool) -> None:

@@ -20,6 +20,8 @@ LONGEST_CODE = 32
 # A code stands in subjects, where dots part tokens, and between colons and slashes in ids.
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 
+_CLIPPED_CODE = re.compile(r"[0-9]{2}\.[1-9]")
+
 
 @dataclass(frozen=True, slots=True)
 class Institution:
@@ -48,6 +50,11 @@ def official_regions() -> Mapping[str, Institution]:
 def is_code(text: str) -> bool:
     """Whether it has the form of an institution's code: letters, digits, - _ and single dots within."""
     return len(text) <= LONGEST_CODE and _CODE.fullmatch(text) is not None
+
+
+def unclipped(text: str) -> str:
+    """A code as it was before a spreadsheet took it for a number: 32.1 was 32.10."""
+    return text + "0" if _CLIPPED_CODE.fullmatch(text) else text
 
 
 def time_zone(code: str) -> str:

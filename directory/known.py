@@ -35,11 +35,8 @@ class Directory(Mapping[str, Institution]):
 
     def learn(self, registered: Iterable[Institution]) -> None:
         """Takes what is newer than what is known. An official region stays as it is."""
-        newer = [
-            one for one in registered if one.code not in self._known or one.version > self._known[one.code].version
-        ]
         official = official_regions()
-        newer = [one for one in newer if one.code not in official]
+        newer = [one for one in registered if one.code not in official and one.version > self._version(one.code)]
         if not newer:
             return
         self._known.update((one.code, one) for one in newer)
@@ -48,6 +45,9 @@ class Directory(Mapping[str, Institution]):
         self._in_vain.clear()
         self._news.set()
         self._news = asyncio.Event()
+
+    def _version(self, code: str) -> int:
+        return self._known[code].version if code in self._known else -1
 
     def on_news(self, tell: Callable[[], None]) -> None:
         """Calls it after each change."""

@@ -38,14 +38,14 @@ class Institutions:
 
     async def keep(self, tx: mongo.Tx, event: InstitutionRegistered) -> None:
         """The reaction to the fact."""
-        await self._rows.bulk_write([_unless_newer(row_of(event))], session=tx.session)
+        await self._rows.bulk_write([_unless_newer(row_of(_registered(event)))], session=tx.session)
 
     async def fill(self, events: Iterable[InstitutionRegistered]) -> None:
         """Many facts read again from the stream, in any order; this process knows them when it returns."""
-        rows = [row_of(event) for event in events]
-        if rows:
-            await self._rows.bulk_write([_unless_newer(row) for row in rows])
-            self.known.learn(map(institution_of, rows))
+        found = [_registered(event) for event in events]
+        if found:
+            await self._rows.bulk_write([_unless_newer(row_of(one)) for one in found])
+            self.known.learn(found)
 
     async def follow(self) -> None:
         """Keeps `known` as the collection is, until cancelled."""
@@ -82,20 +82,18 @@ def require_heard(known: Container[str], *codes: str) -> None:
             raise Refused(Kind.ABORTED, "INSTITUTION_NOT_HEARD", message, retry_seconds=_LATE_SECONDS)
 
 
-def row_of(event: InstitutionRegistered) -> dict[str, Any]:
-    """The document that a fact makes."""
-    return {
-        "_id": event.code,
-        "name": event.name,
-        "kind": event.kind,
-        "parent": event.parent,
-        "version": event.meta.version,
-    }
+def row_of(one: Institution) -> dict[str, Any]:
+    """The document that holds an institution."""
+    return {"_id": one.code, "name": one.name, "kind": one.kind, "parent": one.parent, "version": one.version}
 
 
 def institution_of(row: dict[str, Any]) -> Institution:
     """The institution that a document holds."""
     return Institution(row["_id"], row["name"], row["kind"], row["parent"], row["version"])
+
+
+def _registered(event: InstitutionRegistered) -> Institution:
+    return Institution(event.code, event.name, event.kind, event.parent, event.meta.version)
 
 
 def _unless_newer(row: dict[str, Any]) -> UpdateOne:

@@ -9,6 +9,8 @@ from typing import Any, BinaryIO
 
 from livinglab.assessment.v1 import results_service_pb2 as pb
 
+from directory import unclipped
+
 LARGEST_FILE = 64 * 2**20  # bytes
 LONGEST_LINE = 64 * 2**10
 # What a spreadsheet may unpack to. Its texts are held whole while it is read.
@@ -21,8 +23,6 @@ _LONGEST_CELL = 200
 _KEYS = ["institution", "instrument", "period", "stage"]
 _FORMS = {frozenset([*_KEYS, "index"]): "index", frozenset([*_KEYS, "indicator", "level"]): "level"}
 _HEADERS = " or ".join(f"`{','.join(columns)}`" for columns in ([*_KEYS, "index"], [*_KEYS, "indicator", "level"]))
-# A spreadsheet takes the code 32.10 for a number and drops its last digit.
-_CLIPPED_CODE = re.compile(r"[0-9]{2}\.[1-9]")
 _DECIMAL_COMMA = re.compile(r"-?[0-9]+,[0-9]+")
 _ZIP = b"PK\x03\x04"
 _OTHER_UNICODE = (b"\xff\xfe", b"\xfe\xff")
@@ -65,10 +65,10 @@ def _row(line: int, cells: Sequence[str], columns: list[str]) -> pb.ImportRow:
     form = _FORMS[frozenset(columns)]
     if form == "level" and not found.get("indicator"):
         return pb.ImportRow(line=line, unreadable="names no indicator")
-    value, institution = found.get(form, ""), found["institution"]
+    value = found.get(form, "")
     return pb.ImportRow(
         line=line,
-        institution=institution + "0" if _CLIPPED_CODE.fullmatch(institution) else institution,
+        institution=unclipped(found["institution"]),
         instrument=found.get("instrument", ""),
         period=found.get("period", ""),
         stage=found.get("stage", ""),

@@ -7,7 +7,7 @@ from pymongo import IndexModel, ReplaceOne
 
 from chassis import mongo
 from directory import Institution
-from directory.projection import COLLECTION, institution_of
+from directory.projection import COLLECTION, institution_of, row_of
 
 INDEXES = [IndexModel([("kind", 1), ("_id", 1)]), IndexModel([("parent", 1), ("_id", 1)])]
 _TURN = {"_id": "turn"}
@@ -35,7 +35,7 @@ class DirectoryStore:
 
     async def save(self, tx: mongo.Tx, institutions: Iterable[Institution]) -> None:
         """Stores the next version of each."""
-        writes = [ReplaceOne({"_id": one.code}, _row(one), upsert=True) for one in institutions]
+        writes = [ReplaceOne({"_id": one.code}, row_of(one), upsert=True) for one in institutions]
         if writes:
             await self._rows.bulk_write(writes, ordered=False, session=tx.session)
 
@@ -53,7 +53,3 @@ class DirectoryStore:
         """The first of those that are registered, by code, after the one that a page_token names."""
         found = self._rows.find({**keys, **mongo.after(token)}).sort("_id").limit(size)
         return [institution_of(row) for row in await found.to_list(None)]
-
-
-def _row(one: Institution) -> dict[str, Any]:
-    return {"_id": one.code, "name": one.name, "kind": one.kind, "parent": one.parent, "version": one.version}

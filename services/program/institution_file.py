@@ -2,10 +2,11 @@
 
 import csv
 import io
-import re
 from collections.abc import Iterator, Sequence
 
 from livinglab.program.v1 import directory_service_pb2 as pb
+
+from directory import unclipped
 
 LARGEST_FILE = 8 * 2**20  # bytes
 _COLUMNS = ("code", "name", "kind", "parent")
@@ -13,8 +14,6 @@ _HEADER = f"the header must be `{','.join(_COLUMNS)}`"
 # What spreadsheets write between the values of a line.
 _SEPARATORS = ",;\t"
 _LONGEST_CELL = 200
-# A spreadsheet takes the code 32.10 for a number and drops its last digit.
-_CLIPPED_CODE = re.compile(r"[0-9]{2}\.[1-9]")
 
 
 def rows_of(content: bytes) -> Iterator[pb.InstitutionRow]:
@@ -57,12 +56,8 @@ def _row(line: int, cells: Sequence[str], columns: Sequence[str]) -> pb.Institut
     found = dict(zip(columns, cells, strict=False))
     return pb.InstitutionRow(
         line=line,
-        code=_code(found.get("code", "")),
+        code=unclipped(found.get("code", "")),
         name=found.get("name", ""),
         kind=found.get("kind", ""),
-        parent=_code(found.get("parent", "")),
+        parent=unclipped(found.get("parent", "")),
     )
-
-
-def _code(text: str) -> str:
-    return text + "0" if _CLIPPED_CODE.fullmatch(text) else text

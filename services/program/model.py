@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from livinglab.program.v1 import cohort_pb2, definition_pb2, workflow_pb2
 
+from chassis.errors import precondition
+
 TASK_QUEUE = "program"
 
 # What an announcement holds, and the signal by which participants hear it.
@@ -31,6 +33,22 @@ ENDED = frozenset(
 def has_ended(state: int) -> bool:
     """Whether a cohort in this state is over for good; one that is paused is not."""
     return state in ENDED
+
+
+def cohort_state(state: cohort_pb2.CohortState.ValueType) -> str:
+    """running, paused ..."""
+    return cohort_pb2.CohortState.Name(state).removeprefix("COHORT_STATE_").lower()
+
+
+def participant_state(state: cohort_pb2.ParticipantState.ValueType) -> str:
+    """active, graduated ..."""
+    return cohort_pb2.ParticipantState.Name(state).removeprefix("PARTICIPANT_STATE_").lower()
+
+
+def require_running(cohort: cohort_pb2.Cohort) -> None:
+    """COHORT_ENDED for one that is over for good."""
+    if has_ended(cohort.state):
+        raise precondition("COHORT_ENDED", f"cohort {cohort.id} has ended already: {cohort_state(cohort.state)}")
 
 
 def workflow_id(cohort: str, institution: str | None = None) -> str:

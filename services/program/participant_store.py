@@ -208,7 +208,7 @@ def require_active(row: Row) -> None:
     if row.get("moved_to"):
         raise precondition("PARTICIPANT_ENDED", f"{row['institution']} went on in cohort {row['moved_to']}")
     if row["state"] != model.ACTIVE:
-        name = cohort_pb2.ParticipantState.Name(row["state"]).removeprefix("PARTICIPANT_STATE_").lower()
+        name = model.participant_state(row["state"])
         raise precondition("PARTICIPANT_ENDED", f"{row['institution']} has {name} already")
 
 

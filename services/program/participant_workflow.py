@@ -121,7 +121,7 @@ class ParticipantWorkflow:
     def _show(self) -> None:
         """Where it stands, in the lists of Temporal."""
         phases = [phase.opening.phase.id for phase in self._record.open]
-        state = search_attributes.participant_state(self._record.outcome or model.ACTIVE)
+        state = model.participant_state(self._record.outcome or model.ACTIVE)
         search_attributes.upsert(phase=phases[0] if phases else "", state=state)
 
     async def _take_up_next(self) -> None:

@@ -4,6 +4,8 @@ from livinglab.program.v1 import cohort_pb2
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
+from services.program import model
+
 COHORT = SearchAttributeKey.for_keyword("LivingLabCohort")
 PHASE = SearchAttributeKey.for_keyword("LivingLabPhase")
 INSTITUTION = SearchAttributeKey.for_keyword("LivingLabInstitution")
@@ -14,7 +16,7 @@ KEYS = (COHORT, PHASE, INSTITUTION, STATE)
 def at_start(cohort: str, institution: str = "") -> TypedSearchAttributes:
     """For the workflow of a cohort, or of one of its participants. They go along when it continues as new."""
     if institution:
-        state = participant_state(cohort_pb2.PARTICIPANT_STATE_ACTIVE)
+        state = model.participant_state(cohort_pb2.PARTICIPANT_STATE_ACTIVE)
         return TypedSearchAttributes(
             [
                 SearchAttributePair(COHORT, cohort),
@@ -22,7 +24,7 @@ def at_start(cohort: str, institution: str = "") -> TypedSearchAttributes:
                 SearchAttributePair(STATE, state),
             ]
         )
-    state = cohort_state(cohort_pb2.COHORT_STATE_RUNNING)
+    state = model.cohort_state(cohort_pb2.COHORT_STATE_RUNNING)
     return TypedSearchAttributes([SearchAttributePair(COHORT, cohort), SearchAttributePair(STATE, state)])
 
 
@@ -37,13 +39,3 @@ def upsert(*, phase: str | None = None, state: str | None = None) -> None:
             changes.append(key.value_set(value) if value else key.value_unset())
     if changes:
         workflow.upsert_search_attributes(changes)
-
-
-def cohort_state(state: cohort_pb2.CohortState.ValueType) -> str:
-    """running, paused ..."""
-    return cohort_pb2.CohortState.Name(state).removeprefix("COHORT_STATE_").lower()
-
-
-def participant_state(state: cohort_pb2.ParticipantState.ValueType) -> str:
-    """active, graduated ..."""
-    return cohort_pb2.ParticipantState.Name(state).removeprefix("PARTICIPANT_STATE_").lower()

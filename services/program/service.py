@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
 from typing import Any
 
-from livinglab.program.v1 import cohort_pb2, service_pb2_grpc, workflow_pb2
 from livinglab.program.v1 import service_pb2 as pb
+from livinglab.program.v1 import service_pb2_grpc, workflow_pb2
 
 from chassis import auth, mongo
-from chassis.errors import precondition
 from services.program import audit_store, documents, model
 from services.program.engine import Engine
 from services.program.launch import Launches
@@ -61,7 +60,7 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
         async def decide(tx: mongo.Tx) -> pb.WithdrawParticipantResponse:
             cohort = await self._store.cohort(request.cohort_id, tx)
             row = await self._store.participants.standing(request.cohort_id, request.institution, tx)
-            _require_running(cohort)
+            model.require_running(cohort)
             require_active(row)
             await self._store.participants.ask_to_leave(tx, request.cohort_id, withdrawal, request.institution)
             about = {"institution": request.institution, "outcome": "withdrawn"}
@@ -77,7 +76,7 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
 
         async def decide(tx: mongo.Tx) -> pb.CancelCohortResponse:
             cohort = await self._store.cohort(request.cohort_id, tx)
-            _require_running(cohort)
+            model.require_running(cohort)
             await self._store.audit.add(tx, _entry(request, "cancel", request.cohort_id, outcome="being cancelled"))
             return pb.CancelCohortResponse(cohort=cohort)
 
@@ -92,9 +91,3 @@ def _entry(request: Any, command: str, cohort_id: str, **about: str) -> document
     actor = auth.caller().subject
     reason = getattr(request, "reason", "")
     return audit_store.entry(cohort_id, command, request.request_id, actor, datetime.now(UTC), reason=reason, **about)
-
-
-def _require_running(cohort: cohort_pb2.Cohort) -> None:
-    if model.has_ended(cohort.state):
-        name = cohort_pb2.CohortState.Name(cohort.state).removeprefix("COHORT_STATE_").lower()
-        raise precondition("COHORT_ENDED", f"cohort {cohort.id} has ended already: {name}")

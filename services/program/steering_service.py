@@ -162,8 +162,7 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
 
     async def _require_fitting(self, cohort: cohort_pb2.Cohort, order: Any, check: Check | None) -> None:
         """What can be said of an order without the workflow: whom and what it names is there."""
-        if model.has_ended(cohort.state):
-            raise precondition("COHORT_ENDED", f"cohort {cohort.id} has ended already: {_word(cohort.state)}")
+        model.require_running(cohort)
         phase = getattr(order, "phase", "")
         if phase and phase not in {progress.phase for progress in cohort.phases}:
             raise not_found("phase", f"{cohort.id}/{phase}")
@@ -217,7 +216,3 @@ def _require_distinct(request: pb.SplitCohortRequest) -> None:
 
 def _ended(message: str) -> Refused:
     return precondition("PARTICIPANT_ENDED", message)
-
-
-def _word(state: cohort_pb2.CohortState.ValueType) -> str:
-    return cohort_pb2.CohortState.Name(state).removeprefix("COHORT_STATE_").lower()

@@ -7,30 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import nats
-from google.protobuf import message_factory
 from livinglab.assessment.v1 import evaluation_pb2
 from livinglab.assessment.v1 import events_pb2 as assessment_events
-from livinglab.benchmark.v1 import events_pb2 as benchmark_events
 from livinglab.coaching.v1 import coaching_pb2
-from livinglab.coaching.v1 import events_pb2 as coaching_events
 from livinglab.common.v1.meta_pb2 import Meta
-from livinglab.notify.v1 import events_pb2 as notify_events
 from livinglab.notify.v1 import service_pb2 as notify
 from livinglab.program.v1 import cohort_pb2
 from livinglab.program.v1 import events_pb2 as program_events
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from pymongo import AsyncMongoClient
 
-from chassis import naming
+from chassis import facts, naming
 from stack.mailbox import mails
 
 SERVICES = ("assessment", "benchmark", "coaching", "notify", "program")
 _FETCH_SECONDS = 2.0
-_EVENTS = {
-    descriptor.full_name: descriptor
-    for module in (assessment_events, benchmark_events, coaching_events, notify_events, program_events)
-    for descriptor in module.DESCRIPTOR.message_types_by_name.values()
-}
 
 
 @dataclass(frozen=True)
@@ -220,6 +211,6 @@ async def _facts(nats_url: str) -> AsyncIterator[Fact]:
 
 
 def _meta(event_type: str, payload: bytes) -> Meta:
-    event: Any = message_factory.GetMessageClass(_EVENTS[event_type]).FromString(payload)
+    event: Any = facts.kinds()[event_type].FromString(payload)
     meta: Meta = event.meta
     return meta

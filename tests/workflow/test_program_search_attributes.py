@@ -11,7 +11,7 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from services.program import search_attributes, visibility
+from services.program import model, search_attributes, visibility
 from services.program.engine import connect
 from tests.harness.cohort import codes, running_cohort
 from tests.harness.namespace import new_namespace
@@ -26,7 +26,7 @@ class Steps:
     @workflow.run
     async def run(self) -> None:
         for phase in ("workshop", "workshop", ""):
-            search_attributes.upsert(phase=phase, state=search_attributes.cohort_state(cohort_pb2.COHORT_STATE_PAUSED))
+            search_attributes.upsert(phase=phase, state=model.cohort_state(cohort_pb2.COHORT_STATE_PAUSED))
             await workflow.sleep(timedelta(seconds=1))
 
 
