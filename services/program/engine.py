@@ -17,6 +17,7 @@ from chassis.errors import Kind, Refused, precondition, unavailable
 from services.program import (
     bridge_exit,  # noqa: F401  for what it does at exit
     model,
+    payloads,
     search_attributes,
     versions,
 )
@@ -31,7 +32,9 @@ _NO_ANSWER = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCSta
 
 async def connect(address: str, namespace: str) -> Client:
     """A client whose calls carry the trace; RuntimeError while the server is not there."""
-    return await Client.connect(address, namespace=namespace, interceptors=[TracingInterceptor()])
+    return await Client.connect(
+        address, namespace=namespace, data_converter=payloads.CONVERTER, interceptors=[TracingInterceptor()]
+    )
 
 
 class Engine:
