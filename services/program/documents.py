@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from livinglab.program.v1 import cohort_pb2, definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
-from services.program import clock, model
+from services.program import clock, model, orders
 from services.program.course import Course
 
 Row = dict[str, Any]
@@ -64,7 +64,7 @@ def split_row(old: Row, step: pb.CommandStep, participants: int) -> Row:
         **{name: old[name] for name in ("note", "rehearsal", "seconds_per_day", "definition", "clock")},
         "_id": order.cohort_id,
         "version": 1,
-        "fingerprint": b"split " + step.command.request_id.encode(),
+        "fingerprint": b"split " + orders.key(step.command).encode(),
         "title": order.title,
         "realm": realm(old),
         "participants": participants,

@@ -6,7 +6,7 @@ from livinglab.program.v1 import command_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
 from chassis.errors import Kind, Refused, precondition
-from services.program import model, splitting
+from services.program import model, orders, splitting
 from services.program.agenda import Cohort
 from services.program.errands import announce, is_told, require_active, require_no_closing, take_in
 
@@ -42,12 +42,23 @@ def replace(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, 
         if is_told(cohort, place, order.institution) and order.person.role in phase.invites:
             notice = pb.Notice(
                 template="invitation",
-                occasion=f"{phase.id}.{command.request_id}",
+                occasion=f"{phase.id}.{orders.mark(command)}",
                 phase=phase.id,
                 roles=[order.person.role],
                 email=order.person.email,
             )
             announce(cohort, pb.Announcement(notice=notice, only=[order.institution]))
+
+
+def withdraw(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
+    """It leaves at once, whatever else goes on: see `farewell`."""
+    require_active(cohort, [command.withdraw.institution])
+
+
+def farewell(command: command_pb2.Command) -> pb.Announcement:
+    """What who withdraws is told."""
+    leaving = pb.Withdrawal(reason=command.reason, actor=command.actor)
+    return pb.Announcement(withdrawal=leaving, only=[command.withdraw.institution])
 
 
 def split(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:

@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from livinglab.program.v1 import cohort_pb2, command_pb2
     from livinglab.program.v1 import workflow_pb2 as pb
 
-    from services.program import calls, clock, model, phase_steps, search_attributes, steering
+    from services.program import calls, clock, model, phase_steps, roster_orders, search_attributes, steering
     from services.program.activities import Activities
     from services.program.agenda import Act, Cohort, Step
     from services.program.cohort_calls import CohortCalls
@@ -68,16 +68,6 @@ class ProgramWorkflow:
             if end.readmissions >= self._state.readmissions.get(end.institution, 0):
                 self._state.ended[end.institution] = end.outcome
 
-    @workflow.signal
-    def cancelled(self, cancellation: pb.Cancellation) -> None:
-        """A manager ends the cohort before its time."""
-        if not self._state.cancelling and not self._state.outcome:
-            self._state.cancelling = True
-            self._state.reason = cancellation.reason
-            self._state.actor = cancellation.actor
-            if self._story:
-                self._story.cancel()
-
     @workflow.update
     async def steer(self, command: command_pb2.Command) -> command_pb2.CommandAnswer:
         """A manager's command: one after the other, answered by what stands, and recorded before it is answered."""
@@ -85,7 +75,7 @@ class ProgramWorkflow:
             with calls.refusals():
                 if known := steering.known_answer(self._state, command):
                     return known
-                steering.require_steerable(self._state, ending=self._over)
+                steering.require_steerable(self._state, command, over=self._over, ending=self._ending)
                 step = steering.carry_out(self._cohort, command, workflow.now())
             step.cohort_id = self._start.cohort_id
             refused: list[str] = []
@@ -94,6 +84,10 @@ class ProgramWorkflow:
             if refused and command.HasField("split"):
                 with calls.refusals():
                     raise steering.take_back(self._cohort, step)
+            if command.HasField("withdraw"):
+                await self._calls.reach(roster_orders.farewell(command))
+            if command.HasField("cancel") and self._story:
+                self._story.cancel()
             return command_pb2.CommandAnswer(request_id=command.request_id, awaiting_second=step.awaiting_second)
 
     @steer.validator
@@ -101,7 +95,7 @@ class ProgramWorkflow:
         """Refuses at once, and without a trace, what could not be carried out as things stand."""
         with calls.refusals():
             if steering.known_answer(self._state, command) is None:
-                steering.require_steerable(self._state, ending=self._over)
+                steering.require_steerable(self._state, command, over=self._over, ending=self._ending)
                 steering.carry_out(self._cohort.copy(), command, workflow.now())
 
     @workflow.query

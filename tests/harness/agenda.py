@@ -80,7 +80,7 @@ class Course:
         """Carried out, with nothing that follows yet. Refused changes nothing."""
         before = self.state.SerializeToString(deterministic=True)
         try:
-            steering.require_steerable(self.state, ending=self.over)
+            steering.require_steerable(self.state, command, over=self.over, ending=self.over)
             return steering.carry_out(self.cohort, command, self.now)
         except Refused:
             assert self.state.SerializeToString(deterministic=True) == before

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import pytest
+from livinglab.program.v1 import command_pb2
 from livinglab.program.v1 import workflow_pb2 as workflow
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
@@ -12,12 +13,12 @@ from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from chassis.errors import Kind, Refused
-from chassis.mongo import Tx
 from services.program import calls, model
 from services.program.activities import Activities
 from services.program.engine import Engine
 from services.program.refusals import Refusals
 from services.program.store import Store
+from tests.harness.orders import ordered
 from tests.harness.program import BANDUNG, GARUT, SUMEDANG, launching, manager
 from tests.harness.service import Running
 
@@ -90,12 +91,7 @@ async def test_who_withdraws_before_it_is_started_again_is_told_when_it_is(progr
     name = model.workflow_id(cohort_id, GARUT)
     nobody: Any = None
     activities = Activities(store, Engine(temporal), nobody, nobody, nobody)
-    withdrawal = workflow.Withdrawal(reason="no budget", actor="manager-1")
-
-    async def leave(tx: Tx) -> None:
-        await store.participants.ask_to_leave(tx, cohort_id, withdrawal, GARUT)
-
-    await store.db.transaction(leave)
+    await store.steering.record(ordered(cohort_id, 1, withdraw=command_pb2.WithdrawOrder(institution=GARUT)))
     step = workflow.RosterStep(cohort_id=cohort_id, only=[GARUT], readmissions={GARUT: 1})
     await ActivityEnvironment().run(activities.start_participants, step)
     history = await temporal.get_workflow_handle(name).fetch_history()
