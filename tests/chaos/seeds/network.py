@@ -64,7 +64,7 @@ class Link:
         self._talks.add(task)
         self._writers.add(writer)
         try:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, asyncio.CancelledError):
                 if not self.is_cut:
                     there, back = await asyncio.open_connection(*self._target)
                     await self._both_ways(reader, writer, there, back)
