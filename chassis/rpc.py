@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
+from livinglab.common.v1 import options_pb2
 from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError, ServerSelectionTimeoutError
 
 from chassis import auth, status, telemetry, validation
@@ -59,7 +60,8 @@ class Server:
         self._names = ["", *(s.descriptor.full_name for s in served)]
         self._health = HealthServicer()
         methods = {f"/{s.descriptor.full_name}/{m.name}": m for s in served for m in s.descriptor.methods}
-        self._gate = Gate(verifier, methods, settings.deadline_seconds)
+        visitors = auth.Visitors(settings.anonymous_calls_per_minute, settings.trusted_proxies)
+        self._gate = Gate(verifier, visitors, methods, settings.deadline_seconds)
         self._server = grpc.aio.server(interceptors=[self._gate], options=_SERVER_OPTIONS)
         added: Any = _ByPath(self._server)
         for s in served:
@@ -108,8 +110,11 @@ class _ByPath:
 class Gate(grpc.aio.ServerInterceptor):
     """The one interceptor. What it does not know (health, reflection) passes as it is."""
 
-    def __init__(self, verifier: auth.Verifier, methods: dict[str, MethodDescriptor], deadline: float) -> None:
+    def __init__(
+        self, verifier: auth.Verifier, visitors: auth.Visitors, methods: dict[str, MethodDescriptor], deadline: float
+    ) -> None:
         self._verifier = verifier
+        self._visitors = visitors
         self._deadline = deadline
         self._methods = {path: Method(method) for path, method in methods.items()}
         self._handlers: dict[str, Any] = {}
@@ -227,7 +232,11 @@ class Gate(grpc.aio.ServerInterceptor):
         return caller
 
     async def _identified(self, context: Any, method: Method) -> auth.Caller:
-        identity = await self._verifier.identify(metadata(context, "authorization"))
+        authorization = metadata(context, "authorization")
+        if authorization or options_pb2.ROLE_PUBLIC not in method.roles:
+            identity = await self._verifier.identify(authorization)
+        else:
+            identity = self._visitors.admit(context.peer(), metadata(context, "x-forwarded-for"))
         return auth.set_caller(identity, auth.require_role(identity, method.roles, method.name))
 
     def _seconds(self, context: Any) -> float:
