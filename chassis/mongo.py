@@ -15,7 +15,8 @@ from pymongo.read_concern import ReadConcern
 
 from chassis import auth, naming, telemetry
 from chassis.errors import Kind, Refused, invalid_field
-from chassis.transactions import ACKNOWLEDGED, Sessions
+from chassis.transactions import ACKNOWLEDGED
+from chassis.transactions import Sessions as Sessions
 from chassis.transactions import run_transaction as run_transaction
 
 T = TypeVar("T")
