@@ -8,8 +8,8 @@ from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2
 from temporalio.testing import WorkflowEnvironment
 
 from chassis.errors import Refused
-from services.program import clock
-from services.program.participant_workflow import ParticipantWorkflow
+from programs import clock
+from services.program.workflows.participant import ParticipantWorkflow
 from tests.harness.agenda import gate, phase
 from tests.harness.cohort import codes, running_cohort
 from tests.harness.steering import PAUSE, RESUME, close, everybody_does, invited, nothing, states, two_phases

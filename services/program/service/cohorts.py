@@ -1,0 +1,66 @@
+"""RPCs in: one method is one use case: a launch, a look, or an order to the cohort's workflow."""
+
+from collections.abc import AsyncIterator, Collection
+from typing import Any
+
+from livinglab.program.v1 import cohort_pb2, command_pb2, service_pb2_grpc
+from livinglab.program.v1 import service_pb2 as pb
+
+from chassis import mongo
+from programs.phases import has_ended
+from services.program.engine.client import Engine
+from services.program.engine.launch import Launches
+from services.program.service.ordering import Ordering
+from services.program.store.cohorts import Store
+from services.program.store.participants import require_active
+
+
+class ProgramService(service_pb2_grpc.ProgramServiceServicer):
+    """The contract, on one store, the workflows, and the regions and instruments that are known."""
+
+    def __init__(self, store: Store, engine: Engine, regions: Collection[str], instruments: Collection[str]) -> None:
+        self._store = store
+        self._orders = Ordering(store, engine)
+        self._launches = Launches(store, engine, regions, instruments)
+
+    async def LaunchCohort(self, request: pb.LaunchCohortRequest, context: Any) -> pb.LaunchCohortResponse:
+        return await self._launches.launch(request)
+
+    async def GetCohort(self, request: pb.GetCohortRequest, context: Any) -> pb.GetCohortResponse:
+        return pb.GetCohortResponse(cohort=await self._store.cohort(request.cohort_id))
+
+    async def ListCohorts(self, request: pb.ListCohortsRequest, context: Any) -> pb.ListCohortsResponse:
+        cohorts, token = await self._store.cohorts(mongo.page_size(request.page_size), request.page_token)
+        return pb.ListCohortsResponse(cohorts=cohorts, next_page_token=token)
+
+    async def WatchCohort(self, request: pb.WatchCohortRequest, context: Any) -> AsyncIterator[pb.WatchCohortResponse]:
+        last = await self._store.cohort(request.cohort_id)
+        yield pb.WatchCohortResponse(cohort=last)
+        if has_ended(last.state):
+            return
+        async for _ in self._store.changes(request.cohort_id):
+            cohort = await self._store.cohort(request.cohort_id)
+            if cohort != last:
+                yield pb.WatchCohortResponse(cohort=cohort)
+                last = cohort
+            if has_ended(cohort.state):
+                return
+
+    async def ListParticipants(self, request: pb.ListParticipantsRequest, context: Any) -> pb.ListParticipantsResponse:
+        size = mongo.page_size(request.page_size)
+        participants, token = await self._store.participant_page(request.cohort_id, size, request.page_token)
+        return pb.ListParticipantsResponse(participants=participants, next_page_token=token)
+
+    async def WithdrawParticipant(
+        self, request: pb.WithdrawParticipantRequest, context: Any
+    ) -> pb.WithdrawParticipantResponse:
+        async def check(cohort: cohort_pb2.Cohort) -> None:
+            require_active(await self._store.participants.standing(cohort.id, request.institution))
+
+        order = command_pb2.WithdrawOrder(institution=request.institution)
+        await self._orders.give(request, check, withdraw=order)
+        return pb.WithdrawParticipantResponse()
+
+    async def CancelCohort(self, request: pb.CancelCohortRequest, context: Any) -> pb.CancelCohortResponse:
+        cohort, _ = await self._orders.give(request, cancel=command_pb2.CancelOrder())
+        return pb.CancelCohortResponse(cohort=cohort)
