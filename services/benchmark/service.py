@@ -18,7 +18,7 @@ from chassis.errors import invalid_field
 from services.benchmark import aggregates, disclosure, gaps, model, ranking
 from services.benchmark.admission import Admission
 from services.benchmark.live import Live, RaceKey, race_key
-from services.benchmark.store import Store
+from services.benchmark.store import STAGES, Store
 
 
 class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
@@ -165,6 +165,12 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
                 group = self._apart(race, groups, same)
                 await asyncio.to_thread(aggregates.profile, answer, same, instrument, group)
         return answer
+
+    async def ListRaces(self, request: pb.ListRacesRequest, context: Any) -> pb.ListRacesResponse:
+        order = list(STAGES.values())
+        held = await self._store.races()
+        held.sort(key=lambda race: (ranking.year_of(race.period), order.index(race.stage)), reverse=True)
+        return pb.ListRacesResponse(races=held)
 
 
 _EVERYBODY = 100_000
