@@ -1,1 +1,1 @@
-"""The console: web pages for everyone the program is for. It owns no data and calls the services as the person who asks."""
+"""The console: pages for everyone the program is for. It owns no data and calls the services as who asks."""

@@ -1,4 +1,4 @@
-"""The 38 provinces as tiles: one square each, roughly where it lies, so that small ones are seen as well as large ones."""
+"""The 38 provinces as tiles: one square each, roughly where it lies, so that small ones are seen too."""
 
 from collections.abc import Mapping
 from decimal import Decimal

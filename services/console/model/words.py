@@ -71,7 +71,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "map_mean": (
         "Rata-rata indeks kabupaten dan kota di tiap provinsi. Satu petak satu provinsi; pilih petak untuk melihat "
         "peringkatnya.",
-        "Mean index of the regencies and cities of each province. One tile is one province; choose one for its ranking.",
+        "Mean index of the regencies and cities of each province. One tile is one province; choose one to see it.",
     ),
     "map_own": (
         "Indeks tiap pemerintah provinsi. Satu petak satu provinsi.",
