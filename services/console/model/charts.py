@@ -63,10 +63,11 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The dots of one instrument; `number` picks its look."""
+    """The dots of one instrument on one basis; `number` picks its colour, and what was computed is dashed."""
 
     number: int
     dots: list[Dot]
+    computed: bool = False
 
     @property
     def points(self) -> str:
@@ -82,6 +83,8 @@ class Lines:
     marks: list[tuple[float, int]]
     periods: list[tuple[float, str]]
     breaks: list[float]
+    # Some lines are of published values and some of computed ones.
+    both: bool = False
 
 
 def year_of(period: str) -> Fraction:
@@ -90,9 +93,18 @@ def year_of(period: str) -> Fraction:
     return int(year) + Fraction(int(part or 0), 100)
 
 
-def lines(series: Sequence[Sequence[tuple[str, str]]], low: Decimal, high: Decimal) -> Lines:
-    """One line for each series of (period, value), never joined; `low` and `high` bound the scale."""
-    periods = sorted({period for one in series for period, _ in one}, key=year_of)
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Period and value of one instrument on one basis, oldest first."""
+
+    instrument: str
+    computed: bool
+    points: Sequence[tuple[str, str]]
+
+
+def lines(series: Sequence[Series], low: Decimal, high: Decimal) -> Lines:
+    """One line for each series, never joined; `low` and `high` bound the scale."""
+    periods = sorted({period for one in series for period, _ in one.points}, key=year_of)
     step = (_WIDTH - _LEFT - _RIGHT) / max(len(periods), 1)
     across = {period: round(_LEFT + step * (place + 0.5), 1) for place, period in enumerate(periods)}
     room, span = _HEIGHT - _TOP - _BOTTOM, max(high - low, Decimal("0.01"))
@@ -101,15 +113,21 @@ def lines(series: Sequence[Sequence[tuple[str, str]]], low: Decimal, high: Decim
         inside = min(max(value, low), high)
         return round(_TOP + float((high - inside) / span) * room, 1)
 
+    starts: dict[str, float] = {}
+    for one in series:
+        for period, _ in one.points:
+            starts[one.instrument] = min(starts.get(one.instrument, _WIDTH), across[period])
+    order = sorted(starts, key=lambda instrument: starts[instrument])
     made = [
-        Line(number, [Dot(across[period], down(Decimal(value)), period, value) for period, value in one])
-        for number, one in enumerate(series, start=1)
+        Line(
+            order.index(one.instrument) + 1,
+            [Dot(across[period], down(Decimal(value)), period, value) for period, value in one.points],
+            one.computed,
+        )
+        for one in series
+        if one.points
     ]
-    starts = sorted(line.dots[0].x for line in made if line.dots)
     marks = [(down(Decimal(whole)), whole) for whole in range(int(low), int(high) + 1) if low <= whole <= high]
-    return Lines(
-        made,
-        marks,
-        [(across[period], period) for period in periods],
-        [round(start - step / 2, 1) for start in starts[1:]],
-    )
+    breaks = [round(starts[instrument] - step / 2, 1) for instrument in order[1:]]
+    both = len({line.computed for line in made}) > 1
+    return Lines(made, marks, [(across[period], period) for period in periods], breaks, both)

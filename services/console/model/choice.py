@@ -7,7 +7,7 @@ from typing import Protocol
 # A race with fewer than this share of the largest one is only just beginning; it is not what people see first.
 _SHARE = 4
 _LONGEST = 300
-ROWS = 100
+ROWS = 50
 
 
 class Held(Protocol):

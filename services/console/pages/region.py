@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from itertools import groupby
 from typing import Any
 
 from livinglab.benchmark.v1 import service_pb2 as pb
@@ -103,13 +102,24 @@ async def _made(request: Request, code: str, language: str) -> answers.Answer:
         stage=stage,
         years=list(reversed(years)),
         lines=_lines(years, instruments),
-        titles={name: instrument.title for name, instrument in instruments.items()},
+        titles={name: _short(instrument.title) for name, instrument in instruments.items()},
         places=await _places(asked, person, institution, stage, years, language),
         detail=detail,
         difference=_difference,
+        differing=any(_difference(year) for year in years),
         **values,
     )
     return answers.answer(body.encode(), answers.HTML)
+
+
+def _short(title: str) -> str:
+    """The regulation that a title names in brackets at its end, which is how people speak of it; else the title."""
+    head, _, tail = title.removesuffix(")").rpartition("(")
+    return tail if head and title.endswith(")") else title
+
+
+def _without_zeros(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _difference(year: results.Year) -> str:
@@ -119,20 +129,18 @@ def _difference(year: results.Year) -> str:
 
 
 def _lines(years: Sequence[results.Year], instruments: dict[str, Any]) -> charts.Lines | None:
-    """One line an instrument, never joined: of what was published where anything was, else of what was computed."""
-    basis = "published" if any(year.published for year in years) else "computed"
-    ordered = sorted(years, key=lambda year: year.instrument)
-    series = [
-        [(year.period, getattr(year, basis)) for year in group if numbers.decimal(getattr(year, basis)) is not None]
-        for _, group in groupby(ordered, key=lambda year: year.instrument)
-    ]
-    series = sorted((one for one in series if one), key=lambda one: charts.year_of(one[0][0]))
-    if not series:
+    """One line an instrument of what was published, and one of what was computed where nothing was published."""
+    points: dict[tuple[str, bool], list[tuple[str, str]]] = {}
+    for year in years:
+        value = year.published or year.computed
+        if numbers.decimal(value) is not None:
+            points.setdefault((year.instrument, not year.published), []).append((year.period, value))
+    if not points:
         return None
-    scales = [instruments[y.instrument].scale for y in years if y.instrument in instruments]
+    scales = [instruments[year.instrument].scale for year in years if year.instrument in instruments]
     low = min((Decimal(scale.min) for scale in scales), default=Decimal(1))
     high = max((Decimal(scale.max) for scale in scales), default=Decimal(5))
-    return charts.lines(series, low, high)
+    return charts.lines([charts.Series(i, computed, one) for (i, computed), one in points.items()], low, high)
 
 
 async def _places(
@@ -152,7 +160,9 @@ async def _places(
         mine = next((row for row in ranking.rows if row.institution == institution.code), None)
         if mine is not None:
             where = shell.query(instrument=last.instrument, period=last.period, stage=stage, group=group)
-            name = group_name(group, language) if group else words.text("place_nation", language)
+            name = words.text("place_nation", language)
+            if group:
+                name = words.text("place_group", language, group=group_name(group, language))
             found.append({"row": mine, "total": len(ranking.rows), "name": name, "group": group, "where": where})
     return found
 
@@ -179,4 +189,5 @@ async def _account(
         "peer_group": group_name(group, language),
         "title": instrument.title,
         "scale_max": high,
+        "exact": _without_zeros(detail.exact),
     }
