@@ -20,8 +20,8 @@ from temporalio.client import Client
 
 from bench.bare_workflows import TASK_QUEUE, BareParticipant, BareProgram
 from chassis import naming
+from chassis.temporal import connect
 from directory import official_regions
-from services.program.engine import connect
 from stack.system import System
 from stack.waiting import eventually
 

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.program.search_attributes import KEYS
+from programs.names import SEARCH_ATTRIBUTES
 from stack import binaries, ready
 from stack.mailbox import READY_LINE
 from stack.ports import LOOPBACK, free_port, free_ports
 from stack.process import Process, python_argv
 
 START_SECONDS = 60.0
-SEARCH_ATTRIBUTES = tuple(key.name for key in KEYS)
+# Longer than any transaction of ours goes on.
+TRANSACTION_SECONDS = 15
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -105,6 +106,8 @@ def mongod(data_dir: Path, port: int = 0, *, test_commands: bool = False) -> Ser
     argv += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
     # A lone primary has nobody to hand over to: do not keep clients waiting for it when it stops.
     argv += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"]
+    # What a process had open when it was killed stays open on the server, and its documents locked: a minute otherwise.
+    argv += ["--setParameter", f"transactionLifetimeLimitSeconds={TRANSACTION_SECONDS}"]
     if test_commands:
         argv += ["--setParameter", "enableTestCommands=1"]
     return Server(

@@ -69,7 +69,7 @@ def _answer(question: Mapping[str, Any]) -> Any:
 
 def as_text(message: Message) -> str:
     """As a payload of Temporal, in base64."""
-    from services.program import payloads
+    from chassis import payloads
 
     payload = payloads.CONVERTER.payload_converter.to_payload(message)
     return base64.b64encode(payload.SerializeToString()).decode()
@@ -79,7 +79,7 @@ def from_text(text: str, expected: Any = None) -> Any:
     """The message that such a payload holds, as the handler that expects that type is given it."""
     from temporalio.api.common.v1 import Payload
 
-    from services.program import payloads
+    from chassis import payloads
 
     payload = Payload.FromString(base64.b64decode(text))
     return payloads.CONVERTER.payload_converter.from_payload(payload, expected)

@@ -2,7 +2,8 @@
 
 from temporalio.testing import WorkflowEnvironment
 
-from services.program import payloads, visibility
+from chassis import payloads
+from services.program.engine import visibility
 from stack import binaries
 
 

@@ -7,7 +7,7 @@ from livinglab.program.v1 import workflow_pb2
 from livinglab.program.v1.steering_service_pb2_grpc import SteeringServiceStub
 from temporalio.client import Client
 
-from services.program.participant_store import ParticipantStore
+from services.program.store.participants import ParticipantStore
 from tests.harness.program import HEAD, SECRETARY, SUMEDANG, launching, manager, request_id, working
 from tests.harness.service import Running
 from tests.harness.waiting import eventually
