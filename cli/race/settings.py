@@ -116,11 +116,9 @@ def set_population(
         fail("name an institution and its people, or a --file with many")
     from cli.race.settings_files import MOST_PEOPLE, PEOPLE, code_meant, read_counts
 
-    rows = (
-        read_counts(file, PEOPLE, MOST_PEOPLE)
-        if file
-        else [(code_meant(institution) if people else institution, people)]
-    )
+    # What was set for nobody can still be taken back.
+    one = institution if file or not people else code_meant(institution)
+    rows = read_counts(file, PEOPLE, MOST_PEOPLE) if file else [(one, people)]
     ask("steward", lambda stub: _set_each(stub, rows))
     if as_json:
         print_json({"set": [{"institution": code, "people": count} for code, count in rows]})

@@ -11,6 +11,7 @@ from chassis.tables import Table
 from cli.assessment.results_file import rows_of
 from cli.race import settings_files
 from cli.speak.levels import read_levels
+from directory import official_regions
 from programs.files import roster
 
 HEADER = "institution,instrument,period,stage,index\n"
@@ -114,7 +115,10 @@ def test_populations_are_read_by_the_codes_that_a_spreadsheet_clipped(tmp_path: 
     assert found == [("32.10", 1305476), ("32.11", 1152400)]
 
 
-def test_a_bad_line_of_a_population_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_line_of_a_population_file_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings_files, "known_institutions", official_regions)
     file = tmp_path / "people.csv"
     file.write_text("institution,name,people\n32.11,Bandung,5\n3210,,7\n32.12,,many\n32.1,,1\n32.10,,2\n")
     with pytest.raises(typer.Exit):
