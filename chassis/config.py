@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     # Where this process listens.
     listen: str = "0.0.0.0:50051"
     metrics_listen: str = "0.0.0.0:9464"
+    # The console alone: where browsers come in.
+    http_listen: str = "0.0.0.0:8080"
 
     # Where the other processes are, as JSON by name; otherwise their name and the usual port.
     peers: dict[str, str] = {}
@@ -62,6 +64,10 @@ class Settings(BaseSettings):
 
     # Longest wait of a call whose caller set no deadline.
     deadline_seconds: float = 30.0
+    # Calls and watchers at once, of everybody; calls of one caller that are served at once, and that wait for those.
+    maximum_concurrent_rpcs: int = 2_000
+    calls_at_once: int = 16
+    calls_waiting: int = 500
     # After SIGTERM: how long calls under way may take.
     grace_seconds: float = 10.0
 

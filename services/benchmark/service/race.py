@@ -19,7 +19,7 @@ from services.benchmark.model import aggregates, disclosure, gaps, ranking
 from services.benchmark.model import race as model
 from services.benchmark.service.admission import Admission
 from services.benchmark.store.live import Live, RaceKey, race_key
-from services.benchmark.store.projections import Store
+from services.benchmark.store.projections import STAGES, Store
 
 
 class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
@@ -122,7 +122,7 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
 
     def _apart(self, race: pb.Race, groups: model.Groups, results: Sequence[model.Result]) -> disclosure.Apart:
         bodies = [result.institution for result in results]
-        published, drafts = race.stage == aggregates.PUBLIC_STAGE, bool(auth.caller().admitted & _SEE_DRAFTS)
+        published, drafts = race.stage == aggregates.PUBLIC_STAGE, auth.caller().role in _SEE_DRAFTS
         return disclosure.apart(race.group, groups, bodies, published=published, drafts=drafts)
 
     async def _is_draft_to_caller(self, race: pb.Race, other: model.Result) -> bool:
@@ -166,6 +166,12 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
                 group = self._apart(race, groups, same)
                 await asyncio.to_thread(aggregates.profile, answer, same, instrument, group)
         return answer
+
+    async def ListRaces(self, request: pb.ListRacesRequest, context: Any) -> pb.ListRacesResponse:
+        order = list(STAGES.values())
+        held = await self._store.races()
+        held.sort(key=lambda race: (ranking.year_of(race.period), order.index(race.stage)), reverse=True)
+        return pb.ListRacesResponse(races=held)
 
 
 _EVERYBODY = 100_000
