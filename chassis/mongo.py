@@ -139,11 +139,15 @@ class Database:
 
         return await self.transaction(body)
 
+    async def forget_request(self, tx: Tx, request: Message) -> None:
+        """Takes the answer back of a write that came to nothing: the caller may ask again."""
+        await self["requests"].delete_one({"_id": _request_key(request)}, session=tx.session)
+
     async def once(self, request: Message, decide: Callable[[Tx], Awaitable[M]], response: type[M]) -> M:
         """Serves a write once per request_id and caller: the repeat gets the first answer, stored in the same
         transaction. The same request_id with another content is refused."""
         request_id: str = request.request_id  # type: ignore[attr-defined]
-        key = f"{request.DESCRIPTOR.name}:{auth.actor('')}:{request_id}"
+        key = _request_key(request)
         content = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
 
         async def body(tx: Tx) -> M:
@@ -218,3 +222,7 @@ def timestamp(moment: datetime | None) -> Timestamp | None:
     stamp = Timestamp()
     stamp.FromDatetime(moment)
     return stamp
+
+
+def _request_key(request: Any) -> str:
+    return f"{request.DESCRIPTOR.name}:{auth.actor('')}:{request.request_id}"

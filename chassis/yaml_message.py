@@ -20,6 +20,8 @@ _INTEGERS = {
     FieldDescriptor.CPPTYPE_UINT64: (0, 2**64 - 1),
 }
 _DEEPEST = 100
+# Keys of a file that are told one by one.
+_MOST_UNKNOWN = 50
 # Characters that the slow reader takes a second or two for.
 _SMALL = 200_000
 # Descriptors are Any below: the types that protobuf's stubs give to its two implementations do not agree.
@@ -128,6 +130,7 @@ class _Reader:
         self._parsed = parsed
         self._extra_keys = extra_keys
         self._seen: set[int] = set()
+        self._unknown = 0
 
     def _fault(self, node: yaml.Node, path: str, description: str) -> None:
         self._parsed.faults.append(Fault(node.start_mark.line + 1, path, description))
@@ -155,8 +158,13 @@ class _Reader:
                 self._field(value, into, known[key], place)
             elif not path and key in self._extra_keys:
                 self._extra(value, key)
-            else:
-                self._fault(value, place, _unknown(key, into.DESCRIPTOR, () if path else self._extra_keys))
+            elif self._unknown < _MOST_UNKNOWN:
+                # What a key may have meant takes its time: of thousands nobody reads it.
+                self._unknown += 1
+                self._fault(value, place, _unknown(key[:80], into.DESCRIPTOR, () if path else self._extra_keys))
+            elif self._unknown == _MOST_UNKNOWN:
+                self._unknown += 1
+                self._fault(value, place, "is not known here either, nor may be what comes after it")
 
     def _entries(self, node: yaml.MappingNode, path: str) -> Iterable[tuple[str, yaml.Node]]:
         keys: set[str] = set()

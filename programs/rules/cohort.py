@@ -11,12 +11,12 @@ from livinglab.program.v1 import definition_pb2
 from chassis.errors import Violation
 from programs import clock
 from programs.overrides import effective
-from programs.rules import costs, overrides, shapes
+from programs.rules import costs, counts, overrides, shapes
 from programs.rules import definition as definition_rules
 from programs.rules.shapes import Faults
 
-MOST_PARTICIPANTS = 5_000
-_MOST_PEOPLE = 20
+MOST_PARTICIPANTS = counts.MOST_PARTICIPANTS
+_MOST_PEOPLE = counts.MOST_PEOPLE
 # As a message; a call carries 8 MiB with everything else in it. 5,000 participants with four people have about two.
 _LARGEST_ROSTER = 6 * 2**20
 LONGEST_COHORT_ID = 40
@@ -34,6 +34,11 @@ def validate(
     """Every fault of both, with paths as in LaunchCohortRequest; empty when the cohort may start. All rules of a
     definition hold for the one that counts for the cohort too (`overrides.effective`: that is what runs). Instruments
     are not looked up where `known_instruments` is None, nor whether a real cohort is over where `now` is."""
+    if too_many := [*counts.faults("definition", definition), *counts.faults("cohort", cohort)]:
+        # Whatever the rules would say of so much would take as long.
+        return too_many
+    if faults := [*_too_large(definition, cohort)]:
+        return faults
     own = [*definition_rules.faults(definition, known_instruments), *role_model(definition, known_regions)]
     found = [Violation(f"definition.{v.field}", v.description) for v in own]
     faults = [
@@ -42,6 +47,19 @@ def validate(
         *costs.faults(definition, cohort),
     ]
     return found + [Violation(f"cohort.{v.field}", v.description) for v in faults]
+
+
+def _too_large(definition: definition_pb2.Definition, cohort: definition_pb2.CohortSpec) -> Faults:
+    """What its workflow takes along when it continues as new is one message; Temporal takes two million bytes."""
+    size = definition.ByteSize()
+    if size > counts.MOST_BYTES:
+        yield Violation("definition", f"has {size} bytes; at most {counts.MOST_BYTES} are taken")
+        return
+    everybody = sum(len(participant.institution) + 2 for participant in cohort.roster)
+    state = size + everybody * len(definition.phases) * counts.LISTS_A_PHASE
+    if state > counts.MOST_STATE_BYTES:
+        told = f"{len(cohort.roster)} participants in {len(definition.phases)} phases are too many together"
+        yield Violation("cohort.roster", f"{told}: some {state} bytes of state; at most {counts.MOST_STATE_BYTES}")
 
 
 def role_model(definition: definition_pb2.Definition, known_regions: Collection[str]) -> Faults:

@@ -32,8 +32,8 @@ class NotifyService(service_pb2_grpc.NotifyServiceServicer):
         messages = [self._message(request, *draft, now) for draft in zip(ids, request.drafts, strict=True)]
 
         async def decide(tx: mongo.Tx) -> pb.SendMessagesResponse:
-            await self._store.add(tx, messages)
-            return pb.SendMessagesResponse(message_ids=[message.id for message in messages])
+            written = await self._store.add(tx, messages)
+            return pb.SendMessagesResponse(message_ids=written)
 
         response = await self._store.db.once(request, decide, pb.SendMessagesResponse)
         self._wake()
@@ -81,4 +81,5 @@ class NotifyService(service_pb2_grpc.NotifyServiceServicer):
             next_attempt_time=mongo.timestamp(now),
             cohort_id=request.cohort_id,
             rehearsal=request.rehearsal,
+            key=draft.key,
         )

@@ -19,6 +19,7 @@ DatabaseFailure = PyMongoError
 _INDEXES = {
     "messages": [
         IndexModel([("cohort_id", 1), ("_id", 1)]),
+        IndexModel([("key", 1)], unique=True, partialFilterExpression={"key": {"$exists": True}}),
         IndexModel([("due_time", 1)], partialFilterExpression={"state": pb.MESSAGE_STATE_QUEUED}),
     ]
 }
@@ -45,10 +46,26 @@ class Store:
         """Collections and indexes; once at start-up."""
         await self.db.prepare(_INDEXES)
 
-    async def add(self, tx: mongo.Tx, messages: Sequence[pb.Message]) -> None:
-        """Stores new messages, to be sent at once."""
-        rows = [{**_row(message), "version": 1} for message in messages]
-        await self._messages.insert_many(rows, session=tx.session)
+    async def add(self, tx: mongo.Tx, messages: Sequence[pb.Message]) -> list[str]:
+        """Stores new messages, to be sent at once; their ids, that of the first one for those of a known key."""
+        keys = [_key(message) for message in messages]
+        known: dict[str, str] = {}
+        if named := [key for key in keys if key]:
+            query = {"key": {"$in": named}}
+            async for row in self._messages.find(query, {"key": 1}, session=tx.session):
+                known[row["key"]] = row["_id"]
+        rows, ids = [], []
+        for key, message in zip(keys, messages, strict=True):
+            if key in known:
+                ids.append(known[key])
+                continue
+            rows.append({**_row(message), "version": 1})
+            ids.append(message.id)
+            if key:
+                known[key] = message.id
+        if rows:
+            await self._messages.insert_many(rows, session=tx.session)
+        return ids
 
     async def claim(self, lease: timedelta) -> Claimed | None:
         """Takes the message that is due for longest. A lease is a due time in the future by the database's clock,
@@ -119,6 +136,10 @@ def _until(lease: timedelta) -> dict[str, Any]:
     return {"$add": ["$$NOW", int(lease.total_seconds() * 1000)]}
 
 
+def _key(message: pb.Message) -> str:
+    return f"{message.cohort_id}:{message.key}" if message.key else ""
+
+
 def _row(message: pb.Message) -> dict[str, Any]:
     waits = message.state == pb.MESSAGE_STATE_QUEUED
     return {
@@ -139,6 +160,7 @@ def _row(message: pb.Message) -> dict[str, Any]:
         "due_time": message.next_attempt_time.ToDatetime(UTC) if waits else None,
         "cohort_id": message.cohort_id,
         "rehearsal": message.rehearsal,
+        **({"key": _key(message)} if message.key else {}),
     }
 
 
@@ -160,4 +182,5 @@ def _message(row: dict[str, Any]) -> pb.Message:
         next_attempt_time=mongo.timestamp(row["due_time"]),
         cohort_id=row["cohort_id"],
         rehearsal=row["rehearsal"],
+        key=row.get("key", "").removeprefix(f"{row['cohort_id']}:"),
     )

@@ -32,6 +32,7 @@ from services.program.service.schedules import ScheduleService
 from services.program.service.steering import SteeringService
 from services.program.store.cohorts import Store
 from services.program.store.directory import DirectoryStore
+from services.program.store.news import News
 from services.program.store.schedules import ScheduleStore
 
 
@@ -50,6 +51,8 @@ async def main(process: runtime.Process) -> None:
     await institutions.prepare()
     process.background("institutions", institutions.follow())
     regions, instruments = institutions.known, instrument_files()
+    news = News(store)
+    process.background("news", news.run())
     schedule_store = ScheduleStore(store.db)
     await schedule_store.prepare()
     schedules = Schedules(schedule_store, client)
@@ -59,7 +62,7 @@ async def main(process: runtime.Process) -> None:
     await process.serve(
         Served(
             service_pb2.DESCRIPTOR.services_by_name["ProgramService"],
-            ProgramService(store, engine, regions, instruments),
+            ProgramService(store, engine, news, regions, instruments),
             service_pb2_grpc.add_ProgramServiceServicer_to_server,
         ),
         Served(

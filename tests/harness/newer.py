@@ -22,13 +22,16 @@ ROOT = Path(__file__).resolve().parents[2]
 ADDED_FIELD, _FIELD_NUMBER = "added_later", 15_000
 # Of every enum.
 ADDED_VALUE = 90
+# What processes of the next release say in the new field.
+SAID = "said by the next release"
 _DEEPEST = 5
 _MESSAGE = re.compile(r"(message \w+ \{)")
 _ENUM = re.compile(r"(enum (\w+) \{[^}]*)\}")
 
 
-def build(folder: Path) -> Path:
-    """Where its generated code is; takes some seconds."""
+def build(folder: Path, *, says: bool = False) -> Path:
+    """Where its generated code is; takes some seconds. Where it `says` so, a process of it says the new field in all
+    that it hands to Temporal and in all its facts."""
     protos, gen = folder / "protos", folder / "gen"
     shutil.copytree(ROOT / "protos", protos)
     gen.mkdir()
@@ -39,7 +42,50 @@ def build(folder: Path) -> Path:
     outputs = [f"--python_out={gen}", f"--grpc_python_out={gen}"]
     command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{protos}", *outputs, *map(str, files)]
     subprocess.run(command, check=True, capture_output=True)
+    if says:
+        (gen / "sitecustomize.py").write_text("from tests.harness import newer\nnewer.say()\n")
     return gen
+
+
+def say() -> None:
+    """In this process the new field is said from here on."""
+    from temporalio.converter import BinaryProtoPayloadConverter
+
+    from chassis.mongo import Tx
+
+    plain, add = BinaryProtoPayloadConverter.to_payload, Tx.add
+
+    def to_payload(self: Any, value: Any) -> Any:
+        return plain(self, _said(value) if isinstance(value, Message) else value)
+
+    def add_said(self: Tx, event: Any) -> None:
+        _say_in(event)
+        add(self, event)
+
+    BinaryProtoPayloadConverter.to_payload = to_payload  # type: ignore[method-assign]
+    Tx.add = add_said  # type: ignore[method-assign]
+
+
+def _said(message: Message) -> Message:
+    copy = type(message)()
+    copy.CopyFrom(message)
+    _say_in(copy)
+    return copy
+
+
+def _say_in(message: Any) -> None:
+    if is_next_release(message.DESCRIPTOR):
+        setattr(message, ADDED_FIELD, SAID)
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        if field.message_type.GetOptions().map_entry:
+            held = field.message_type.fields_by_name["value"].message_type is not None
+            inner = list(value.values()) if held else []
+        else:
+            inner = value if field.is_repeated else [value]
+        for one in inner:
+            _say_in(one)
 
 
 def environment(gen: Path) -> Mapping[str, str]:

@@ -13,6 +13,8 @@ from services.benchmark.model.race import Regions, Result, shown
 from services.benchmark.model.ranking import name_of
 
 # Levels 4 and 5 of five: the upper quarter of a scale.
+# For a plan of visits; a call has more, and others wait for theirs.
+PATIENCE_SECONDS = 5.0
 _UPPER = Fraction(3, 4)
 # What likeness is made of, in thousandths of the whole.
 _KIND, _PROVINCE, _START, _CLIMB = 300, 100, 300, 300
@@ -132,9 +134,12 @@ def _reason(teacher: pb.Teacher, own: Decimal) -> str:
     return f"{teacher.host_name} " + ", ".join(parts)
 
 
-def visit_plan(school: School, visitors: Sequence[str], indicator: str) -> pb.GetVisitPlanResponse:
+def visit_plan(
+    school: School, visitors: Sequence[str], indicator: str, patience: float = PATIENCE_SECONDS
+) -> pb.GetVisitPlanResponse:
     """One host for each visitor: as many as can be placed, among such plans as many as can be for the indicator that
-    costs its visitor most of those that somebody teaches, and among these one of the highest total score."""
+    costs its visitor most of those that somebody teaches, and among these one of the highest total score. After
+    `patience` seconds the best that was found so far, said to be that."""
     if indicator:
         school.require(indicator)
     answer = pb.GetVisitPlanResponse()
@@ -149,7 +154,8 @@ def visit_plan(school: School, visitors: Sequence[str], indicator: str) -> pb.Ge
             what = f"indicator {indicator}" if indicator else "any of its costly indicators"
             reason = f"nobody who receives visitors is ahead at the upper levels in {what}"
             answer.unplaced.append(pb.Unplaced(institution=visitor, reason=reason))
-    chosen = _assigned(offers, school.capacity)
+    chosen, best = _assigned(offers, school.capacity, patience)
+    answer.best_so_far = not best
     answer.visits.extend(_teacher(school, pair) for pair in chosen)
     answer.total_score = sum(pair.score for pair in chosen)
     placed = {pair.visitor for pair in chosen}
@@ -180,12 +186,15 @@ def _costliest(school: School, visitor: str) -> list[str]:
     return sorted((item for item in costs if costs[item] > 0), key=lambda item: -costs[item])
 
 
-def _assigned(offers: Mapping[str, Sequence[_Pair]], capacity: Mapping[str, int]) -> list[_Pair]:
-    """Solved by HiGHS. Every visitor placed outweighs all that the rest could win, and every visit for the indicator
-    that its visitor wants most all that scores could win, so these numbers come first."""
+def _assigned(
+    offers: Mapping[str, Sequence[_Pair]], capacity: Mapping[str, int], patience: float
+) -> tuple[list[_Pair], bool]:
+    """Solved by HiGHS, and whether that is the best there is. Every visitor placed outweighs all that the rest could
+    win, and every visit for the indicator that its visitor wants most all that scores could win, so these numbers come
+    first."""
     pairs = [pair for visitor in sorted(offers) for pair in offers[visitor]]
     if not pairs:
-        return []
+        return [], True
     import numpy as np
     from scipy.optimize import Bounds, LinearConstraint, milp
     from scipy.sparse import csr_array
@@ -210,8 +219,21 @@ def _assigned(offers: Mapping[str, Sequence[_Pair]], capacity: Mapping[str, int]
             LinearConstraint(by_visitor, ub=np.ones(len(visitors))),
             LinearConstraint(by_host, ub=np.array([capacity[host] for host in hosts], dtype=float)),
         ],
-        options={"mip_rel_gap": 0},
+        options={"mip_rel_gap": 0, "time_limit": patience},
     )
     if solved.x is None:
-        raise RuntimeError(f"the plan of visits was not solved: {solved.message}")
-    return [pair for pair, take in zip(pairs, solved.x, strict=True) if take > 0.5]
+        return _one_by_one(offers, capacity), False
+    return [pair for pair, take in zip(pairs, solved.x, strict=True) if take > 0.5], solved.status == 0
+
+
+def _one_by_one(offers: Mapping[str, Sequence[_Pair]], capacity: Mapping[str, int]) -> list[_Pair]:
+    """Each visitor at the first host of its own order that has a place left: what can be said at once."""
+    left = dict(capacity)
+    chosen = []
+    for visitor in sorted(offers):
+        for pair in offers[visitor]:
+            if left[pair.host]:
+                left[pair.host] -= 1
+                chosen.append(pair)
+                break
+    return chosen

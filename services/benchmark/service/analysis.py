@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +28,7 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
         self._store = store
         self._admission = admission
         self._regions = regions
+        self._solvers = ThreadPoolExecutor(1, thread_name_prefix="solver")
 
     async def ListLeaps(self, request: pb.ListLeapsRequest, context: Any) -> pb.ListLeapsResponse:
         targets = [request.target] if request.target else []
@@ -104,7 +106,9 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
         visitors = [code for code in school.results if members is None or code in members]
         if not visitors:
             raise not_found("result", f"in {race.instrument}, {race.period}, {race.stage}")
-        return await asyncio.to_thread(learning.visit_plan, school, visitors, request.indicator)
+        # Not among the threads that the database's driver and the tokens' keys need.
+        solving = asyncio.get_running_loop().run_in_executor
+        return await solving(self._solvers, learning.visit_plan, school, visitors, request.indicator)
 
     async def GetInsights(self, request: pb.GetInsightsRequest, context: Any) -> pb.GetInsightsResponse:
         race, groups = await self._admission.race(request.race)

@@ -1,22 +1,23 @@
 """What the workflows have done for them: each activity is one idempotent call to a service, or one write of our own."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from livinglab.assessment.v1 import service_pb2 as assessment
 from livinglab.coaching.v1 import service_pb2 as coaching
-from livinglab.notify.v1 import service_pb2 as notify
 from livinglab.program.v1 import definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio import activity
 
 from chassis import mongo
+from chassis.errors import Refused
 from directory import Institution, official_regions
 from programs import clock, phases
-from services.program.activities import letters
 from services.program.activities.fan_out import FanOut
 from services.program.activities.neighbours import Neighbour
 from services.program.activities.reports import Reporter
+from services.program.activities.together import Together
+from services.program.activities.writing import Writing
 from services.program.engine.client import Engine
 from services.program.model import self_assessment
 from services.program.model.course import Course
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceAsyncStub
     from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceAsyncStub
     from livinglab.notify.v1.service_pb2_grpc import NotifyServiceAsyncStub
+
+# Ends of participants that one transaction holds.
+_MOST_OUTCOMES = 50
 
 
 class Activities:
@@ -47,11 +51,12 @@ class Activities:
         self._reporter = Reporter(engine)
         self._assessment = assessment
         self._coaching = coaching
-        self._notify = notify
-        self._institutions = institutions or official_regions()
         self._assessment_calls = Neighbour("assessment", store)
         self._coaching_calls = Neighbour("coaching", store)
-        self._notify_calls = Neighbour("notify", store)
+        self._writing = Writing(store, notify, institutions or official_regions())
+        self._outcomes: Together[str, pb.OutcomeStep, pb.ParticipantResult] = Together(
+            self._record, _MOST_OUTCOMES, is_refusal=lambda error: isinstance(error, Refused)
+        )
 
     def all(self) -> list[Callable[..., Awaitable[object]]]:
         """For the worker."""
@@ -191,27 +196,12 @@ class Activities:
     @activity.defn
     async def notify_people(self, step: pb.LetterStep) -> None:
         """Writes to the people whom a phase invites, or at the end to all, each in their language, in one call."""
-        course = await self._store.known_course(step.cohort_id)
-        phase = phases.find_phase(course.definition, step.phase) if step.phase else None
-        people = await self._store.participants.people(step.cohort_id, step.institution)
-        invited = [person for person in people if _is_meant(step, phase, person)]
-        if not invited:
-            return
-        known = self._institutions.get(step.institution)
-        name = known.name if known else step.institution
-        request = notify.SendMessagesRequest(
-            request_id=f"{step.cohort_id}:{step.institution}:{step.template}:{step.occasion}",
-            drafts=[_draft(course, step, phase, person, name) for person in invited],
-            cohort_id=course.cohort_id,
-            rehearsal=course.mark,
-        )
-        await self._notify_calls.ask(self._notify.SendMessages, request, step.template, course, step.institution)
+        await self._writing.write(step)
 
     @activity.defn
     async def record_outcome(self, step: pb.OutcomeStep) -> pb.ParticipantResult:
         """Notes how a participant ended, publishes it and tells the program; answers what stands in the end."""
-        course = await self._store.known_course(step.cohort_id)
-        stands = await self._store.participants.record_outcome(course, step)
+        stands = await self._outcomes.do(step.cohort_id, step)
         end = pb.ParticipantEnd(institution=step.institution, outcome=stands.outcome, readmissions=step.readmissions)
         await self._reporter.report(pb.Reports(cohort_id=step.cohort_id, ended=[end]))
         return stands
@@ -226,6 +216,11 @@ class Activities:
         """Notes how the cohort ended, and publishes it."""
         await self._store.complete(step)
 
+    async def _record(self, cohort_id: str, steps: Sequence[pb.OutcomeStep]) -> Sequence[pb.ParticipantResult]:
+        """Those that end at the same time, in one transaction."""
+        course = await self._store.known_course(cohort_id)
+        return await self._store.participants.record_outcomes(course, steps)
+
     async def _duty(self, step: pb.DutyStep) -> tuple[Course, definition_pb2.Duty]:
         course = await self._store.known_course(step.cohort_id)
         phase = phases.find_phase(course.definition, step.phase)
@@ -234,20 +229,3 @@ class Activities:
 
 def _request_id(step: pb.DutyStep, what: str) -> str:
     return f"{step.cohort_id}:{step.institution}:{step.duty}:{what}"
-
-
-def _is_meant(step: pb.LetterStep, phase: definition_pb2.Phase | None, person: definition_pb2.Person) -> bool:
-    if step.email and person.email != step.email:
-        return False
-    roles = step.roles or (phase.invites if phase else ())
-    return not roles or person.role in roles
-
-
-def _draft(
-    course: Course, step: pb.LetterStep, phase: definition_pb2.Phase | None, person: definition_pb2.Person, name: str
-) -> notify.Draft:
-    occasion = letters.Occasion(course.title, course.definition, course.clock, name, phase, step)
-    recipient = notify.Recipient(
-        name=person.name, email=person.email, language=person.language, institution=step.institution
-    )
-    return notify.Draft(template=step.template, recipient=recipient, values=letters.values(occasion, person))

@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from chassis import telemetry
-from chassis.errors import Kind
+from chassis.errors import Kind, Refused
 from chassis.status import from_rpc_error
 from services.program.activities.refusals import PERMANENT, REFUSALS, note_problem
 from services.program.model.course import Course
@@ -37,11 +37,20 @@ class Neighbour:
         self, method: Callable[[Q], Awaitable[A]], request: Q, what: str, course: Course, institution: str = ""
     ) -> A:
         """The answer. What is refused for good is noted where a manager sees it, and not tried again."""
+        async with self.heeded(what, course, institution), self._turn():
+            return await method(request)
+
+    @asynccontextmanager
+    async def heeded(self, what: str, course: Course, institution: str = "") -> AsyncIterator[None]:
+        """Turns a refusal within the block into the activity's failure, as above."""
         try:
-            async with self._turn():
-                return await method(request)
+            yield
         except grpc.RpcError as error:
             refused = from_rpc_error(error)
+        except Refused as error:
+            refused = error
+        else:
+            return
         final = refused.kind in PERMANENT
         REFUSALS.labels(activity.info().activity_type, refused.kind.value, str(final).lower()).inc()
         if final:

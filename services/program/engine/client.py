@@ -22,6 +22,7 @@ A = TypeVar("A")
 
 # A command that no worker has taken up by then is answered with UNAVAILABLE; its request_id still stands.
 _STEERING_TIMEOUT = timedelta(seconds=20)
+_FOR_GOOD = (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION)
 _NO_ANSWER = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED)
 
 
@@ -42,8 +43,14 @@ class Engine:
         self._build_id = build_id
 
     async def start_program(self, course: Course) -> None:
-        """Starts the cohort's workflow, unless it runs or has run. Its first task decides on its build."""
-        await self._start("ProgramWorkflow", course.cohort_id, course.program_input())
+        """Starts the cohort's workflow, unless it runs or has run. Its first task decides on its build. NOT_STARTED
+        where Temporal refuses it for good."""
+        try:
+            await self._start("ProgramWorkflow", course.cohort_id, course.program_input())
+        except RPCError as error:
+            if error.status not in _FOR_GOOD:
+                raise
+            raise precondition("NOT_STARTED", f"Temporal does not take the cohort: {error.message}") from error
 
     async def start_participant(self, start: pb.ParticipantInput, readmissions: int = 0) -> None:
         """Starts a participant's workflow on its cohort's build, unless it runs or has run; one that is taken in again

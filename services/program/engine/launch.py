@@ -56,8 +56,17 @@ class Launches:
         response = await self._store.db.once(request, decide, pb.LaunchCohortResponse)
         if not has_ended(response.cohort.state):
             # A crash before this line is healed by our own reaction to CohortLaunched.
-            await self._engine.start_program(await self._store.known_course(name))
+            await self._start(request, name)
         return response
+
+    async def _start(self, request: pb.LaunchCohortRequest, name: str) -> None:
+        """What Temporal refuses for good leaves no cohort that could neither run nor be cancelled."""
+        try:
+            await self._engine.start_program(await self._store.known_course(name))
+        except Refused as refused:
+            if refused.reason == "NOT_STARTED":
+                await self._store.forget_launch(name, request)
+            raise
 
     def _require_valid(self, request: pb.LaunchCohortRequest, now: datetime) -> None:
         faults = cohort_rules.validate(request.definition, request.cohort, self._regions, self._instruments, now)

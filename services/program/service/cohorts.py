@@ -6,20 +6,24 @@ from typing import Any
 from livinglab.program.v1 import cohort_pb2, command_pb2, service_pb2_grpc
 from livinglab.program.v1 import service_pb2 as pb
 
-from chassis import mongo
-from programs.phases import has_ended
+from chassis import auth, mongo
+from chassis.errors import denied
 from services.program.engine.client import Engine
 from services.program.engine.launch import Launches
 from services.program.service.ordering import Ordering
 from services.program.store.cohorts import Store
+from services.program.store.news import News
 from services.program.store.participants import require_active
 
 
 class ProgramService(service_pb2_grpc.ProgramServiceServicer):
-    """The contract, on one store, the workflows, and the regions and instruments that are known."""
+    """The contract, on one store and its news, the workflows, and the regions and instruments that are known."""
 
-    def __init__(self, store: Store, engine: Engine, regions: Collection[str], instruments: Collection[str]) -> None:
+    def __init__(
+        self, store: Store, engine: Engine, news: News, regions: Collection[str], instruments: Collection[str]
+    ) -> None:
         self._store = store
+        self._news = news
         self._orders = Ordering(store, engine)
         self._launches = Launches(store, engine, regions, instruments)
 
@@ -34,17 +38,17 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
         return pb.ListCohortsResponse(cohorts=cohorts, next_page_token=token)
 
     async def WatchCohort(self, request: pb.WatchCohortRequest, context: Any) -> AsyncIterator[pb.WatchCohortResponse]:
-        last = await self._store.cohort(request.cohort_id)
-        yield pb.WatchCohortResponse(cohort=last)
-        if has_ended(last.state):
-            return
-        async for _ in self._store.changes(request.cohort_id):
-            cohort = await self._store.cohort(request.cohort_id)
-            if cohort != last:
-                yield pb.WatchCohortResponse(cohort=cohort)
-                last = cohort
-            if has_ended(cohort.state):
-                return
+        who = auth.caller()
+        if own := who.bound_to:
+            await self._require_part(request.cohort_id, own)
+        async for cohort in self._news.watch(request.cohort_id, who.subject):
+            yield pb.WatchCohortResponse(cohort=cohort)
+
+    async def _require_part(self, cohort_id: str, institution: str) -> None:
+        """A region's people watch the cohorts that it takes part in."""
+        await self._store.known_course(cohort_id)
+        if not await self._store.participants.known(cohort_id, institution):
+            raise denied("OTHER_COHORT", f"{institution} takes no part in cohort {cohort_id}")
 
     async def ListParticipants(self, request: pb.ListParticipantsRequest, context: Any) -> pb.ListParticipantsResponse:
         size = mongo.page_size(request.page_size)

@@ -50,6 +50,10 @@ class AuditStore:
         """Keeps an order together with what it did."""
         await self._audit.insert_one(kept, session=tx.session)
 
+    async def forget(self, tx: mongo.Tx, cohort_id: str) -> None:
+        """Of a cohort that never was."""
+        await self._audit.delete_many({"cohort": cohort_id}, session=tx.session)
+
     async def find(self, key: str, tx: mongo.Tx | None = None) -> Row | None:
         """The entry of that key; None where there is none."""
         row: Row | None = await self._audit.find_one({"_id": key}, session=tx.session if tx else None)

@@ -1,17 +1,14 @@
 """What program keeps: cohorts, and of each participant the ledger of what it has done. Only this file knows MongoDB."""
 
-import asyncio
-import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
+from google.protobuf.message import Message
 from livinglab.program.v1 import cohort_pb2, definition_pb2, events_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from pymongo import DESCENDING, IndexModel
 
 from chassis import mongo
-from chassis.changes import committed_time
 from chassis.errors import conflict, invalid_field, not_found
 from programs.phases import has_ended
 from services.program.model import states
@@ -31,8 +28,6 @@ _INDEXES = {
     **audit.INDEXES,
     **names.INDEXES,
 }
-# A watcher is told at most this often: bursts of facts come as one change.
-_WATCH_SECONDS = 0.2
 
 
 class Store:
@@ -100,6 +95,22 @@ class Store:
             )
         )
         return views.cohort(row, participants)
+
+    async def forget_launch(self, cohort_id: str, request: Message) -> None:
+        """Takes a launch back of which no workflow came to be: as if it had not been asked for."""
+
+        async def body(tx: mongo.Tx) -> None:
+            row = await self._cohorts.find_one({"_id": cohort_id}, {"version": 1}, session=tx.session)
+            if row is None or row["version"] > 1:
+                return
+            await self._cohorts.delete_one({"_id": cohort_id}, session=tx.session)
+            await self._standing.delete_many({"cohort": cohort_id}, session=tx.session)
+            await self.names.give_back(tx, cohort_id)
+            await self.audit.forget(tx, cohort_id)
+            await self.db.forget_request(tx, request)
+
+        await self.db.transaction(body)
+        self._courses.pop(cohort_id, None)
 
     async def cohort(self, cohort_id: str, tx: mongo.Tx | None = None) -> cohort_pb2.Cohort:
         """A cohort as it stands; NOT_FOUND."""
@@ -188,30 +199,3 @@ class Store:
             )
 
         await self.db.transaction(body)
-
-    async def changes(self, cohort_id: str) -> AsyncIterator[None]:
-        """Yields at once, and again after anything of the cohort changed. From a point in time on, so that nothing is
-        missed between a reader's look and the stream's opening."""
-        started = await committed_time(self.db.client)
-        pipeline = [{"$match": {"documentKey._id": {"$regex": f"^{re.escape(cohort_id)}(:|$)"}}}]
-        changed = asyncio.Event()
-
-        async def follow() -> None:
-            try:
-                async with self._cohorts.database.watch(pipeline, start_at_operation_time=started) as stream:
-                    async for _ in stream:
-                        changed.set()
-            finally:
-                changed.set()
-
-        following = asyncio.create_task(follow())
-        try:
-            while not following.done():
-                changed.clear()
-                yield
-                await changed.wait()
-                await asyncio.sleep(_WATCH_SECONDS)
-            following.result()
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)

@@ -28,6 +28,10 @@ class NameStore:
             raise cohort_taken(cohort_id)
         await self._names.insert_one({"_id": cohort_id, "owner": "launch"}, session=tx.session)
 
+    async def give_back(self, tx: mongo.Tx, cohort_id: str) -> None:
+        """The cohort that was to be launched under it is not."""
+        await self._names.delete_one({"_id": cohort_id, "owner": "launch"}, session=tx.session)
+
     async def reserve(self, cohort_id: str, owner: str) -> None:
         """For a cohort that is to be split off; the same owner may ask again. ALREADY_EXISTS where it is taken."""
         row = {"_id": cohort_id, "owner": owner, "reserved_time": datetime.now(UTC)}

@@ -7,7 +7,7 @@ from typing import Any
 from livinglab.common.v1.meta_pb2 import Meta
 from livinglab.program.v1 import cohort_pb2, definition_pb2, events_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
-from pymongo import IndexModel
+from pymongo import IndexModel, UpdateOne
 
 from chassis import mongo
 from chassis.errors import not_found, precondition
@@ -173,31 +173,48 @@ class ParticipantStore:
 
     async def record_outcome(self, course: Course, step: pb.OutcomeStep) -> pb.ParticipantResult:
         """How a participant ended, and the fact of it. The first end stands, and is answered."""
-        key = {"_id": participant_id(course.cohort_id, step.institution)}
+        [stands] = await self.record_outcomes(course, [step])
+        return stands
+
+    async def record_outcomes(self, course: Course, steps: Sequence[pb.OutcomeStep]) -> list[pb.ParticipantResult]:
+        """The same of several, in one transaction. NOT_FOUND where one is no participant; then none is recorded."""
+        keys = [participant_id(course.cohort_id, step.institution) for step in steps]
         known = {"state": 1, "reason": 1, "version": 1, "leaving": 1}
 
-        async def body(tx: mongo.Tx) -> pb.ParticipantResult:
-            row = await self._participants.find_one(key, known, session=tx.session)
-            if row is None:
-                raise not_found("participant", key["_id"])
-            if row["state"] != states.ACTIVE:
-                return pb.ParticipantResult(outcome=row["state"], reason=row["reason"])
-            leaving = row.get("leaving")
-            outcome = states.WITHDRAWN if leaving else step.outcome
-            reason = leaving["reason"] if leaving else step.reason
-            version = row["version"] + 1
-            changed = {"state": outcome, "reason": reason, "version": version}
-            if outcome == states.FAILED and step.failed_phase:
-                changed["failed_phase"] = step.failed_phase
-            await self._participants.update_one(key, {"$set": changed}, session=tx.session)
-            fact = _OUTCOMES[outcome](meta=_meta(course, key["_id"], version), institution=step.institution)
-            fact.meta.actor = leaving["actor"] if leaving else step.actor
-            if not isinstance(fact, events_pb2.ParticipantGraduated):
-                fact.reason = reason
-            tx.add(fact)
-            return pb.ParticipantResult(outcome=outcome, reason=reason)
+        async def body(tx: mongo.Tx) -> list[pb.ParticipantResult]:
+            query = {"_id": {"$in": keys}}
+            rows = {row["_id"]: row async for row in self._participants.find(query, known, session=tx.session)}
+            changes: list[UpdateOne] = []
+            answers = []
+            for key, step in zip(keys, steps, strict=True):
+                if key not in rows:
+                    raise not_found("participant", key)
+                if rows[key]["state"] == states.ACTIVE:
+                    changed = _end(tx, course, rows[key], step)
+                    rows[key].update(changed)
+                    changes.append(UpdateOne({"_id": key}, {"$set": changed}))
+                answers.append(pb.ParticipantResult(outcome=rows[key]["state"], reason=rows[key]["reason"]))
+            if changes:
+                await self._participants.bulk_write(changes, ordered=False, session=tx.session)
+            return answers
 
         return await self._db.transaction(body)
+
+
+def _end(tx: mongo.Tx, course: Course, row: Row, step: pb.OutcomeStep) -> Row:
+    """What changes of a participant that ends, with the fact of it; an acknowledged withdrawal comes first."""
+    leaving = row.get("leaving")
+    outcome = states.WITHDRAWN if leaving else step.outcome
+    reason = leaving["reason"] if leaving else step.reason
+    changed: Row = {"state": outcome, "reason": reason, "version": row["version"] + 1}
+    if outcome == states.FAILED and step.failed_phase:
+        changed["failed_phase"] = step.failed_phase
+    fact = _OUTCOMES[outcome](meta=_meta(course, row["_id"], changed["version"]), institution=step.institution)
+    fact.meta.actor = leaving["actor"] if leaving else step.actor
+    if not isinstance(fact, events_pb2.ParticipantGraduated):
+        fact.reason = reason
+    tx.add(fact)
+    return changed
 
 
 def require_active(row: Row) -> None:

@@ -156,7 +156,8 @@ class ProgramWorkflow:
         """Where it stands, in the lists of Temporal."""
         state = self._state.outcome or self._cohort.running_state
         phases = [self._state.phases[place].phase for place in self._cohort.open_places()]
-        search_attributes.upsert(phase=phases[0] if phases else "", state=states.cohort_state(state))
+        # Between two phases it is found by the one that it was in.
+        search_attributes.upsert(phase=phases[0] if phases else None, state=states.cohort_state(state))
 
     def _next_step(self) -> Step | None:
         return None if self._steering.locked() else self._cohort.next_step(workflow.now())

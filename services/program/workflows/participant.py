@@ -124,7 +124,8 @@ class ParticipantWorkflow:
         """Where it stands, in the lists of Temporal."""
         phases = [phase.opening.phase.id for phase in self._record.open]
         state = states.participant_state(self._record.outcome or states.ACTIVE)
-        search_attributes.upsert(phase=phases[0] if phases else "", state=state)
+        # Between two phases it is found by the one that it was in.
+        search_attributes.upsert(phase=phases[0] if phases else None, state=state)
 
     async def _take_up_next(self) -> None:
         if self._leaving:

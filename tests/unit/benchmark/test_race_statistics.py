@@ -297,3 +297,14 @@ def test_a_series_is_never_drawn_across_instruments() -> None:
         institution="a", from_instrument="spbe", from_period="2025", to_instrument="pemdi", to_period="2026"
     )
     assert list(answer.breaks) == [expected]
+
+
+def test_a_plan_of_visits_that_had_no_time_is_said_to_be_the_best_so_far() -> None:
+    codes = sorted(CODES)[:14]
+    place = school({code: 1 + n % 5 for n, code in enumerate(codes)}, dict.fromkeys(codes, 1))
+    plan = learning.visit_plan(place, codes, "7", patience=0)
+    assert plan.best_so_far
+    hosts = [visit.host for visit in plan.visits]
+    assert hosts
+    assert len(set(hosts)) == len(hosts)
+    assert not learning.visit_plan(place, codes, "7").best_so_far

@@ -177,7 +177,7 @@ def test_more_participants_than_a_cohort_can_hold() -> None:
     def crowd(_: definition_pb2.Definition, cohort: definition_pb2.CohortSpec) -> None:
         cohort.roster.extend(definition_pb2.Participant(institution=f"{i}") for i in range(5_000))
 
-    assert faults(crowd) == ["cohort.roster: has 5062 participants; at most 5000 are taken"]
+    assert faults(crowd) == ["cohort.roster: has 5062 items; at most 5000 are taken"]
 
 
 def test_a_file_tells_the_line_of_each_fault(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from chassis.errors import Kind, Refused, precondition
 from services.program.model import splitting, states
 from services.program.model.agenda import Cohort
 from services.program.model.errands import announce, is_told, require_active, require_no_closing, take_in
-from services.program.model.orders import words
 
 
 def readmit(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
@@ -43,7 +42,8 @@ def replace(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, 
         if is_told(cohort, place, order.institution) and order.person.role in phase.invites:
             notice = pb.Notice(
                 template="invitation",
-                occasion=f"{phase.id}.{words.mark(command)}",
+                # As they would have been with the others: who is invited again by a retry is not written to twice.
+                occasion=states.occurrence(phase.id, cohort.state.phases[place].reopened),
                 phase=phase.id,
                 roles=[order.person.role],
                 email=order.person.email,
