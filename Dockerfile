@@ -16,6 +16,7 @@ RUN mkdir gen \
 COPY chassis app/chassis
 COPY directory app/directory
 COPY instruments app/instruments
+COPY programs app/programs
 COPY services app/services
 # The root file system is read-only when it runs, so nothing could be compiled then.
 RUN mv gen/livinglab app/livinglab && /opt/livinglab/bin/python -m compileall -q app

@@ -20,11 +20,11 @@ from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
 
 from bench.rows import Row, at_least, middle, within
 from chassis import naming
+from cli.assessment.results_file import rows_of
 from directory import official_regions
 from instruments import instrument_files
-from services.assessment.instrument_file import load
-from services.assessment.results_file import rows_of
-from services.assessment.scoring import Scorer
+from instruments.file import load
+from instruments.scoring import Scorer
 from stack.system import System
 
 ROUNDS = 5

@@ -17,7 +17,7 @@ from bench.cohorts import PATIENCE, BareCohort, Connected, OurCohort, connected
 from bench.effects import Side, in_turn
 from bench.rows import Row, at_most, at_most_over, middle, percentile, within, within_beside
 from chassis import naming
-from services.program import model
+from programs import names
 from stack.process import Process
 from stack.system import System
 from stack.waiting import eventually
@@ -94,7 +94,7 @@ class _Signing:
 
 def _our_side(at: Connected, worker: Process, cohort: OurCohort, signing: _Signing) -> Side:
     def workflow_id(institution: str) -> str:
-        return model.workflow_id(cohort.id, institution)
+        return names.workflow_id(cohort.id, institution)
 
     async def known(institution: str) -> Sequence[str]:
         handle = at.temporal.get_workflow_handle(workflow_id(institution))
@@ -132,7 +132,7 @@ async def _run_to_its_end(at: Connected, cohort: OurCohort, signing: _Signing) -
     await eventually(graduated, timeout=PATIENCE)
 
     async def lengths() -> list[int]:
-        runs = [run async for run in at.temporal.list_workflows(f"WorkflowId = '{model.workflow_id(cohort.id)}'")]
+        runs = [run async for run in at.temporal.list_workflows(f"WorkflowId = '{names.workflow_id(cohort.id)}'")]
         over = any(run.status is WorkflowExecutionStatus.COMPLETED for run in runs)
         return [run.history_length for run in runs] if over and all(run.close_time for run in runs) else []
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.files import read_file
-from cli.output import AsJson, print_json, refuse_rows, say, table
+from cli.speak.files import read_file
+from cli.speak.output import AsJson, print_json, refuse_rows, say, table
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import directory_service_pb2 as pb
@@ -25,7 +25,7 @@ def list_institutions(
     as_json: AsJson = False,
 ) -> None:
     """List the official regions and what was registered beside them."""
-    from cli.connection import run
+    from cli.speak.connection import run
 
     found = run(listed(kind, parent))
     rows = [{column: getattr(one, column) for column in _COLUMNS} for one in found]
@@ -44,8 +44,8 @@ def import_institutions(
     as_json: AsJson = False,
 ) -> None:
     """Register institutions beside the official regions, or change them; with a bad row nothing is stored."""
-    from cli.connection import run
-    from services.program.institution_file import LARGEST_FILE
+    from cli.speak.connection import run
+    from directory.file import LARGEST_FILE
 
     content = read_file(file, LARGEST_FILE)
     answer = run(_import(content, dry_run=dry_run))
@@ -63,8 +63,8 @@ async def _import(content: bytes, *, dry_run: bool) -> "pb.ImportInstitutionsRes
     from livinglab.program.v1 import directory_service_pb2 as pb
     from livinglab.program.v1.directory_service_pb2_grpc import DirectoryServiceStub
 
-    from cli.connection import connected, new_request_id
-    from services.program.institution_file import rows_of
+    from cli.speak.connection import connected, new_request_id
+    from directory.file import rows_of
 
     rows, request_id = list(rows_of(content)), new_request_id()
 
@@ -82,7 +82,7 @@ async def listed(kind: str = "", parent: str = "") -> "list[pb.Institution]":
     from livinglab.program.v1 import directory_service_pb2 as pb
     from livinglab.program.v1.directory_service_pb2_grpc import DirectoryServiceStub
 
-    from cli.connection import connected, every_page
+    from cli.speak.connection import connected, every_page
 
     async with connected("program", DirectoryServiceStub) as stub:
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.files import read_file
-from cli.output import AsJson, fail, print_json, say, table
+from cli.speak.files import read_file
+from cli.speak.output import AsJson, fail, print_json, say, table
 
 if TYPE_CHECKING:
     from livinglab.assessment.v1 import instrument_pb2 as pb
@@ -21,7 +21,7 @@ Published = Annotated[bool, typer.Option("--published", help="Ask the running se
 def find_instrument(name: str) -> "pb.Instrument":
     """The instrument of that id, or in the file of that path; refuses one that is unknown or has faults."""
     from instruments import instrument_files
-    from services.assessment.instrument_file import LARGEST_FILE, InstrumentFaults, load
+    from instruments.file import LARGEST_FILE, InstrumentFaults, load
 
     official = instrument_files()
     path = Path(name)
@@ -38,7 +38,7 @@ def find_instrument(name: str) -> "pb.Instrument":
 
 
 def _published(instrument: str, version: int) -> "pb.Instrument":
-    from cli.assessment_calls import call
+    from cli.assessment.calls import call
 
     found: pb.Instrument = call("service", "GetInstrument", id=instrument, version=version).instrument
     return found
@@ -47,9 +47,9 @@ def _published(instrument: str, version: int) -> "pb.Instrument":
 @app.command("list")
 def list_instruments(published: Published = False, as_json: AsJson = False) -> None:
     """List the official instruments, or every version that the running service knows."""
-    from cli.assessment_calls import call
+    from cli.assessment.calls import call
     from instruments import instrument_files
-    from services.assessment.instrument import leaves
+    from instruments.lint import leaves
 
     if published:
         found = list(call("service", "ListInstruments").instruments)
@@ -121,8 +121,8 @@ def lint_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An instrument file.")], as_json: AsJson = False
 ) -> None:
     """Name every fault of an instrument file, with its line."""
-    from services.assessment.aggregation import passed_over
-    from services.assessment.instrument_file import LARGEST_FILE, lint_content, load
+    from instruments.aggregation import passed_over
+    from instruments.file import LARGEST_FILE, lint_content, load
 
     content = read_file(file, LARGEST_FILE)
     faults = lint_content(content)
@@ -144,7 +144,7 @@ def publish(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An instrument file.")], as_json: AsJson = False
 ) -> None:
     """Publish a version of an instrument; running evaluations keep theirs."""
-    from cli.assessment_calls import call
+    from cli.assessment.calls import call
 
     kept = call("service", "PublishInstrument", instrument=find_instrument(str(file.absolute()))).instrument
     if as_json:

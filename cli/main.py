@@ -4,23 +4,16 @@ from typing import Annotated
 
 import typer
 
-from cli import (
-    assessment,
-    benchmark,
-    cohort,
-    events,
-    evidence,
-    institution,
-    instrument,
-    notify,
-    plan,
-    platform,
-    release,
-    schedule,
-    session,
-    visit,
-)
-from cli.ranking import ranking
+from cli import institution, instrument, notify, platform, schedule
+from cli.assessment import commands as assessment
+from cli.cohort import commands as cohort
+from cli.events import commands as events
+from cli.evidence import commands as evidence
+from cli.plan import commands as plan
+from cli.plan import session, visit
+from cli.race import benchmark
+from cli.race.ranking import ranking
+from cli.release import commands as release
 from cli.score import score
 
 app = typer.Typer(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import AsJson, fail, print_json, say, table
+from cli.speak.output import AsJson, fail, print_json, say, table
 
 if TYPE_CHECKING:
     from livinglab.notify.v1 import service_pb2
@@ -114,7 +114,7 @@ def _listed(cohort_id: str, state: str) -> list[Any]:
     from livinglab.notify.v1 import service_pb2 as pb
     from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
 
-    from cli.connection import connected, every_page, run
+    from cli.speak.connection import connected, every_page, run
 
     number = pb.MessageState.Value(f"MESSAGE_STATE_{state.upper()}") if state else pb.MESSAGE_STATE_UNSPECIFIED
 
@@ -138,7 +138,7 @@ def _call(method: str, request: Any) -> Any:
 def _calls(method: str, requests: list[Any]) -> list[Any]:
     from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
 
-    from cli import connection
+    from cli.speak import connection
 
     async def call() -> list[Any]:
         async with connection.connected("notify", NotifyServiceStub) as notify:
@@ -174,6 +174,6 @@ def _as_dict(message: "service_pb2.Message") -> dict[str, Any]:
 
 
 def _time(message: "service_pb2.Message", field: str) -> str | None:
-    from cli.cohort_view import iso
+    from cli.cohort.view import iso
 
     return iso(getattr(message, field)) if message.HasField(field) else None  # type: ignore[arg-type]

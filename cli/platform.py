@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output import AsJson, fail, print_json, say, table
+from cli.speak.output import AsJson, fail, print_json, say, table
 from stack.home import Home, home_folder, is_running
 
 _POLL_SECONDS = 0.05

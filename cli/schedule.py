@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.output import AsJson, print_json, say, table
+from cli.speak.output import AsJson, print_json, say, table
 
 app = typer.Typer(help="Schedules: cohorts that the calendar launches.", no_args_is_help=True)
 
@@ -29,11 +29,11 @@ def create(
     """Have a cohort launched each time that the calendar says. Creating the same one twice creates it once."""
     from livinglab.program.v1 import schedule_service_pb2 as pb
 
-    from cli import connection
-    from cli.cohort_files import stop_at
-    from cli.known import known_institutions
+    from cli.cohort.files import stop_at
+    from cli.speak import connection
+    from cli.speak.known import known_institutions
     from instruments import instrument_files
-    from services.program.definition_file import check_cohort
+    from programs.files.definition import check_cohort
 
     # Not against today: each cohort has dates of its own.
     loaded = check_cohort(file, known_institutions(), instrument_files(), name=name)
@@ -55,8 +55,8 @@ def list_schedules(as_json: AsJson = False) -> None:
     from livinglab.program.v1 import schedule_service_pb2 as pb
     from livinglab.program.v1.schedule_service_pb2_grpc import ScheduleServiceStub
 
-    from cli import connection
-    from cli.answers import message_json
+    from cli.speak import connection
+    from cli.speak.answers import message_json
 
     async def call() -> list[Any]:
         async with connection.connected("program", ScheduleServiceStub) as stub:
@@ -94,7 +94,7 @@ def delete(schedule_id: ScheduleId, reason: Reason, as_json: AsJson = False) -> 
     """Launch no cohort any more; those that run go on."""
     from livinglab.program.v1 import schedule_service_pb2 as pb
 
-    from cli import connection
+    from cli.speak import connection
 
     request_id = connection.new_request_id()
     _call("DeleteSchedule", pb.DeleteScheduleRequest(request_id=request_id, schedule_id=schedule_id, reason=reason))
@@ -107,7 +107,7 @@ def delete(schedule_id: ScheduleId, reason: Reason, as_json: AsJson = False) -> 
 def _pause(schedule_id: str, reason: str, as_json: bool, *, paused: bool) -> None:
     from livinglab.program.v1 import schedule_service_pb2 as pb
 
-    from cli import connection
+    from cli.speak import connection
 
     request = pb.PauseScheduleRequest(
         request_id=connection.new_request_id(), schedule_id=schedule_id, paused=paused, reason=reason
@@ -118,7 +118,7 @@ def _pause(schedule_id: str, reason: str, as_json: bool, *, paused: bool) -> Non
 def _call(method: str, request: Any) -> Any:
     from livinglab.program.v1.schedule_service_pb2_grpc import ScheduleServiceStub
 
-    from cli import connection
+    from cli.speak import connection
 
     return connection.call("program", ScheduleServiceStub, method, request)
 
@@ -131,8 +131,8 @@ def _numbers(text: str) -> list[int]:
 
 
 def _show(schedule: Any, as_json: bool) -> None:
-    from cli.answers import message_json
-    from cli.cohort_view import local_time
+    from cli.cohort.view import local_time
+    from cli.speak.answers import message_json
 
     if as_json:
         print_json(message_json(schedule))
@@ -153,6 +153,6 @@ def _calendar(recurrence: Any) -> str:
 
 
 def _next(schedule: Any) -> str:
-    from cli.cohort_view import local_time
+    from cli.cohort.view import local_time
 
     return "paused" if schedule.paused else local_time(schedule.next_times[0]) if schedule.next_times else ""

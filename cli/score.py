@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.files import read_file
 from cli.instrument import find_instrument
-from cli.output import AsJson, fail, print_json, say, table
+from cli.speak.files import read_file
+from cli.speak.output import AsJson, fail, print_json, say, table
 
 if TYPE_CHECKING:
-    from services.assessment.scoring import Result, Scorer
+    from instruments.scoring import Result, Scorer
 
 _MOST_FAULTS = 200  # lines written for one file
 _PLURALS = {"criterion": "criteria", "category": "categories"}
@@ -25,7 +25,7 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score a file of levels."""
-    from services.assessment.scoring import Scorer
+    from instruments.scoring import Scorer
 
     scorer = Scorer(find_instrument(instrument))
     result = scorer.score(_values(file, scorer))
@@ -37,7 +37,7 @@ def score(
 
 def _values(file: Path, scorer: "Scorer") -> dict[str, Decimal]:
     """The file's values, or an end with every fault that it has."""
-    from cli.levels import LARGEST_FILE, read_levels
+    from cli.speak.levels import LARGEST_FILE, read_levels
 
     levels = read_levels(read_file(file, LARGEST_FILE))
     faults = list(levels.faults)
@@ -58,7 +58,7 @@ def _values(file: Path, scorer: "Scorer") -> dict[str, Decimal]:
 
 
 def _as_json(result: "Result") -> dict[str, Any]:
-    from services.assessment.scoring import written
+    from instruments.scoring import written
 
     # Domains and aspects are there even where an instrument has none, for programs that read many instruments.
     groups: dict[str, dict[str, str]] = {"aspects": {}, "domains": {}}
@@ -68,7 +68,7 @@ def _as_json(result: "Result") -> dict[str, Any]:
 
 
 def _show(result: "Result") -> None:
-    from services.assessment.scoring import written
+    from instruments.scoring import written
 
     rows = [[kind, number, written(value)] for (kind, number), value in result.nodes.items()]
     table(["kind", "number", "value"], [*rows, ["index", "", written(result.index)]], right=["value"])

@@ -23,5 +23,6 @@ def crosswalk_files() -> dict[tuple[str, str], Traversable]:
 
 def _yaml_files() -> list[Traversable]:
     return sorted(
-        (path for path in files(__name__).iterdir() if path.name.endswith(".yaml")), key=lambda path: path.name
+        (path for path in files(__name__).joinpath("data").iterdir() if path.name.endswith(".yaml")),
+        key=lambda path: path.name,
     )

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.program.search_attributes import KEYS
+from programs.names import SEARCH_ATTRIBUTES
 from stack import binaries, ready
 from stack.mailbox import READY_LINE
 from stack.ports import LOOPBACK, free_port, free_ports
 from stack.process import Process, python_argv
 
 START_SECONDS = 60.0
-SEARCH_ATTRIBUTES = tuple(key.name for key in KEYS)
 ROOT = Path(__file__).resolve().parents[1]
 
 

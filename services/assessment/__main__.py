@@ -13,14 +13,14 @@ from chassis import runtime
 from chassis.rpc import Served
 from directory.projection import Institutions
 from instruments import instrument_files
+from instruments.file import load
 from services.assessment import reactions
-from services.assessment.editions import Editions
-from services.assessment.instrument_file import load
-from services.assessment.service import AssessmentService
-from services.assessment.store import Store
-from services.assessment.understanding import UnderstandingService
-from services.assessment.verification import VerificationService
-from services.assessment.wiring import evidence_and_results
+from services.assessment.service.evaluations import AssessmentService
+from services.assessment.service.understanding import UnderstandingService
+from services.assessment.service.verification import VerificationService
+from services.assessment.service.wiring import evidence_and_results
+from services.assessment.store.editions import Editions
+from services.assessment.store.evaluations import Store
 
 
 async def main(process: runtime.Process) -> None:

@@ -15,12 +15,12 @@ from chassis import history, runtime
 from chassis.rpc import Served
 from directory.projection import Institutions
 from services.benchmark import reactions
-from services.benchmark.admission import Admission
-from services.benchmark.analysis import AnalysisService
-from services.benchmark.live import Live
-from services.benchmark.service import BenchmarkService, add_to_server
-from services.benchmark.steward import StewardService
-from services.benchmark.store import Store
+from services.benchmark.service.admission import Admission
+from services.benchmark.service.analysis import AnalysisService
+from services.benchmark.service.race import BenchmarkService, add_to_server
+from services.benchmark.service.steward import StewardService
+from services.benchmark.store.live import Live
+from services.benchmark.store.projections import Store
 
 
 async def main(process: runtime.Process) -> None:

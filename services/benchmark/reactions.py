@@ -10,10 +10,11 @@ from livinglab.program.v1 import directory_events_pb2 as directory_pb
 from chassis import mongo
 from chassis.stream import Reaction
 from directory.projection import Institutions
-from services.benchmark import facts, model
-from services.benchmark.documents import result_writes
-from services.benchmark.facts import MEMBERSHIP, RESULTS, imported, submitted
-from services.benchmark.store import Store
+from services.benchmark.model import race
+from services.benchmark.store import facts
+from services.benchmark.store.documents import result_writes
+from services.benchmark.store.facts import MEMBERSHIP, RESULTS, imported, submitted
+from services.benchmark.store.projections import Store
 
 Handle = Callable[[mongo.Tx, Any], Awaitable[None]]
 
@@ -36,8 +37,8 @@ def on_result(store: Store) -> Handle:
             return
         before = await store.write(tx, result_writes(result))
         # A publication comes with a submission of the same version, and is told once.
-        if before is not None and model.is_news(result.order, before):
-            tx.add(model.ranked(result))
+        if before is not None and race.is_news(result.order, before):
+            tx.add(race.ranked(result))
 
     return handle
 

@@ -6,9 +6,9 @@ from chassis import runtime
 from chassis.rpc import Served
 from directory.projection import Institutions
 from services.coaching import reactions
-from services.coaching.service import CoachingService
-from services.coaching.store import Store
-from services.coaching.visit_service import VisitService
+from services.coaching.service.coaching import CoachingService
+from services.coaching.service.visits import VisitService
+from services.coaching.store.coaching import Store
 
 
 async def main(process: runtime.Process) -> None:

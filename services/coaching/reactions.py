@@ -9,7 +9,7 @@ from livinglab.program.v1 import events_pb2 as program_pb
 from chassis import mongo
 from chassis.stream import Reaction
 from directory.projection import Institutions
-from services.coaching.store import Store
+from services.coaching.store.coaching import Store
 
 
 async def on_instrument_published(store: Store, tx: mongo.Tx, event: assessment_pb.InstrumentPublished) -> None:

@@ -17,21 +17,22 @@ from livinglab.program.v1 import (
 
 from chassis import runtime
 from chassis.rpc import Served
+from chassis.temporal import connect
 from directory.projection import Institutions
 from instruments import instrument_files
-from services.program.audit_service import AuditService
-from services.program.directory_service import DirectoryService
-from services.program.directory_store import DirectoryStore
-from services.program.engine import Engine, connect
+from services.program.engine.client import Engine
+from services.program.engine.schedules import Schedules
+from services.program.engine.visibility import NotRegistered, register_search_attributes
 from services.program.reactions import Reactions
-from services.program.report_service import ReportService
-from services.program.schedule_service import ScheduleService
-from services.program.schedule_store import ScheduleStore
-from services.program.schedules import Schedules
-from services.program.service import ProgramService
-from services.program.steering_service import SteeringService
-from services.program.store import Store
-from services.program.visibility import NotRegistered, register_search_attributes
+from services.program.service.audit import AuditService
+from services.program.service.cohorts import ProgramService
+from services.program.service.directory import DirectoryService
+from services.program.service.report import ReportService
+from services.program.service.schedules import ScheduleService
+from services.program.service.steering import SteeringService
+from services.program.store.cohorts import Store
+from services.program.store.directory import DirectoryStore
+from services.program.store.schedules import ScheduleStore
 
 
 async def main(process: runtime.Process) -> None:

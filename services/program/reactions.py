@@ -13,10 +13,10 @@ from prometheus_client import Counter
 
 from chassis.mongo import Tx
 from chassis.stream import Reaction
-from services.program import model
-from services.program.engine import Engine
-from services.program.ledger import Ledger, Result
-from services.program.store import Store
+from programs.phases import has_ended
+from services.program.engine.client import Engine
+from services.program.model.ledger import Ledger, Result
+from services.program.store.cohorts import Store
 
 SIGNALS = Counter("livinglab_signals_total", "Signals to participants, by what became of them", ["outcome"])
 
@@ -31,7 +31,7 @@ class Reactions:
     async def on_cohort_launched(self, event: events_pb2.CohortLaunched) -> None:
         """Heals a crash between the commit of a launch and the start of its workflow, and starts what was split."""
         course = await self._store.course(event.cohort_id)
-        if course and not model.has_ended((await self._store.cohort(event.cohort_id)).state):
+        if course and not has_ended((await self._store.cohort(event.cohort_id)).state):
             await self._engine.start_program(course)
 
     async def on_evaluation_submitted(self, tx: Tx, event: assessment.EvaluationSubmitted) -> None:

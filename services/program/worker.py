@@ -10,20 +10,22 @@ from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from chassis import runtime
+from chassis.temporal import connect
 from directory.projection import Institutions
 from instruments import instrument_files
-from services.program import model, versions
-from services.program.activities import Activities
-from services.program.engine import Engine, connect
-from services.program.launch import Launches
-from services.program.participant_workflow import ParticipantWorkflow
-from services.program.recurring_activities import RecurringActivities
-from services.program.recurring_workflow import RecurringCohortWorkflow, UpgradingRecurringCohortWorkflow
-from services.program.refusals import Refusals
-from services.program.schedule_store import ScheduleStore
-from services.program.store import Store
-from services.program.visibility import NotRegistered, register_search_attributes
-from services.program.workflows import ProgramWorkflow
+from programs import names
+from services.program.activities.all import Activities
+from services.program.activities.recurring import RecurringActivities
+from services.program.activities.refusals import Refusals
+from services.program.engine import versions
+from services.program.engine.client import Engine
+from services.program.engine.launch import Launches
+from services.program.engine.visibility import NotRegistered, register_search_attributes
+from services.program.store.cohorts import Store
+from services.program.store.schedules import ScheduleStore
+from services.program.workflows.cohort import ProgramWorkflow
+from services.program.workflows.participant import ParticipantWorkflow
+from services.program.workflows.recurring import RecurringCohortWorkflow, UpgradingRecurringCohortWorkflow
 
 # More than may hang at once, see neighbours.
 _ACTIVITIES = 200
@@ -57,7 +59,7 @@ async def main(process: runtime.Process) -> None:
     recurring = UpgradingRecurringCohortWorkflow if settings.build_id else RecurringCohortWorkflow
     worker = Worker(
         client,
-        task_queue=model.TASK_QUEUE,
+        task_queue=names.TASK_QUEUE,
         workflows=[ProgramWorkflow, ParticipantWorkflow, recurring],
         activities=[*activities.all(), *RecurringActivities(ScheduleStore(store.db), launches).all()],
         interceptors=[Refusals(store)],

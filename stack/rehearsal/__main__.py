@@ -11,7 +11,7 @@ from livinglab.program.v1 import cohort_pb2
 from rich.console import Console
 
 from directory import official_regions
-from services.program.definition_file import CohortFile, check_cohort
+from programs.files.definition import CohortFile, check_cohort
 from stack.binaries import ServerMissing
 from stack.home import AlreadyRunning, Home, held, home_folder
 from stack.process import ProcessFailed

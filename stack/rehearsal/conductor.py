@@ -12,7 +12,7 @@ from livinglab.program.v1 import cohort_pb2, definition_pb2
 from livinglab.program.v1 import service_pb2 as program
 
 from chassis.errors import Refused
-from services.program.model import has_ended
+from programs.phases import has_ended
 from stack.rehearsal.actors import Region, leaving_hour
 from stack.rehearsal.people import Character, cast
 from stack.rehearsal.stage import Stage

@@ -18,9 +18,10 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 from chassis import mongo, naming
-from services.program import model
-from services.program.engine import connect
-from services.program.fan_out import BATCH
+from chassis.temporal import connect
+from programs import names
+from programs.phases import has_ended
+from services.program.activities.fan_out import BATCH
 from stack.home import Home
 from stack.rehearsal import invariants
 from stack.servers import mails_folder
@@ -76,7 +77,7 @@ async def test_another_worker_goes_on_where_one_was_killed(system: System) -> No
         await overridden(SUMMIT)
 
         async def over() -> bool:
-            return model.has_ended((await standing()).state)
+            return has_ended((await standing()).state)
 
         await eventually(over, timeout=180)
         cohort = await standing()
@@ -92,7 +93,7 @@ async def killed_while(system: System, temporal: Client, cohort_id: str, fan_out
     worker = system.fleet.members["program-worker"]
 
     async def under_way() -> bool:
-        described = await temporal.get_workflow_handle(model.workflow_id(cohort_id)).describe()
+        described = await temporal.get_workflow_handle(names.workflow_id(cohort_id)).describe()
         pending = described.raw_description.pending_activities
         return any(one.activity_type.name == fan_out and one.HasField("heartbeat_details") for one in pending)
 
@@ -125,9 +126,9 @@ async def invited(system: System, cohort_id: str, phase: str) -> None:
 async def tries_of(temporal: Client, cohort_id: str) -> Counter[str]:
     """Activity of the cohort's workflow to how often it was tried, at most."""
     most: Counter[str] = Counter()
-    async for run in temporal.list_workflows(f"WorkflowId = '{model.workflow_id(cohort_id)}'"):
+    async for run in temporal.list_workflows(f"WorkflowId = '{names.workflow_id(cohort_id)}'"):
         history = await temporal.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
-        names = {
+        kinds = {
             event.event_id: event.activity_task_scheduled_event_attributes.activity_type.name
             for event in history.events
             if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
@@ -135,7 +136,7 @@ async def tries_of(temporal: Client, cohort_id: str) -> Counter[str]:
         for event in history.events:
             if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
                 started = event.activity_task_started_event_attributes
-                name = names[started.scheduled_event_id]
+                name = kinds[started.scheduled_event_id]
                 most[name] = max(most[name], started.attempt)
     return most
 

@@ -12,7 +12,7 @@ from livinglab.program.v1.audit_service_pb2_grpc import AuditServiceStub
 from livinglab.program.v1.steering_service_pb2_grpc import SteeringServiceStub
 
 from chassis import naming, rpc
-from services.program.engine import connect
+from chassis.temporal import connect
 from stack.home import Home
 from stack.rehearsal.stage import Stage
 from stack.system import System, start_system

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from chassis.config import Settings
+from programs.names import SEARCH_ATTRIBUTES
 from services.notify import delivery
 from stack.fleet import MEMBERS
-from stack.servers import SEARCH_ATTRIBUTES
 
 ROOT = Path(__file__).resolve().parents[2]
 K8S = ROOT / "deploy" / "k8s"

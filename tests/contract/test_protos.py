@@ -111,10 +111,3 @@ def test_every_reaction_listens_to_an_event_of_another_service_that_exists(servi
     named = set(re.findall(r"\b(?:\w*events\w*|events_pb2)\.(\w+)\b", source))
     known = {event.name for event in EVENTS}
     assert named <= known | {"DESCRIPTOR"}
-
-
-@pytest.mark.parametrize("service", SERVICES)
-def test_every_service_has_the_same_files(service: str) -> None:
-    folder = PROTOS.parent / "services" / service
-    for name in ("__main__", "service", "reactions", "store", "model"):
-        assert (folder / f"{name}.py").is_file(), f"{service} has no {name}.py"

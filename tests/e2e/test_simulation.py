@@ -10,7 +10,7 @@ from livinglab.program.v1 import cohort_pb2, definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio import activity
 
-from services.program import model
+from services.program.model import states
 from tests.harness.cohort import Played, codes, running_cohort
 from tests.harness.skipping import time_skipping
 
@@ -101,10 +101,10 @@ async def test_5000_participants_go_through_a_program_by_batches() -> None:
     # The read model and the workflow say the same of everybody, and nobody ended twice.
     assert played.states() == dict(state.ended)
     assert played.calls.count("record_outcome") == CROWD
-    assert {code for code, end in played.states().items() if end == model.WITHDRAWN} == set(
+    assert {code for code, end in played.states().items() if end == states.WITHDRAWN} == set(
         filter(leaves, institutions)
     )
-    assert {code for code, end in played.states().items() if end == model.FAILED} == set(filter(misses, institutions))
+    assert {code for code, end in played.states().items() if end == states.FAILED} == set(filter(misses, institutions))
     # Each was invited once to each phase, and written to once at the end.
     invited = Counter((step.phase, step.institution) for step in played.letters if step.template == "invitation")
     assert invited == Counter((phase, code) for phase in (MEETING, SUMMIT) for code in institutions)

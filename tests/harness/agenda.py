@@ -9,8 +9,11 @@ from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
 from chassis.errors import Refused
-from services.program import clock, errands, model, phase_steps, steering
-from services.program.agenda import Act, Cohort, Step
+from programs import clock, phases
+from services.program.model import errands, phase_steps
+from services.program.model import states as model
+from services.program.model.agenda import Act, Cohort, Step
+from services.program.model.orders import carried_out
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -80,8 +83,8 @@ class Course:
         """Carried out, with nothing that follows yet. Refused changes nothing."""
         before = self.state.SerializeToString(deterministic=True)
         try:
-            steering.require_steerable(self.state, ending=self.over)
-            return steering.carry_out(self.cohort, command, self.now)
+            carried_out.require_steerable(self.state, ending=self.over)
+            return carried_out.carry_out(self.cohort, command, self.now)
         except Refused:
             assert self.state.SerializeToString(deterministic=True) == before
             raise
@@ -191,7 +194,7 @@ class Course:
         if person.outcome != model.ACTIVE:
             return
         for name, told in person.told.items():
-            record, needs = self.record(name), set(model.required(told))
+            record, needs = self.record(name), set(phases.required(told))
             lists = [record.done, record.quorum] if needs and needs <= person.duties else []
             if told.gate.quorum_of and set(told.gate.quorum_of) <= person.duties:
                 lists.append(record.quorum)

@@ -15,14 +15,15 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from services.program import clock, model
-from services.program.course import Course
-from services.program.definition_file import PROGRAMS, load_definition
-from services.program.engine import Engine
-from services.program.fan_out import in_batches
-from services.program.participant_workflow import ParticipantWorkflow
-from services.program.reporting import Reporter
-from services.program.workflows import ProgramWorkflow
+from programs import clock, names
+from programs.files.definition import PROGRAMS, load_definition
+from services.program.activities.fan_out import in_batches
+from services.program.activities.reports import Reporter
+from services.program.engine.client import Engine
+from services.program.model import states as model
+from services.program.model.course import Course
+from services.program.workflows.cohort import ProgramWorkflow
+from services.program.workflows.participant import ParticipantWorkflow
 
 ALL_DUTIES = {
     "governance": ["governance-attended"],
@@ -251,7 +252,7 @@ class RunningCohort:
 
     def participant(self, institution: str) -> WorkflowHandle[ParticipantWorkflow, pb.ParticipantResult]:
         """The workflow of a participant."""
-        name = model.workflow_id(self.played.course.cohort_id, institution)
+        name = names.workflow_id(self.played.course.cohort_id, institution)
         return self.client.get_workflow_handle_for(ParticipantWorkflow.run, name)
 
     async def steer(self, request_id: str, actor: str = "m1", **order: Any) -> command_pb2.CommandAnswer:
@@ -322,7 +323,7 @@ async def running_cohort(
         handle = await client.start_workflow(
             ProgramWorkflow.run,
             course.program_input(),
-            id=model.workflow_id(cohort_id),
+            id=names.workflow_id(cohort_id),
             task_queue=cohort_id,
             task_timeout=task_timeout,
         )

@@ -6,8 +6,8 @@ from google.protobuf.duration_pb2 import Duration
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 
-from services.program import visibility
-from services.program.engine import connect
+from chassis.temporal import connect
+from services.program.engine import visibility
 from tests.harness.servers import Servers
 from tests.harness.waiting import eventually
 

@@ -6,8 +6,8 @@ from typing import Any
 from livinglab.program.v1 import cohort_pb2, command_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
-from services.program import clock
-from services.program.store import Store
+from programs import clock
+from services.program.store.cohorts import Store
 
 OPEN, CLOSED = cohort_pb2.PHASE_STATE_OPEN, cohort_pb2.PHASE_STATE_CLOSED
 NOW = datetime(2026, 11, 1, 8, tzinfo=UTC)

@@ -24,8 +24,8 @@ from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
 from chassis.errors import Refused
 from chassis.runtime import Process
 from chassis.status import from_rpc_error
+from programs.files.definition import PROGRAMS, load_cohort
 from services.program import worker
-from services.program.definition_file import PROGRAMS, load_cohort
 from stack.ports import free_ports
 from tests.harness.service import Running
 

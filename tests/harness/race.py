@@ -18,7 +18,7 @@ from chassis.errors import Refused
 from chassis.status import from_rpc_error
 from directory import official_regions
 from instruments import instrument_files
-from services.assessment.instrument_file import load
+from instruments.file import load
 from tests.harness.service import Running
 from tests.harness.waiting import eventually
 

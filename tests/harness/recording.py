@@ -7,7 +7,7 @@ from typing import Any
 from temporalio.client import Client
 
 from chassis import mongo
-from services.program import model
+from programs import names
 
 # No error of a connection: the driver does not try it again by itself.
 _OPERATION_FAILED = 96
@@ -34,6 +34,6 @@ async def release(mongo_uri: str) -> None:
 
 async def waiting_activity(temporal: Client, cohort_id: str, name: str) -> Any:
     """An activity of the cohort's workflow that has begun and not ended; None where there is none."""
-    described = await temporal.get_workflow_handle(model.workflow_id(cohort_id)).describe()
+    described = await temporal.get_workflow_handle(names.workflow_id(cohort_id)).describe()
     pending = described.raw_description.pending_activities
     return next((p for p in pending if p.activity_type.name == name and p.attempt), None)

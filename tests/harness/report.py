@@ -6,10 +6,12 @@ from typing import Any
 from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import cohort_pb2, definition_pb2
 
-from services.program import clock, closing, documents, model
-from services.program.definition_file import PROGRAMS, load_definition
-from services.program.ledger import Ledger, Result
-from services.program.ledger_documents import ledger_row
+from programs import clock, phases
+from programs.files.definition import PROGRAMS, load_definition
+from services.program.model import closing, states
+from services.program.model.ledger import Ledger, Result
+from services.program.store import documents
+from services.program.store.ledgers import ledger_row
 
 SUMEDANG, BANDUNG, GARUT = "32.11", "32.04", "32.05"
 SPBE, PEMDI = "spbe-59-2020", "pemdi-2026"
@@ -50,7 +52,7 @@ def participant(institution: str, ledger: Ledger, *duties: str, **fields: Any) -
 def close(row: documents.Row, phase: str, participants: list[documents.Row]) -> None:
     """A phase has closed, and what it came to is kept."""
     definition = definition_pb2.Definition.FromString(row["definition"])
-    counts = closing.counts(model.find_phase(definition, phase), participants, ())
+    counts = closing.counts(phases.find_phase(definition, phase), participants, ())
     row["phases"][phase].update(state=cohort_pb2.PHASE_STATE_CLOSED, close_time=NOW, closing=counts)
 
 
@@ -65,7 +67,7 @@ def three() -> list[documents.Row]:
         participant(
             GARUT,
             Ledger().attend("governance", HEAD),
-            state=model.FAILED,
+            state=states.FAILED,
             failed_phase="governance",
             reason="governance closed without governance-attended",
         ),

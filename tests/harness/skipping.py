@@ -2,7 +2,7 @@
 
 from temporalio.testing import WorkflowEnvironment
 
-from services.program import visibility
+from services.program.engine import visibility
 from stack import binaries
 
 

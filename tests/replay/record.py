@@ -15,7 +15,7 @@ from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2, workfl
 from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
-from services.program import model
+from programs import phases
 from tests.harness.cohort import (
     ALL_DUTIES,
     RunningCohort,
@@ -109,7 +109,7 @@ async def split(cohort: RunningCohort, env: WorkflowEnvironment) -> None:
 def with_gate(phase: str, on_miss: definition_pb2.OnMiss.ValueType) -> definition_pb2.Definition:
     """The living lab with another gate."""
     definition = living_lab()
-    rule = model.find_phase(definition, phase).gate
+    rule = phases.find_phase(definition, phase).gate
     rule.on_miss, rule.quorum_percent = on_miss, 100
     return definition
 

@@ -11,9 +11,9 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from services.program.agenda import Step
-from services.program.participant_workflow import ParticipantWorkflow
-from services.program.workflows import ProgramWorkflow
+from services.program.model.agenda import Step
+from services.program.workflows.cohort import ProgramWorkflow
+from services.program.workflows.participant import ParticipantWorkflow
 
 HISTORIES = sorted(Path(__file__).with_name("histories").glob("*.json"))
 

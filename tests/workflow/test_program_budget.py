@@ -11,8 +11,8 @@ from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio import activity
 from temporalio.testing import WorkflowEnvironment
 
-from services.program import model
-from services.program.fan_out import BATCH
+from services.program.activities.fan_out import BATCH
+from services.program.model import states
 from tests.harness.cohort import ALL_DUTIES, Played, RunningCohort, codes, living_lab, running_cohort
 
 MOST = 2_000
@@ -62,7 +62,7 @@ async def test_no_history_of_a_cohort_of_four_phases_has_2000_events(env: Workfl
     assert result.graduated == count
     assert max(len(history.events) for history in histories) < MOST
     assert len(participant.events) < 200
-    assert set(cohort.played.states().values()) == {model.GRADUATED}
+    assert set(cohort.played.states().values()) == {states.GRADUATED}
 
 
 class Crowd(Played):
@@ -82,7 +82,7 @@ class Crowd(Played):
         if announcement.HasField("opening"):
             await self._done(announcement.opening.phase.id)
         elif announcement.HasField("closing") and announcement.closing.last:
-            graduated = [pb.ParticipantEnd(institution=code, outcome=model.GRADUATED) for code in self.institutions]
+            graduated = [pb.ParticipantEnd(institution=code, outcome=states.GRADUATED) for code in self.institutions]
             await self._report([pb.Reports(ended=[end]) for end in graduated])
         return pb.Reached()
 

@@ -8,8 +8,8 @@ from livinglab.program.v1 import cohort_pb2, definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio.testing import WorkflowEnvironment
 
-from services.program import clock, model
-from services.program.participant_workflow import ParticipantWorkflow
+from programs import clock, phases
+from services.program.workflows.participant import ParticipantWorkflow
 from tests.harness.cohort import ALL_DUTIES, Script, codes, living_lab, running_cohort
 from tests.harness.waiting import eventually
 
@@ -28,7 +28,7 @@ def all_but(left_out: dict[str, str]) -> Script:
 def with_gate(phase: str, on_miss: str, extend_days: int = 0) -> definition_pb2.Definition:
     """The living lab with another rule for a phase whose quorum is missed."""
     definition = living_lab()
-    gate = model.find_phase(definition, phase).gate
+    gate = phases.find_phase(definition, phase).gate
     gate.on_miss = definition_pb2.OnMiss.Value(f"ON_MISS_{on_miss}")
     gate.extend_days = extend_days
     return definition

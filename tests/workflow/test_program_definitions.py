@@ -8,9 +8,9 @@ from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio.testing import WorkflowEnvironment
 
-from services.program import clock, timeline
-from services.program.definition_file import PROGRAMS, load_definition
-from services.program.timeline import Kind
+from programs import clock, timeline
+from programs.files.definition import PROGRAMS, load_definition
+from programs.timeline import Kind
 from tests.harness.cohort import RunningCohort, Script, codes, running_cohort
 from tests.harness.waiting import eventually
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from livinglab.program.v1 import cohort_pb2, workflow_pb2
 from temporalio.client import Client
 
-from services.program.engine import connect
+from chassis.temporal import connect
 from tests.harness.cohort import ALL_DUTIES, codes, everything, running_cohort
 from tests.harness.servers import Servers
 from tests.harness.waiting import eventually

@@ -9,9 +9,9 @@ from livinglab.program.v1 import cohort_pb2, workflow_pb2
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 
-from services.program import model
-from services.program.participant_workflow import ParticipantWorkflow
-from services.program.workflows import ProgramWorkflow
+from services.program.model import states
+from services.program.workflows.cohort import ProgramWorkflow
+from services.program.workflows.participant import ParticipantWorkflow
 from tests.harness.cohort import ALL_DUTIES, RunningCohort, codes, everything, running_cohort
 from tests.harness.waiting import eventually
 
@@ -134,7 +134,7 @@ async def test_cancelling_withdraws_everybody_still_in_the_cohort(env: WorkflowE
     assert result.outcome == cohort_pb2.COHORT_STATE_CANCELLED
     # The first one has missed the governance meeting by the twelfth day.
     assert (result.withdrawn, result.failed) == ((4, 0) if days < 10 else (3, 1))
-    reasons = {x.reason for x in cohort.played.outcomes.values() if x.outcome == model.WITHDRAWN}
+    reasons = {x.reason for x in cohort.played.outcomes.values() if x.outcome == states.WITHDRAWN}
     assert reasons == {"an election"}
     assert [(x.reason, x.actor) for x in cohort.played.completed] == [("an election", "manager")]
 
@@ -169,7 +169,7 @@ async def test_a_participant_whose_program_is_gone_still_ends(env: WorkflowEnvir
         await cohort.played.engine.withdraw(cohort.played.course, one, workflow_pb2.Withdrawal(reason="over"))
         result = await cohort.participant(one).result()
         described = await cohort.participant(one).describe()
-    assert result.outcome == model.WITHDRAWN
+    assert result.outcome == states.WITHDRAWN
     assert described.status == WorkflowExecutionStatus.COMPLETED
 
 

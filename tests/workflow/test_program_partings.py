@@ -9,8 +9,9 @@ from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio.testing import WorkflowEnvironment
 
 from chassis.errors import Refused
-from services.program import clock, model
-from services.program.participant_workflow import ParticipantWorkflow
+from programs import clock
+from services.program.model import states
+from services.program.workflows.participant import ParticipantWorkflow
 from tests.harness.agenda import phase
 from tests.harness.cohort import codes, running_cohort
 from tests.harness.steering import PAUSE, RESUME, everybody_does, invited, nothing, two_phases
@@ -129,7 +130,7 @@ async def test_who_was_to_come_late_is_taken_out_with_the_others(env: WorkflowEn
         starting.set()
         result = await cohort.result()
     assert result.withdrawn == 2
-    assert cohort.played.states() == {one: model.WITHDRAWN, late: model.WITHDRAWN}
+    assert cohort.played.states() == {one: states.WITHDRAWN, late: states.WITHDRAWN}
 
 
 @pytest.mark.parametrize("zone", ["Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura"])

@@ -12,9 +12,10 @@ from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
 from chassis.errors import Refused
-from services.program import clock, model
-from services.program.agenda import OVER
-from services.program.sequence import over_before
+from programs import clock
+from programs.sequence import over_before
+from services.program.model import states
+from services.program.model.agenda import OVER
 from tests.harness.agenda import gate, phase
 from tests.harness.cohort import RunningCohort, codes, running_cohort
 from tests.harness.skipping import time_skipping
@@ -135,7 +136,7 @@ async def _let_go(cohort: RunningCohort) -> None:
 async def _require_sound(cohort: RunningCohort, definition: definition_pb2.Definition) -> None:
     state = await cohort.progress()
     assert len(state.ended) <= 3 + len(state.enrolled)
-    assert set(state.ended.values()) <= {model.GRADUATED, model.WITHDRAWN, model.FAILED}
+    assert set(state.ended.values()) <= {states.GRADUATED, states.WITHDRAWN, states.FAILED}
     for record, before in zip(state.phases, over_before(definition), strict=True):
         if record.state == cohort_pb2.PHASE_STATE_OPEN and not any(other.reopened for other in state.phases):
             assert all(state.phases[place].state in OVER for place in before)

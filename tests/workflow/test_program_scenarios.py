@@ -9,8 +9,8 @@ from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio.testing import WorkflowEnvironment
 
 from chassis.errors import Refused
-from services.program import clock
-from services.program.participant_workflow import ParticipantWorkflow
+from programs import clock
+from services.program.workflows.participant import ParticipantWorkflow
 from tests.harness.agenda import gate, phase
 from tests.harness.cohort import codes, running_cohort
 from tests.harness.steering import PAUSE, RESUME, close, everybody_does, invited, nothing, states, two_phases

@@ -11,8 +11,9 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from services.program import model, search_attributes, visibility
-from services.program.engine import connect
+from chassis.temporal import connect
+from services.program.engine import search_attributes, visibility
+from services.program.model import states
 from tests.harness.cohort import codes, running_cohort
 from tests.harness.namespace import new_namespace
 from tests.harness.servers import Servers
@@ -26,7 +27,7 @@ class Steps:
     @workflow.run
     async def run(self) -> None:
         for phase in ("workshop", "workshop", ""):
-            search_attributes.upsert(phase=phase, state=model.cohort_state(cohort_pb2.COHORT_STATE_PAUSED))
+            search_attributes.upsert(phase=phase, state=states.cohort_state(cohort_pb2.COHORT_STATE_PAUSED))
             await workflow.sleep(timedelta(seconds=1))
 
 

@@ -1,0 +1,1 @@
+"""`livinglab assessment`."""

@@ -1,0 +1,125 @@
+"""What the commands on evaluations share: one call, levels written as 1=3, how an evaluation is shown."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.speak.output import fail, print_json, say
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+    from livinglab.assessment.v1 import evaluation_pb2
+
+EvaluationId = Annotated[str, typer.Argument(metavar="ID", help="The evaluation, 32.11:spbe-59-2020:2022.")]
+Levels = Annotated[list[str], typer.Argument(metavar="INDICATOR=LEVEL...", help="Such as 1=3 35-2=4.")]
+Etag = Annotated[str, typer.Option("--etag", help="Refuse where somebody else has written since this version.")]
+
+_SERVICES = {"service": "AssessmentService", "verification": "VerificationService"} | {
+    "understanding": "UnderstandingService"
+}
+
+
+def call(module: str, method: str, **fields: Any) -> Any:
+    """The answer of one method, for a command that needs no other; see `ask`."""
+    from cli.speak.connection import run
+
+    return run(ask(module, method, **fields))
+
+
+async def ask(module: str, method: str, **fields: Any) -> Any:
+    """The answer of one method of service.proto, verification.proto or understanding.proto; a write gets its
+    request_id."""
+    import importlib
+
+    from cli.speak.connection import connected, new_request_id
+
+    package = "livinglab.assessment.v1."
+    stub = getattr(importlib.import_module(f"{package}{module}_pb2_grpc"), f"{_SERVICES[module]}Stub")
+    request_class = getattr(importlib.import_module(f"{package}{module}_pb2"), f"{method}Request")
+    if "request_id" in request_class.DESCRIPTOR.fields_by_name:
+        fields["request_id"] = new_request_id()
+    async with connected("assessment", stub) as service:
+        return await getattr(service, method)(request_class(**fields))
+
+
+def all_pages(module: str, method: str, items: str, **fields: Any) -> list[Any]:
+    """Every item of a paged list."""
+    from cli.speak.connection import every_page, run
+
+    def page(token: str) -> Any:
+        return ask(module, method, page_token=token, page_size=1000, **fields)
+
+    return run(every_page(page, lambda found: getattr(found, items)))
+
+
+def pairs(given: Iterable[str]) -> dict[str, str]:
+    """1=3 2=4 as a mapping; a decimal comma is taken."""
+    found: dict[str, str] = {}
+    for text in given:
+        indicator, equals, value = text.partition("=")
+        if not equals or not indicator or not value:
+            raise typer.BadParameter(f"{text!r} is not written INDICATOR=LEVEL", param_hint="INDICATOR=LEVEL")
+        if indicator in found:
+            raise typer.BadParameter(f"indicator {indicator} is given twice", param_hint="INDICATOR=LEVEL")
+        found[indicator] = value.replace(",", ".")
+    return found
+
+
+def as_dict(message: "Message") -> dict[str, Any]:
+    """A message for programs, with the contract's names."""
+    from google.protobuf.json_format import MessageToDict
+
+    return MessageToDict(message, preserving_proto_field_name=True)
+
+
+def stage_number(name: str) -> int:
+    """The stage of that name, self-assessment, document ...; refuses an unknown one."""
+    from livinglab.assessment.v1 import evaluation_pb2
+
+    number = dict(evaluation_pb2.Stage.items()).get("STAGE_" + name.upper().replace("-", "_"), 0)
+    if not number:
+        known = ", ".join(stage_names(number) for number in evaluation_pb2.Stage.values() if number)
+        raise typer.BadParameter(f"{name!r} is none of {known}", param_hint="STAGE")
+    return number
+
+
+def stage_names(number: int) -> str:
+    """self-assessment, document ...; empty for none."""
+    from livinglab.assessment.v1 import evaluation_pb2
+
+    label = evaluation_pb2.Stage.Name(evaluation_pb2.Stage.ValueType(number))
+    return label.removeprefix("STAGE_").lower().replace("_", "-") if number else ""
+
+
+def show_evaluation(evaluation: "evaluation_pb2.Evaluation", *, as_json: bool) -> None:
+    """Where it stands now, in one line or whole."""
+    if as_json:
+        print_json(as_dict(evaluation))
+        return
+    state = {1: "open", 2: "concluded", 3: "published"}.get(evaluation.state, "")
+    parts = [f"{evaluation.id}: {stage_names(evaluation.stage)} {state}"]
+    if evaluation.HasField("score"):
+        parts.append(f"index {evaluation.score.index} {evaluation.score.predicate}".rstrip())
+    if evaluation.published_index:
+        parts.append(f"published {evaluation.published_index}, revision {evaluation.revision}")
+    if evaluation.missing and evaluation.state == 1:
+        parts.append(f"{len(evaluation.missing)} without an answer")
+    if evaluation.next_stage:
+        parts.append(f"next {stage_names(evaluation.next_stage)}")
+    say("; ".join([*parts, f"etag {evaluation.etag}"]))
+
+
+def choose(name: str, option: str, choices: dict[str, int]) -> Any:
+    """The number behind a name; refuses another one."""
+    if name not in choices:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(choices)}", param_hint=option)
+    return choices[name]
+
+
+def levels_of_file(read: Callable[[], Any], file: object) -> dict[str, str]:
+    """The levels that a file gives; every fault of it is a line."""
+    levels = read()
+    if levels.faults:
+        fail(*(f"{file}: line {line}: {reason}" for line, reason in sorted(levels.faults)))
+    return dict(levels.values)

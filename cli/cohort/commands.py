@@ -1,0 +1,156 @@
+"""`livinglab cohort`: check, launch, watch and steer cohorts."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cli.cohort import files, people, steering, view, watch
+from cli.cohort import report as cohort_report
+from cli.cohort.steering import RequestId
+from cli.cohort.view import CohortId, Reason
+from cli.speak.output import AsJson, print_json, say, table
+
+app = typer.Typer(help="Cohorts: check, launch, watch, steer.", no_args_is_help=True)
+app.command()(files.validate)
+app.command()(files.launch)
+app.command()(watch.watch)
+for verb in [*steering.VERBS, *people.VERBS]:
+    app.command()(verb)
+app.command()(cohort_report.report)
+app.command()(cohort_report.audit)
+
+
+@app.command("list")
+def list_cohorts(as_json: AsJson = False) -> None:
+    """List the cohorts, newest first."""
+    from livinglab.program.v1 import service_pb2 as pb
+    from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
+
+    from cli.speak import connection
+
+    async def call() -> list[Any]:
+        async with connection.connected("program", ProgramServiceStub) as program:
+            stub: Any = program
+            return await connection.every_page(
+                lambda token: stub.ListCohorts(pb.ListCohortsRequest(page_size=100, page_token=token)),
+                lambda page: page.cohorts,
+            )
+
+    cohorts = connection.run(call())
+    if as_json:
+        print_json([view.as_dict(cohort) for cohort in cohorts])
+        return
+    rows = [
+        (
+            c.id,
+            view.kind(c),
+            view.word(c, "state"),
+            view.counts(c),
+            view.local_time(c.launch_time),
+            view.local_time(c.end_time),
+        )
+        for c in cohorts
+    ]
+    table(["cohort", "kind", "state", "participants", "launched", "ended"], rows)
+
+
+@app.command()
+def status(cohort_id: CohortId, as_json: AsJson = False) -> None:
+    """Show a cohort as it stands."""
+    from livinglab.program.v1 import service_pb2 as pb
+
+    view.show(_call("GetCohort", pb.GetCohortRequest(cohort_id=cohort_id)).cohort, as_json)
+
+
+@app.command()
+def participants(cohort_id: CohortId, as_json: AsJson = False) -> None:
+    """List the participants of a cohort with what they have done and what they lack."""
+    from livinglab.program.v1 import cohort_pb2
+    from livinglab.program.v1 import service_pb2 as pb
+    from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
+
+    from cli.speak import connection
+
+    async def call() -> list[Any]:
+        async with connection.connected("program", ProgramServiceStub) as program:
+            stub: Any = program
+            request = pb.ListParticipantsRequest(cohort_id=cohort_id, page_size=1000)
+
+            def page(token: str) -> Any:
+                request.page_token = token
+                return stub.ListParticipants(request)
+
+            return await connection.every_page(page, lambda answer: answer.participants)
+
+    found: list[cohort_pb2.ParticipantProgress] = connection.run(call())
+    if as_json:
+        print_json(
+            [
+                {
+                    "institution": p.institution,
+                    "state": view.word(p, "state"),
+                    "duties": list(p.duties),
+                    "missing": list(p.missing),
+                    "reason": p.reason,
+                    "problems": list(p.problems),
+                    "excused": list(p.excused),
+                    "moved_to": p.moved_to,
+                    "enrolled": view.iso(p.enrol_time) if p.HasField("enrol_time") else None,
+                }
+                for p in found
+            ]
+        )
+        return
+    rows = [(p.institution, view.word(p, "state"), ", ".join(p.duties), ", ".join(p.missing), p.reason) for p in found]
+    table(["institution", "state", "done", "missing", "why"], rows)
+
+
+@app.command()
+def withdraw(
+    cohort_id: CohortId,
+    institution: Annotated[str, typer.Argument(metavar="INSTITUTION", help="The code of a participant.")],
+    reason: Reason,
+    request_id: RequestId = "",
+    as_json: AsJson = False,
+) -> None:
+    """Take a participant out of a cohort."""
+    from livinglab.program.v1 import service_pb2 as pb
+
+    from cli.speak import connection
+
+    request = pb.WithdrawParticipantRequest(
+        request_id=request_id or connection.new_request_id(),
+        cohort_id=cohort_id,
+        institution=institution,
+        reason=reason,
+    )
+    _call("WithdrawParticipant", request)
+    _done({"cohort": cohort_id, "institution": institution, "reason": reason}, as_json, f"{institution} is withdrawn")
+
+
+@app.command()
+def cancel(cohort_id: CohortId, reason: Reason, request_id: RequestId = "", as_json: AsJson = False) -> None:
+    """End a cohort before its time: everybody still in it is withdrawn."""
+    from livinglab.program.v1 import service_pb2 as pb
+
+    from cli.speak import connection
+
+    name = request_id or connection.new_request_id()
+    request = pb.CancelCohortRequest(request_id=name, cohort_id=cohort_id, reason=reason)
+    _call("CancelCohort", request)
+    _done({"cohort": cohort_id, "reason": reason}, as_json, f"{cohort_id} is being cancelled")
+
+
+def _call(method: str, request: Any) -> Any:
+    from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
+
+    from cli.speak import connection
+
+    return connection.call("program", ProgramServiceStub, method, request)
+
+
+def _done(report: dict[str, str], as_json: bool, sentence: str) -> None:
+    if as_json:
+        print_json(report)
+    else:
+        say(sentence)

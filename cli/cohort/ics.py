@@ -1,0 +1,84 @@
+"""Phases and sessions as a calendar file (iCalendar, RFC 5545) for the calendars that people keep."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from livinglab.program.v1 import definition_pb2
+
+    from programs.timeline import Happening
+
+_LONGEST_LINE = 75
+_ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
+
+
+def ics(
+    definition: "definition_pb2.Definition",
+    cohort: "definition_pb2.CohortSpec",
+    happenings: "list[Happening]",
+    now: datetime,
+) -> bytes:
+    """An effective definition in days of the program: a phase is an event of whole days that leaves people free, a
+    session one with hours. Events of a rehearsal say so in their title, as its letters do. An event keeps its UID, so
+    that a newer file replaces what an older one brought."""
+    name = cohort.id or definition.id
+    mark = "[GLADI] " if cohort.rehearsal else ""
+    stamp = f"DTSTAMP:{_utc(now)}"
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Living Lab//program//EN"]
+    lines += [f"X-WR-CALNAME:{_text(mark + (cohort.title or definition.title))}"]
+    for phase in definition.phases:
+        lines += _event(
+            f"UID:{name}.{phase.id}@livinglab",
+            stamp,
+            f"SUMMARY:{_text(mark + phase.title)}",
+            f"DTSTART;VALUE=DATE:{_day(phase.opens)}",
+            f"DTEND;VALUE=DATE:{_day(phase.closes, 1)}",
+            "TRANSP:TRANSPARENT",
+        )
+    for item in happenings:
+        if item.session:
+            lines += _event(*_session(name, mark, item), stamp)
+    return b"".join(_folded(line) for line in [*lines, "END:VCALENDAR"])
+
+
+def _session(name: str, mark: str, item: "Happening") -> Iterator[str]:
+    from programs import clock
+
+    if session := item.session:
+        yield f"UID:{name}.{item.phase.id}.{session.id}@livinglab"
+        yield f"SUMMARY:{_text(mark + session.title)}"
+        yield f"DTSTART:{_utc(item.at)}"
+        yield f"DTEND:{_utc(clock.local(session.end, session.time_zone))}"
+        yield f"DESCRIPTION:{_text(item.phase.title)}"
+        if session.place:
+            yield f"LOCATION:{_text(session.place)}"
+
+
+def _event(*lines: str) -> Iterable[str]:
+    return ["BEGIN:VEVENT", *lines, "END:VEVENT"]
+
+
+def _utc(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _day(text: str, later: int = 0) -> str:
+    return (date.fromisoformat(text) + timedelta(days=later)).strftime("%Y%m%d")
+
+
+def _text(value: str) -> str:
+    """Words of people in a line of the file; other control characters have no place in one."""
+    readable = "".join(c if c == "\n" or c.isprintable() else " " for c in value)
+    return readable.translate(_ESCAPES)
+
+
+def _folded(line: str) -> bytes:
+    """At most 75 bytes a line, never within a character; what follows goes on after a blank."""
+    lines = [b""]
+    for character in line:
+        encoded = character.encode()
+        if len(lines[-1]) + len(encoded) > _LONGEST_LINE:
+            lines.append(b" ")
+        lines[-1] += encoded
+    return b"\r\n".join(lines) + b"\r\n"

@@ -1,0 +1,150 @@
+"""`livinglab cohort readmit`, `enrol`, `replace`, `split`, `resolve`: orders about participants, each with a reason."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.cohort import view
+from cli.cohort.steering import RequestId, order, send
+from cli.cohort.view import CohortId, Reason
+from cli.speak.output import AsJson, fail, print_json, say
+
+if TYPE_CHECKING:
+    from livinglab.program.v1 import definition_pb2
+
+Institution = Annotated[str, typer.Argument(metavar="INSTITUTION", help="The code of a participant.")]
+_PERSON = "role:name:email, or role:name:email:language"
+
+
+def readmit(
+    cohort_id: CohortId,
+    institution: Institution,
+    reason: Reason,
+    request_id: RequestId = "",
+    as_json: AsJson = False,
+) -> None:
+    """Take a participant in again that failed or withdrew; it is excused of what it missed."""
+    _order("ReadmitParticipant", cohort_id, institution, reason, request_id, as_json, f"{institution} is in again")
+
+
+def enrol(
+    cohort_id: CohortId,
+    reason: Reason,
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A roster, CSV or YAML.")] = None,
+    institution: Annotated[str, typer.Option("--institution", help="The code of a region.")] = "",
+    person: Annotated[list[str] | None, typer.Option("--person", help=_PERSON)] = None,
+    request_id: RequestId = "",
+    as_json: AsJson = False,
+) -> None:
+    """Take participants in late: those of a roster, or one with its people."""
+    from cli.speak import connection
+
+    if (file is None) == (not institution):
+        raise typer.BadParameter("give a FILE, or --institution with a --person each")
+    late = _read(file) if file else [_participant(institution, person or [])]
+    first = request_id or connection.new_request_id()
+
+    async def call() -> Any:
+        answer = None
+        for participant in late:
+            # Each is an order of its own; the whole file can be sent again.
+            name = f"{first}:{participant.institution}"
+            about = {"cohort_id": cohort_id, "participant": participant, "reason": reason}
+            answer = await send("EnrolParticipant", name, **about)
+        return answer
+
+    cohort = connection.run(call()).cohort
+    if as_json:
+        print_json({"enrolled": [p.institution for p in late], "cohort": view.as_dict(cohort)})
+        return
+    say(f"in {cohort_id} now: {', '.join(p.institution for p in late)}")
+    view.show(cohort, as_json=False)
+
+
+def replace(
+    cohort_id: CohortId,
+    institution: Institution,
+    person: Annotated[str, typer.Option("--person", help=_PERSON)],
+    reason: Reason,
+    email: Annotated[str, typer.Option("--email", help="The address of who leaves, where several have the role.")] = "",
+    request_id: RequestId = "",
+    as_json: AsJson = False,
+) -> None:
+    """Have somebody else act for a participant in a role."""
+    new = _person(person)
+    about = {"person": new, "email": email}
+    said = f"{new.name} acts for {institution}"
+    _order("ReplacePerson", cohort_id, institution, reason, request_id, as_json, said, **about)
+
+
+def split(
+    cohort_id: CohortId,
+    new_id: Annotated[str, typer.Argument(metavar="NEW-ID", help="The id of the new cohort.")],
+    institutions: Annotated[list[str], typer.Argument(metavar="INSTITUTION...", help="Who goes on in it.")],
+    title: Annotated[str, typer.Option("--title", help="The title of the new cohort.")],
+    reason: Reason,
+    request_id: RequestId = "",
+    as_json: AsJson = False,
+) -> None:
+    """Have participants go on in a cohort of their own, with what they have done and the same dates."""
+    fields = {"cohort_id": cohort_id, "new_cohort_id": new_id, "title": title, "institutions": institutions}
+    said = f"{len(institutions)} went on in {new_id}"
+    order("SplitCohort", request_id, as_json, said, reason=reason, **fields)
+
+
+def resolve(
+    cohort_id: CohortId,
+    reason: Reason,
+    institution: Annotated[str, typer.Argument(metavar="[INSTITUTION]", help="Of a participant.")] = "",
+    retry: Annotated[bool, typer.Option("--retry/--dismiss", help="Ask again what was refused, or let it be.")] = True,
+    request_id: RequestId = "",
+    as_json: AsJson = False,
+) -> None:
+    """Deal with what another service refused for good: of a participant, or of the cohort itself."""
+    said = "asked again" if retry else "left as it is"
+    _order("ResolveProblems", cohort_id, institution, reason, request_id, as_json, said, retry=retry)
+
+
+def _order(
+    method: str, cohort_id: str, institution: str, reason: str, request_id: str, as_json: bool, said: str, **about: Any
+) -> None:
+    fields = {"cohort_id": cohort_id, "institution": institution, "reason": reason, **about}
+    order(method, request_id, as_json, said, **fields)
+
+
+def _read(file: Path) -> "list[definition_pb2.Participant]":
+    from programs.files import roster as roster_file
+
+    try:
+        roster = roster_file.parse(file.read_text(encoding="utf-8-sig"), file.name)
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{file}: cannot be read: {error}")
+    if roster.faults:
+        fail(*(f"{file.name}: line {fault.line}: {fault.field}: {fault.description}" for fault in roster.faults))
+    if not roster.participants:
+        fail(f"{file.name}: names no participant")
+    return roster.participants
+
+
+def _participant(institution: str, people: list[str]) -> "definition_pb2.Participant":
+    from livinglab.program.v1 import definition_pb2
+
+    return definition_pb2.Participant(institution=institution, people=[_person(text) for text in people])
+
+
+def _person(text: str) -> "definition_pb2.Person":
+    from livinglab.common.v1 import options_pb2
+    from livinglab.program.v1 import definition_pb2
+
+    parts = [part.strip() for part in text.split(":")]
+    role = options_pb2.Role.items() if len(parts) in {3, 4} else []
+    known = {label.removeprefix("ROLE_").lower(): number for label, number in role if number}
+    if not known or parts[0] not in known:
+        raise typer.BadParameter(f"{text!r} is not {_PERSON}")
+    language = parts[3] if len(parts) == 4 else "id"
+    return definition_pb2.Person(role=known[parts[0]], name=parts[1], email=parts[2], language=language)
+
+
+VERBS: tuple[Callable[..., None], ...] = (readmit, enrol, replace, split, resolve)

@@ -1,0 +1,122 @@
+"""`livinglab cohort pause`, `extend`, `override` ...: orders about a cohort and its phases, each with a reason."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from cli.cohort import view
+from cli.cohort.view import CohortId, Reason
+from cli.speak.output import AsJson, print_json, say
+
+PhaseId = Annotated[str, typer.Argument(metavar="PHASE", help="The id of a phase.")]
+Days = Annotated[int, typer.Option("--days", help="Whole program days.")]
+RequestId = Annotated[
+    str, typer.Option("--request-id", help="The same id again is the same order, and has the same answer.")
+]
+
+
+def order(method: str, request_id: str, as_json: bool, said: str, **fields: Any) -> None:
+    """Sends one order, and tells what became of it: the cohort as it stands then."""
+    from cli.speak import connection
+
+    answer = connection.run(send(method, request_id or connection.new_request_id(), **fields))
+    if as_json:
+        waits = {"awaiting_second": answer.awaiting_second} if method == "OverrideGate" else {}
+        print_json({**waits, "cohort": view.as_dict(answer.cohort)})
+        return
+    waiting = getattr(answer, "awaiting_second", False)
+    say("kept as a proposal: it counts once another manager asks for the same" if waiting else said)
+    view.show(answer.cohort, as_json=False)
+
+
+async def send(method: str, request_id: str, **fields: Any) -> Any:
+    """The answer to one order."""
+    from livinglab.program.v1 import steering_service_pb2 as pb
+    from livinglab.program.v1.steering_service_pb2_grpc import SteeringServiceStub
+
+    from cli.speak import connection
+
+    request = getattr(pb, f"{method}Request")(request_id=request_id, **fields)
+    async with connection.connected("program", SteeringServiceStub) as steering:
+        return await getattr(steering, method)(request)
+
+
+def pause(cohort_id: CohortId, reason: Reason, request_id: RequestId = "", as_json: AsJson = False) -> None:
+    """Stop the clock of a cohort: nothing opens, closes or is due until it is resumed."""
+    _cohort("PauseCohort", cohort_id, reason, request_id, as_json, "paused")
+
+
+def resume(cohort_id: CohortId, reason: Reason, request_id: RequestId = "", as_json: AsJson = False) -> None:
+    """Go on after a pause; everything to come is later by its length."""
+    _cohort("ResumeCohort", cohort_id, reason, request_id, as_json, "resumed")
+
+
+def _cohort(method: str, cohort_id: str, reason: str, request_id: str, as_json: bool, said: str) -> None:
+    order(method, request_id, as_json, f"{cohort_id} is {said}", cohort_id=cohort_id, reason=reason)
+
+
+def extend(
+    cohort_id: CohortId, phase: PhaseId, days: Days, reason: Reason, request_id: RequestId = "", as_json: AsJson = False
+) -> None:
+    """Move the deadline of a phase: later, or with days below zero earlier."""
+    moves = {"deadline_days": days}
+    _phase("ReschedulePhase", cohort_id, phase, reason, request_id, as_json, f"{phase} closes {_later(days)}", **moves)
+
+
+def move(
+    cohort_id: CohortId, phase: PhaseId, days: Days, reason: Reason, request_id: RequestId = "", as_json: AsJson = False
+) -> None:
+    """Move a phase that has not opened as a whole: its opening, its sessions and its deadline."""
+    moves = {"open_days": days, "deadline_days": days}
+    _phase("ReschedulePhase", cohort_id, phase, reason, request_id, as_json, f"{phase} is {_later(days)}", **moves)
+
+
+def reopen(
+    cohort_id: CohortId,
+    phase: PhaseId,
+    days: Days,
+    reason: Reason,
+    readmit: Annotated[bool, typer.Option("--readmit", help="Who failed at this phase is in again.")] = False,
+    request_id: RequestId = "",
+    as_json: AsJson = False,
+) -> None:
+    """Open a phase again that has closed."""
+    about = {"days": days, "readmit": readmit}
+    _phase("ReopenPhase", cohort_id, phase, reason, request_id, as_json, f"{phase} is open again", **about)
+
+
+def override(
+    cohort_id: CohortId,
+    phase: PhaseId,
+    reason: Reason,
+    close: Annotated[bool, typer.Option("--close", help="Close it now; who lacks a required duty has failed.")] = False,
+    excuse: Annotated[bool, typer.Option("--excuse", help="Close it now, and excuse who lacks a duty.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="End the cohort here.")] = False,
+    request_id: RequestId = "",
+    as_json: AsJson = False,
+) -> None:
+    """Decide over the gate of an open phase; where two persons are asked for, another manager confirms."""
+    from livinglab.program.v1 import cohort_pb2
+
+    if [close, excuse, stop].count(True) != 1:
+        raise typer.BadParameter("give one of --close, --excuse and --stop")
+    chosen = "CLOSE" if close else "EXCUSE" if excuse else "STOP"
+    action = cohort_pb2.GateAction.Value(f"GATE_ACTION_{chosen}")
+    said = f"{phase} stops the cohort" if stop else f"{phase} closes"
+    _phase("OverrideGate", cohort_id, phase, reason, request_id, as_json, said, action=action)
+
+
+def _phase(
+    method: str, cohort_id: str, phase: str, reason: str, request_id: str, as_json: bool, said: str, **about: Any
+) -> None:
+    fields = {"cohort_id": cohort_id, "phase": phase, "reason": reason, **about}
+    order(method, request_id, as_json, said, **fields)
+
+
+def _later(days: int) -> str:
+    unit = "day" if abs(days) == 1 else "days"
+    return f"{abs(days)} {unit} {'earlier' if days < 0 else 'later'}"
+
+
+VERBS: tuple[Callable[..., None], ...] = (pause, resume, extend, move, reopen, override)

@@ -1,0 +1,173 @@
+"""A cohort in words and numbers: as a table for people, as a dictionary for programs."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.speak.output import print_json, say, table
+
+if TYPE_CHECKING:
+    from livinglab.program.v1 import cohort_pb2
+
+CohortId = Annotated[str, typer.Argument(metavar="ID", help="The id of a cohort.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is recorded.")]
+
+
+def show(cohort: "cohort_pb2.Cohort", as_json: bool) -> None:
+    """Write a cohort as it stands."""
+    if as_json:
+        print_json(as_dict(cohort))
+        return
+    rows = [
+        (
+            p.phase,
+            phase_state(p),
+            local_time(p.open_time),
+            local_time(p.close_time if p.HasField("close_time") else p.deadline_time)
+            + (" (moved)" if p.extended else ""),
+            str(p.invited),
+            str(p.done),
+            ", ".join(f"{duty} {count}" for duty, count in sorted(p.duties.items())),
+        )
+        for p in cohort.phases
+    ]
+    columns = ["phase", "state", "opens", "closes", "invited", "done", "duties"]
+    table(columns, rows, title=title(cohort), right=["invited", "done"])
+    for line in notes(cohort):
+        say(line)
+
+
+def title(cohort: "cohort_pb2.Cohort") -> str:
+    """What it is, how it stands, and how many are where."""
+    since = f" since {local_time(cohort.pause_time)}" if cohort.HasField("pause_time") else ""
+    return f"{cohort.id} ({kind(cohort)}): {word(cohort, 'state')}{since}, {counts(cohort)}"
+
+
+def phase_state(phase: "cohort_pb2.PhaseProgress") -> str:
+    """open, held, closed: one word for how a phase stands."""
+    return "held" if phase.HasField("held_time") and word(phase, "state") == "open" else word(phase, "state")
+
+
+def notes(cohort: "cohort_pb2.Cohort") -> Iterator[str]:
+    """What a manager should know besides, a line each."""
+    if cohort.split_from:
+        yield f"split from {cohort.split_from}"
+    for p in cohort.phases:
+        if phase_state(p) == "held":
+            yield f"{p.phase} waits beyond its deadline since {local_time(p.held_time)}"
+        if p.blocking:
+            named = ", ".join(blocker.institution for blocker in p.blockers[:5])
+            yield f"{p.phase} waits for {p.blocking}: {named}{', ...' if p.blocking > 5 else ''}"
+        for proposal in p.proposals:
+            action = word(proposal, "action")
+            yield f"{p.phase}: {proposal.actor} proposes {action}, another manager has to agree ({proposal.reason})"
+    yield from (line for line in [cohort.note, cohort.reason, *cohort.problems] if line)
+
+
+def as_dict(cohort: "cohort_pb2.Cohort") -> dict[str, Any]:
+    """A cohort as programs read it."""
+    return {
+        "id": cohort.id,
+        "title": cohort.title,
+        "definition": cohort.definition_id,
+        "version": cohort.definition_version,
+        "rehearsal": cohort.rehearsal,
+        "state": word(cohort, "state"),
+        "reason": cohort.reason,
+        "participants": cohort.participants,
+        "active": cohort.active,
+        "graduated": cohort.graduated,
+        "withdrawn": cohort.withdrawn,
+        "failed": cohort.failed,
+        "launched": iso(cohort.launch_time),
+        "ended": _time(cohort, "end_time"),
+        "paused": _time(cohort, "pause_time"),
+        "split_from": cohort.split_from,
+        "phases": [_phase(p) for p in cohort.phases],
+        "problems": list(cohort.problems),
+        "note": cohort.note,
+    }
+
+
+def _phase(p: "cohort_pb2.PhaseProgress") -> dict[str, Any]:
+    return {
+        "phase": p.phase,
+        "title": p.title,
+        "state": word(p, "state"),
+        "opens": iso(p.open_time),
+        "deadline": iso(p.deadline_time),
+        "closed": _time(p, "close_time"),
+        "held": _time(p, "held_time"),
+        "invited": p.invited,
+        "done": p.done,
+        "extended": p.extended,
+        "excused": p.excused,
+        "duties": dict(sorted(p.duties.items())),
+        "blocking": p.blocking,
+        "blockers": [
+            {"institution": b.institution, "missing": list(b.missing), "since": iso(b.since_time)} for b in p.blockers
+        ],
+        "proposals": [
+            {
+                "action": word(proposal, "action"),
+                "actor": proposal.actor,
+                "reason": proposal.reason,
+                "time": iso(proposal.time),
+            }
+            for proposal in p.proposals
+        ],
+        "sessions": [
+            {
+                "session": s.session,
+                "title": s.title,
+                "place": s.place,
+                "start": iso(s.start_time),
+                "end": iso(s.end_time),
+                "time_zone": s.time_zone,
+            }
+            for s in p.sessions
+        ],
+    }
+
+
+def word(message: Any, field: str) -> str:
+    """running, open, graduated: an enum value without its prefix."""
+    described = message.DESCRIPTOR.fields_by_name[field].enum_type
+    name: str = described.values_by_number[getattr(message, field)].name
+    for infix in ("_STATE_", "_ACTION_", "_KIND_", "ROLE_"):
+        if infix in name:
+            return name.rpartition(infix)[2].lower()
+    return name.lower()
+
+
+def kind(cohort: "cohort_pb2.Cohort") -> str:
+    """rehearsal or real."""
+    return "rehearsal" if cohort.rehearsal else "real"
+
+
+def counts(cohort: "cohort_pb2.Cohort") -> str:
+    """How many participants are where."""
+    parts = [("active", cohort.active), ("graduated", cohort.graduated)]
+    parts += [("withdrawn", cohort.withdrawn), ("failed", cohort.failed)]
+    told = ", ".join(f"{count} {word}" for word, count in parts if count)
+    return f"{cohort.participants} participants: {told}"
+
+
+def iso(stamp: Any) -> str:
+    """A time as programs read it."""
+    moment: datetime = stamp.ToDatetime(tzinfo=UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _time(message: Any, field: str) -> str | None:
+    return iso(getattr(message, field)) if message.HasField(field) else None
+
+
+def local_time(stamp: Any) -> str:
+    """A time as people here read it."""
+    if not stamp.seconds:
+        return ""
+    moment: datetime = stamp.ToDatetime(tzinfo=UTC).astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,1 @@
+"""`livinglab plan`, `session` and `visit`: what people do in a cohort."""

@@ -1,0 +1,212 @@
+"""`livinglab plan`: action plans: drafted from the gaps, handed in, reviewed by the coach, their actions done."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.speak.output import AsJson, print_json, say, table
+
+if TYPE_CHECKING:
+    from livinglab.coaching.v1 import coaching_pb2
+
+app = typer.Typer(help="Action plans.", no_args_is_help=True)
+
+PlanId = Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan.")]
+Etag = Annotated[
+    str, typer.Option("--etag", metavar="ETAG", help="Refuse where the plan has changed since it was shown.")
+]
+
+
+@app.command("list")
+def list_plans(
+    cohort_id: Annotated[str, typer.Argument(metavar="COHORT", help="Id of the cohort.")],
+    institution: Annotated[
+        str, typer.Option("--institution", metavar="CODE", help="This institution's; a region's user sees their own.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the plans of a cohort."""
+    from livinglab.coaching.v1 import service_pb2 as pb
+    from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
+
+    from cli.speak.connection import connected, every_page, run, token_institution
+
+    wanted = institution or token_institution()
+
+    async def call() -> list[Any]:
+        async with connected("coaching", CoachingServiceStub) as coaching:
+
+            async def page(token: str) -> pb.ListPlansResponse:
+                return await coaching.ListPlans(
+                    pb.ListPlansRequest(cohort_id=cohort_id, institution=wanted, page_size=1000, page_token=token)
+                )
+
+            return await every_page(page, lambda found: found.plans)
+
+    rows = [_as_dict(one) for one in run(call())]
+    if as_json:
+        print_json(rows)
+        return
+    columns = ["id", "institution", "coach", "state", "from_index", "to_index"]
+    shown = [[*(row[key] for key in columns), _progress(row)] for row in rows]
+    table([*columns, "done"], shown, right=["from_index", "to_index", "done"])
+
+
+@app.command()
+def show(plan_id: PlanId, as_json: AsJson = False) -> None:
+    """Show a plan with its actions."""
+    from livinglab.coaching.v1 import service_pb2 as pb
+
+    _show(_call("GetPlan", pb.GetPlanRequest(plan_id=plan_id)).plan, as_json)
+
+
+@app.command()
+def draft(
+    cohort_id: Annotated[str, typer.Argument(metavar="COHORT", help="Id of the cohort.")],
+    institution: Annotated[
+        str, typer.Option("--institution", metavar="CODE", help="Whose plan; yours, unless named.")
+    ] = "",
+    target: Annotated[str, typer.Option("--target", metavar="INDEX", help="The index to plan for, such as 3.0.")] = "",
+    due: Annotated[str, typer.Option("--due", metavar="DATE", help="When the actions are due, 2023-01-21.")] = "",
+    evaluation: Annotated[
+        str, typer.Option("--evaluation", metavar="ID", help="Plan from this evaluation, not the newest.")
+    ] = "",
+    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="The cohort is a rehearsal.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Draft a plan from the largest reachable gaps of a submitted evaluation; one that is there is shown as it is."""
+    from livinglab.coaching.v1 import service_pb2 as pb
+
+    from cli.evidence.commands import own_institution
+    from cli.speak import connection
+
+    request = pb.DraftPlanRequest(
+        request_id=connection.new_request_id(),
+        cohort_id=cohort_id,
+        institution=institution or own_institution(),
+        rehearsal=cohort_id if rehearsal else "",
+        target=target,
+        due_date=due,
+        evaluation_id=evaluation,
+    )
+    _show(_call("DraftPlan", request).plan, as_json)
+
+
+@app.command()
+def submit(plan_id: PlanId, etag: Etag = "", as_json: AsJson = False) -> None:
+    """Hand a plan to the coach; the head does."""
+    from livinglab.coaching.v1 import service_pb2 as pb
+
+    from cli.speak import connection
+
+    request = pb.SubmitPlanRequest(request_id=connection.new_request_id(), plan_id=plan_id, etag=etag)
+    _told(_call("SubmitPlan", request).plan, as_json)
+
+
+@app.command()
+def approve(plan_id: PlanId, etag: Etag = "", as_json: AsJson = False) -> None:
+    """Approve a plan that was handed in; its coach does."""
+    _review(plan_id, "", etag, as_json, approved=True)
+
+
+@app.command("return")
+def send_back(
+    plan_id: PlanId,
+    reason: Annotated[str, typer.Option("--reason", help="What is to be changed.")],
+    etag: Etag = "",
+    as_json: AsJson = False,
+) -> None:
+    """Send a plan back with a reason; its coach does."""
+    _review(plan_id, reason, etag, as_json, approved=False)
+
+
+@app.command()
+def complete(
+    plan_id: PlanId,
+    action_id: Annotated[str, typer.Argument(metavar="ACTION", help="Id of the action, as 'plan show' has it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Report an action of an approved plan as done."""
+    from livinglab.coaching.v1 import service_pb2 as pb
+
+    from cli.speak import connection
+
+    request = pb.CompleteActionRequest(request_id=connection.new_request_id(), plan_id=plan_id, action_id=action_id)
+    _told(_call("CompleteAction", request).plan, as_json)
+
+
+def _review(plan_id: str, reason: str, etag: str, as_json: bool, *, approved: bool) -> None:
+    from livinglab.coaching.v1 import service_pb2 as pb
+
+    from cli.speak import connection
+
+    request = pb.ReviewPlanRequest(
+        request_id=connection.new_request_id(), plan_id=plan_id, approved=approved, reason=reason, etag=etag
+    )
+    _told(_call("ReviewPlan", request).plan, as_json)
+
+
+def _call(method: str, request: Any) -> Any:
+    from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
+
+    from cli.speak import connection
+
+    return connection.call("coaching", CoachingServiceStub, method, request)
+
+
+def _told(plan: "coaching_pb2.Plan", as_json: bool) -> None:
+    row = _as_dict(plan)
+    if as_json:
+        print_json(row)
+        return
+    why = f": {row['reason']}" if row["reason"] else ""
+    say(f"{row['id']} is {row['state']}, {_progress(row)} actions done{why}")
+
+
+def _show(plan: "coaching_pb2.Plan", as_json: bool) -> None:
+    row = _as_dict(plan)
+    if as_json:
+        print_json(row)
+        return
+    columns = ["id", "indicator", "name", "from", "to", "gain", "owner", "due", "state"]
+    title = f"{row['id']} is {row['state']}, coach {row['coach']}: {row['from_index']} to {row['to_index']}"
+    table(columns, [[a[key] for key in columns] for a in row["actions"]], title=title, right=["gain"])
+    if row["reason"]:
+        say(f"sent back: {row['reason']}")
+
+
+def _progress(row: dict[str, Any]) -> str:
+    return f"{sum(action['state'] == 'done' for action in row['actions'])} of {len(row['actions'])}"
+
+
+def _as_dict(plan: "coaching_pb2.Plan") -> dict[str, Any]:
+    """A plan for programs."""
+    from livinglab.coaching.v1 import coaching_pb2
+
+    return {
+        "id": plan.id,
+        "cohort": plan.cohort_id,
+        "institution": plan.institution,
+        "coach": plan.coach_id,
+        "state": coaching_pb2.PlanState.Name(plan.state).removeprefix("PLAN_STATE_").lower(),
+        "from_index": plan.from_index,
+        "to_index": plan.to_index,
+        "evaluation": plan.evaluation_id,
+        "reason": plan.reason,
+        "rehearsal": plan.rehearsal,
+        "etag": plan.etag,
+        "actions": [
+            {
+                "id": one.id,
+                "indicator": one.indicator,
+                "name": one.indicator_name,
+                "from": one.from_value,
+                "to": one.to_value,
+                "gain": one.gain,
+                "owner": one.owner,
+                "due": one.due_date,
+                "state": coaching_pb2.ActionState.Name(one.state).removeprefix("ACTION_STATE_").lower(),
+            }
+            for one in plan.actions
+        ],
+    }

@@ -1,0 +1,115 @@
+"""`livinglab session`: the sessions of a cohort: on the calendar, moved, called off."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.speak.output import AsJson, print_json, say, table
+
+if TYPE_CHECKING:
+    from livinglab.coaching.v1 import coaching_pb2
+
+app = typer.Typer(help="Sessions of a cohort.", no_args_is_help=True)
+
+SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="Id of the session.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is told to those who were invited.")]
+
+
+def _moment(value: str) -> datetime:
+    """A time with its offset; without one it would mean another hour in each zone."""
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise typer.BadParameter(f"{value} is no time such as 2022-11-07T09:00+07:00")
+    return found
+
+
+@app.command("list")
+def list_sessions(
+    cohort_id: Annotated[str, typer.Argument(metavar="COHORT", help="Id of the cohort.")],
+    as_json: AsJson = False,
+) -> None:
+    """List the sessions of a cohort by start, the cancelled ones too."""
+    from livinglab.coaching.v1 import service_pb2 as pb
+
+    rows = [_as_dict(one) for one in _call("ListSessions", pb.ListSessionsRequest(cohort_id=cohort_id)).sessions]
+    if as_json:
+        print_json(rows)
+        return
+    columns = ["id", "phase", "title", "place", "start", "end", "state"]
+    table(columns, [[row[key] for key in columns] for row in rows])
+
+
+@app.command()
+def cancel(session_id: SessionId, reason: Reason, as_json: AsJson = False) -> None:
+    """Call a session off."""
+    from livinglab.coaching.v1 import service_pb2 as pb
+
+    from cli.speak import connection
+
+    request = pb.CancelSessionRequest(request_id=connection.new_request_id(), session_id=session_id, reason=reason)
+    _told(_call("CancelSession", request).session, as_json)
+
+
+@app.command()
+def move(
+    session_id: SessionId,
+    start: Annotated[
+        datetime,
+        typer.Option("--start", metavar="TIME", parser=_moment, help="With its offset: 2022-11-07T09:00+07:00"),
+    ],
+    end: Annotated[datetime, typer.Option("--end", metavar="TIME", parser=_moment, help="With its offset.")],
+    reason: Reason,
+    as_json: AsJson = False,
+) -> None:
+    """Move a session to other times."""
+    from livinglab.coaching.v1 import service_pb2 as pb
+
+    from cli.speak import connection
+
+    request = pb.MoveSessionRequest(request_id=connection.new_request_id(), session_id=session_id, reason=reason)
+    request.start_time.FromDatetime(start)
+    request.end_time.FromDatetime(end)
+    _told(_call("MoveSession", request).session, as_json)
+
+
+def _call(method: str, request: Any) -> Any:
+    from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
+
+    from cli.speak import connection
+
+    return connection.call("coaching", CoachingServiceStub, method, request)
+
+
+def _told(session: "coaching_pb2.Session", as_json: bool) -> None:
+    row = _as_dict(session)
+    if as_json:
+        print_json(row)
+    else:
+        say(f"{row['id']} is {row['state']}, {row['start']} to {row['end']}: {row['reason']}")
+
+
+def _as_dict(session: "coaching_pb2.Session") -> dict[str, str]:
+    """A session for programs, its times as clocks show them there."""
+    from datetime import UTC
+    from zoneinfo import ZoneInfo
+
+    from livinglab.coaching.v1 import coaching_pb2
+
+    zone = ZoneInfo(session.time_zone)
+    return {
+        "id": session.id,
+        "cohort": session.cohort_id,
+        "phase": session.phase,
+        "title": session.title,
+        "place": session.place,
+        "start": session.start_time.ToDatetime(UTC).astimezone(zone).isoformat(timespec="minutes"),
+        "end": session.end_time.ToDatetime(UTC).astimezone(zone).isoformat(timespec="minutes"),
+        "time_zone": session.time_zone,
+        "state": coaching_pb2.SessionState.Name(session.state).removeprefix("SESSION_STATE_").lower(),
+        "reason": session.reason,
+        "rehearsal": session.rehearsal,
+    }

@@ -1,0 +1,1 @@
+"""`livinglab ranking` and `livinglab benchmark`."""

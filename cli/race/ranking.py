@@ -1,0 +1,273 @@
+"""`livinglab ranking`: the race, as it stands, as it stood, or as it changes."""
+
+import csv
+import math
+import sys
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from cli.speak.output import AsJson, fail, print_json, say, table
+
+if TYPE_CHECKING:
+    from livinglab.benchmark.v1 import analysis_service_pb2 as analysis_pb
+    from livinglab.benchmark.v1 import service_pb2 as pb
+
+AsCsv = Annotated[bool, typer.Option("--csv", help="Write CSV, for spreadsheets.")]
+Svg = Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Draw a chart into this file.")]
+Instrument = Annotated[str, typer.Option("--instrument", metavar="ID", help="Id of the instrument.")]
+Period = Annotated[str, typer.Option("--period", metavar="PERIOD", help="Such as 2022.")]
+Stage = Annotated[str, typer.Option("--stage", metavar="STAGE", help="self-assessment where left out; publication ...")]
+Group = Annotated[
+    str,
+    typer.Option(
+        "--group", metavar="GROUP", help="nation, province:32, kind:kota, parent:CODE, cohort:ID, cluster:NAME."
+    ),
+]
+Rehearsal = Annotated[str, typer.Option("--rehearsal", metavar="COHORT", help="A rehearsal's cohort; real without.")]
+
+_COLUMNS = ["rank", "institution", "name", "index", "published", "predicate"]
+_COLUMNS += ["movement", "gain", "percentile", "to next"]
+# A date ends where the nation's capital ends its day.
+_CAPITAL = "Asia/Jakarta"
+_DRAWN = 8
+_EVERYBODY = 1_000
+
+
+class Basis(StrEnum):
+    """What is ranked."""
+
+    COMPUTED = "computed"
+    PUBLISHED = "published"
+
+
+BasisOption = Annotated[
+    Basis | None, typer.Option("--basis", help="Computed or published indices; what everybody has without.")
+]
+
+
+def ranking(
+    instrument: Instrument,
+    period: Period,
+    stage: Stage = "",
+    group: Group = "",
+    basis: BasisOption = None,
+    rehearsal: Rehearsal = "",
+    as_of: Annotated[
+        str, typer.Option("--as-of", metavar="DATE", help="As it stood at the end of that day, in WIB.")
+    ] = "",
+    watch: Annotated[bool, typer.Option("--watch", help="Stay, and show each change.")] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+    svg: Svg = None,
+) -> None:
+    """Rank like with like: one instrument, period, stage and group."""
+    from cli.speak.connection import run
+
+    race = race_of(instrument, period, stage, group, basis, rehearsal)
+    if watch and (as_of or svg or as_csv):
+        fail("--watch shows what changes from now on: leave out --as-of, --svg and --csv")
+    if watch:
+        run(_watch(race, as_json))
+        return
+    answer, chart = run(_ranking_and_chart(race, as_of, bool(svg)))
+    if as_json:
+        print_json(_as_json(race, answer.rows))
+    elif as_csv:
+        write_csv(_COLUMNS, [_cells(row) for row in answer.rows])
+    else:
+        _show(answer.rows, empty=_nobody(race, as_of))
+    if svg:
+        svg.write_text(chart)
+
+
+def race_of(
+    instrument: str, period: str, stage: str = "", group: str = "", basis: Basis | None = None, rehearsal: str = ""
+) -> "pb.Race":
+    """The race that the options name; a list in one of them asks for a mix, which is refused with the reason."""
+    from livinglab.benchmark.v1 import service_pb2 as pb
+
+    for what, value in {"instruments": instrument, "periods": period, "stages": stage, "groups": group}.items():
+        if "," in value:
+            fail(f"refused: different {what} are never ranked together ({value}): like is compared with like only")
+    number = pb.Basis.Value(f"BASIS_{basis.name}") if basis else pb.BASIS_UNSPECIFIED
+    return pb.Race(instrument=instrument, period=period, stage=stage, group=group, basis=number, rehearsal=rehearsal)
+
+
+async def _ranking_and_chart(race: "pb.Race", as_of: str, drawn: bool) -> "tuple[pb.GetRankingResponse, str]":
+    answer = await _ranking(race, as_of)
+    first = [row.institution for row in answer.rows[:_DRAWN]]
+    return answer, await _race_over_time(race, first) if drawn else ""
+
+
+async def _ranking(race: "pb.Race", as_of: str) -> "pb.GetRankingResponse":
+    from livinglab.benchmark.v1 import service_pb2 as pb
+    from livinglab.benchmark.v1.service_pb2_grpc import BenchmarkServiceStub
+
+    from cli.speak.connection import connected
+
+    whole = pb.GetRankingResponse()
+    async with connected("benchmark", BenchmarkServiceStub) as stub:
+        request = pb.GetRankingRequest(race=race, page_size=_EVERYBODY, since_previous=True)
+        if as_of:
+            request.as_of_time.FromDatetime(_end_of(as_of))
+        while True:
+            page: pb.GetRankingResponse = await stub.GetRanking(request)
+            whole.MergeFrom(page)
+            request.page_token = page.next_page_token
+            if not page.next_page_token:
+                return whole
+
+
+def _end_of(day: str) -> datetime:
+    try:
+        following = date.fromisoformat(day) + timedelta(days=1)
+    except ValueError:
+        fail(f"--as-of {day}: must be a date such as 2022-11-01")
+    return datetime.combine(following, time(), ZoneInfo(_CAPITAL)) - timedelta(microseconds=1)
+
+
+async def _watch(race: "pb.Race", as_json: bool) -> None:
+    from livinglab.benchmark.v1 import service_pb2 as pb
+    from livinglab.benchmark.v1.service_pb2_grpc import BenchmarkServiceStub
+
+    from cli.speak.connection import connected
+
+    async with connected("benchmark", BenchmarkServiceStub) as stub:
+        async for news in stub.WatchRanking(pb.WatchRankingRequest(race=race)):
+            if as_json:
+                print_json({**_as_json(race, news.rows), "complete": news.complete, "left": list(news.left)})
+            else:
+                _show(news.rows, "" if news.complete else "changed")
+            sys.stdout.flush()
+
+
+def _as_json(race: "pb.Race", rows: Any) -> dict[str, Any]:
+    shown = [
+        {
+            "rank": row.rank,
+            "institution": row.institution,
+            "index": row.index,
+            "published": row.published or None,
+            "predicate": row.predicate,
+            "movement": row.movement if row.HasField("movement") else None,
+            "name": row.name,
+            "gain": row.gain or None,
+            "percentile": row.percentile or None,
+            "to_next": row.to_next or None,
+        }
+        for row in rows
+    ]
+    return {
+        "instrument": race.instrument,
+        "period": race.period,
+        "stage": race.stage or "self-assessment",
+        "group": race.group or "nation",
+        "rows": shown,
+    }
+
+
+def _cells(row: Any) -> list[str]:
+    movement = f"{row.movement:+d}" if row.HasField("movement") and row.movement else ""
+    return [
+        str(row.rank),
+        row.institution,
+        row.name,
+        row.index,
+        row.published,
+        row.predicate,
+        movement,
+        row.gain,
+        row.percentile,
+        row.to_next,
+    ]
+
+
+def _nobody(race: "pb.Race", as_of: str) -> str:
+    from livinglab.benchmark.v1 import service_pb2 as pb
+
+    whom = "Nobody"
+    if race.basis != pb.BASIS_UNSPECIFIED:
+        whom += f" with a {pb.Basis.Name(race.basis).removeprefix('BASIS_').lower()} index"
+    return f"{whom} was in this race by the end of {as_of}." if as_of else f"{whom} is in this race yet."
+
+
+def _show(rows: Any, title: str = "", empty: str = "Nobody is in this race yet.") -> None:
+    if not rows:
+        say(empty)
+        return
+    table(_COLUMNS, [_cells(row) for row in rows], title, right=["rank", "index", "published", *_COLUMNS[6:]])
+
+
+async def _race_over_time(race: "pb.Race", institutions: list[str]) -> str:
+    from livinglab.benchmark.v1 import analysis_service_pb2 as analysis_pb
+    from livinglab.benchmark.v1 import service_pb2 as pb
+    from livinglab.benchmark.v1.analysis_service_pb2_grpc import AnalysisServiceStub
+    from livinglab.benchmark.v1.service_pb2_grpc import BenchmarkServiceStub
+
+    from cli.speak.connection import connected
+
+    async with connected("benchmark", AnalysisServiceStub) as stub:
+        found = (await stub.ListSeries(analysis_pb.ListSeriesRequest(race=race))).series
+    async with connected("benchmark", BenchmarkServiceStub) as stub:
+        lines = (await stub.GetAggregate(pb.GetAggregateRequest(race=race))).targets
+    by_code = {series.institution: series for series in found if series.instrument == race.instrument}
+    chosen = analysis_pb.ListSeriesResponse(series=[by_code[code] for code in institutions if code in by_code])
+    title = f"The first {len(chosen.series)} of {group_words(race.group)} over time ({race_words(race)})"
+    return draw_series(title, chosen, targets=[line.target for line in lines])
+
+
+def group_words(group: str) -> str:
+    """A group as people call it: the nation, Jawa Barat, kota, cohort living-lab-2022."""
+    from directory import official_regions
+
+    sort, _, name = group.partition(":")
+    if sort == "province" and name in official_regions():
+        return official_regions()[name].name
+    return {"": "the nation", "nation": "the nation", "kind": f"all {name}"}.get(sort, f"{sort} {name}")
+
+
+def institution_words(code: str) -> str:
+    """An institution as people call it; its code where nobody knows it."""
+    from cli.speak.known import known_institutions
+
+    known = known_institutions().get(code) if code else None
+    return known.name if known else code
+
+
+def race_words(race: "pb.Race") -> str:
+    """What is compared with what, without the group and the period."""
+    return f"{race.instrument}, {race.stage or 'self-assessment'}"
+
+
+def draw_series(
+    title: str,
+    answer: "analysis_pb.ListSeriesResponse",
+    *,
+    with_instrument: bool = False,
+    targets: Sequence[str] = (),
+) -> str:
+    """A chart of index by period, one line for each of the first series: never across instruments."""
+    from cli.speak import charts
+
+    lines = {
+        series.instrument if with_instrument else series.name: [(p.period, float(p.index)) for p in series.points]
+        for series in answer.series[:_DRAWN]
+    }
+    values = [value for points in lines.values() for _, value in points] + [float(t) for t in targets] or [0.0]
+    low = math.floor(min(values))
+    upright = sorted({line.to_period for line in answer.breaks}) if with_instrument else []
+    named = {f"target {target}": float(target) for target in targets}
+    return charts.race(title, lines, low, max(math.ceil(max(values)), low + 1), named, upright)
+
+
+def write_csv(columns: list[str], rows: list[list[str]]) -> None:
+    """Write rows with their header to standard output."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)

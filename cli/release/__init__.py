@@ -1,0 +1,1 @@
+"""`livinglab release`, for the platform team, straight to Temporal."""

@@ -1,0 +1,1 @@
+"""How every command speaks and listens: output, connections, files, charts."""

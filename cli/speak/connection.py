@@ -1,0 +1,117 @@
+"""How a command reaches the services: their addresses, the kept token, one trace, refusals as lines for people."""
+
+import asyncio
+import base64
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn, TypeVar
+
+import grpc
+import grpc.aio
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import SpanKind, get_tracer_provider, set_tracer_provider
+
+from chassis import naming, rpc, telemetry
+from chassis.errors import Kind, Refused
+from chassis.status import from_rpc_error
+from cli.speak.output import fail
+from stack.home import Home, home_folder
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+def address(service: str) -> str:
+    """LIVINGLAB_ADDRESS_<SERVICE>, else what the running platform of this folder says."""
+    if configured := os.environ.get(f"LIVINGLAB_ADDRESS_{service.upper()}"):
+        return configured
+    addresses = Home(home_folder()).running_addresses()
+    if not addresses:
+        fail(
+            "no platform runs here: start one with 'livinglab up', or name one in LIVINGLAB_ADDRESS_" + service.upper()
+        )
+    return addresses[service]
+
+
+def authorization() -> str:
+    """LIVINGLAB_TOKEN, else the token of the last login."""
+    token = os.environ.get("LIVINGLAB_TOKEN", "")
+    if not token:
+        try:
+            token = Home(home_folder()).token.read_text().strip()
+        except OSError:
+            fail("not logged in: 'livinglab login --as manager' does that")
+    return f"Bearer {token}"
+
+
+def token_institution() -> str:
+    """The institution that the token is bound to; empty where there is none."""
+    try:
+        payload = authorization().split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return str(claims["institution"])
+    except (IndexError, ValueError, KeyError, TypeError):
+        return ""
+
+
+@asynccontextmanager
+async def connected(service: str, stub: Callable[[grpc.aio.Channel], S]) -> AsyncIterator[S]:
+    """The service's stub for the length of the block."""
+    async with rpc.channel(address(service), authorization) as channel:
+        yield stub(channel)
+
+
+def call(service: str, stub: Callable[[grpc.aio.Channel], Any], method: str, request: Any) -> Any:
+    """What one method answers."""
+
+    async def asked() -> Any:
+        async with connected(service, stub) as found:
+            return await getattr(found, method)(request)
+
+    return run(asked())
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs a command's calls under one trace; a refusal becomes its lines on stderr and exit code 1."""
+    if not isinstance(get_tracer_provider(), TracerProvider):
+        set_tracer_provider(TracerProvider(shutdown_on_exit=False))
+
+    async def traced() -> T:
+        with telemetry.span("livinglab", SpanKind.CLIENT):
+            return await work
+
+    try:
+        return asyncio.run(traced())
+    except grpc.aio.AioRpcError as error:
+        _refuse(from_rpc_error(error))
+    except Refused as refused:
+        _refuse(refused)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _refuse(refused: Refused) -> NoReturn:
+    if len(refused.violations) == 1:
+        # What is due before something else can be done says little without the something.
+        about = f"{refused.message}: " if refused.kind == Kind.FAILED_PRECONDITION else ""
+        fail(f"refused: {about}{refused.violations[0]}")
+    fail(f"refused: {refused.message}", *(f"  {violation}" for violation in refused.violations))
+
+
+def new_request_id() -> str:
+    """A request_id for a command that is run once."""
+    return naming.new_id()
+
+
+async def every_page(call: Callable[[str], Awaitable[T]], items: Callable[[T], Any]) -> list[Any]:
+    """All items of a paged list; `call` takes a page token."""
+    found: list[Any] = []
+    token = ""
+    while True:
+        page = await call(token)
+        found += items(page)
+        token = page.next_page_token  # type: ignore[attr-defined]
+        if not token:
+            return found

@@ -1,0 +1,51 @@
+"""Institutions as a command knows them: the official regions, and what the platform's directory has besides."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+from directory import Institution, official_regions
+
+
+class KnownInstitutions(Mapping[str, Institution]):
+    """By code. The platform is asked once, and only for a code that is no official region: files that name none are
+    checked without any server."""
+
+    def __init__(self) -> None:
+        self._registered: dict[str, Institution] | None = None
+
+    def __getitem__(self, code: str) -> Institution:
+        region = official_regions().get(code)
+        return region if region else self._asked()[code]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._asked(), **official_regions()})
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _asked(self) -> dict[str, Institution]:
+        if self._registered is None:
+            self._registered = _registered()
+        return self._registered
+
+
+@cache
+def known_institutions() -> KnownInstitutions:
+    """Of this command."""
+    return KnownInstitutions()
+
+
+def _registered() -> dict[str, Institution]:
+    """All of the platform's; without one that answers there are none, and a line on stderr says so."""
+    import typer
+
+    from cli.institution import listed
+    from cli.speak.connection import run
+
+    try:
+        found = run(listed())
+    except typer.Exit:
+        sys.stderr.write("no directory can be asked: only the official regions are known\n")
+        return {}
+    return {one.code: Institution(one.code, one.name, one.kind, one.parent, one.version) for one in found}

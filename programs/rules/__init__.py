@@ -1,0 +1,1 @@
+"""What a definition and a cohort must hold, every fault with its place. Pure."""

@@ -1,0 +1,123 @@
+"""RPCs in: one method is one use case: read, decide, one transaction, answer."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from livinglab.assessment.v1 import evaluation_pb2, service_pb2_grpc
+from livinglab.assessment.v1 import service_pb2 as pb
+
+from chassis import auth, mongo
+from chassis.errors import Violation, denied, invalid, not_found
+from directory.projection import require_heard
+from services.assessment.model import cycle, self_assessment
+from services.assessment.service import access
+from services.assessment.store.editions import Editions, require_sound
+from services.assessment.store.evaluations import Store
+
+
+class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
+    """The contract, on one store, the editions of instruments and the institutions that are known."""
+
+    def __init__(self, store: Store, editions: Editions, institutions: Mapping[str, Any]) -> None:
+        self._store = store
+        self._editions = editions
+        self._institutions = institutions
+
+    async def ListInstruments(self, request: pb.ListInstrumentsRequest, context: Any) -> pb.ListInstrumentsResponse:
+        return pb.ListInstrumentsResponse(instruments=await self._editions.all())
+
+    async def GetInstrument(self, request: pb.GetInstrumentRequest, context: Any) -> pb.GetInstrumentResponse:
+        edition = await self._editions.find(request.id, request.version)
+        if edition is None:
+            raise not_found("instrument", f"{request.id}:{request.version}" if request.version else request.id)
+        return pb.GetInstrumentResponse(instrument=edition.instrument)
+
+    async def PublishInstrument(
+        self, request: pb.PublishInstrumentRequest, context: Any
+    ) -> pb.PublishInstrumentResponse:
+        require_sound(request.instrument)
+
+        async def decide(tx: mongo.Tx) -> pb.PublishInstrumentResponse:
+            await self._store.keep_instrument(tx, request.instrument)
+            return pb.PublishInstrumentResponse(instrument=request.instrument)
+
+        return await self._store.db.once(request, decide, pb.PublishInstrumentResponse)
+
+    async def OpenEvaluation(self, request: pb.OpenEvaluationRequest, context: Any) -> pb.OpenEvaluationResponse:
+        edition = await self._editions.find(request.instrument)
+        self._require_known(request, known_instrument=edition is not None)
+        assert edition is not None
+        auth.caller().require_institution(request.institution)
+        key = self_assessment.evaluation_id(request.institution, request.instrument, request.period, request.rehearsal)
+
+        async def decide(tx: mongo.Tx) -> pb.OpenEvaluationResponse:
+            evaluation = await self._store.find(tx, key)
+            if evaluation is None:
+                chosen = await self._store.cycle(request.instrument, request.period, tx)
+                stages = chosen.stages if chosen else cycle.standard()
+                version, actor = edition.instrument.version, auth.caller().subject
+                evaluation, outcome = self_assessment.opened(request, version, stages, actor, datetime.now(UTC))
+                await self._store.add(tx, evaluation)
+                await access.publish(self._store, tx, evaluation, outcome)
+            return pb.OpenEvaluationResponse(evaluation=await self._shown(evaluation))
+
+        return await self._store.db.once(request, decide, pb.OpenEvaluationResponse)
+
+    async def SaveAnswers(self, request: pb.SaveAnswersRequest, context: Any) -> pb.SaveAnswersResponse:
+        async def decide(tx: mongo.Tx) -> pb.SaveAnswersResponse:
+            evaluation = await access.own(self._store, request.evaluation_id, tx)
+            scorer = (await self._editions.of(evaluation)).scorer
+            outcome = self_assessment.save_answers(
+                evaluation, request, scorer, auth.caller().subject, datetime.now(UTC)
+            )
+            await access.save(self._store, tx, evaluation, outcome)
+            return pb.SaveAnswersResponse(evaluation=await self._shown(evaluation))
+
+        return await self._store.db.once(request, decide, pb.SaveAnswersResponse)
+
+    async def SubmitEvaluation(self, request: pb.SubmitEvaluationRequest, context: Any) -> pb.SubmitEvaluationResponse:
+        async def decide(tx: mongo.Tx) -> pb.SubmitEvaluationResponse:
+            evaluation = await access.own(self._store, request.evaluation_id, tx)
+            scorer = (await self._editions.of(evaluation)).scorer
+            outcome = self_assessment.submit(evaluation, request.etag, scorer, auth.caller().subject, datetime.now(UTC))
+            await access.save(self._store, tx, evaluation, outcome)
+            return pb.SubmitEvaluationResponse(evaluation=await self._shown(evaluation))
+
+        return await self._store.db.once(request, decide, pb.SubmitEvaluationResponse)
+
+    async def GetEvaluation(self, request: pb.GetEvaluationRequest, context: Any) -> pb.GetEvaluationResponse:
+        evaluation = await access.visible(self._store, request.evaluation_id)
+        return pb.GetEvaluationResponse(evaluation=await self._shown(evaluation))
+
+    async def ListEvaluations(self, request: pb.ListEvaluationsRequest, context: Any) -> pb.ListEvaluationsResponse:
+        caller = auth.caller()
+        if caller.bound_to is not None and not request.institution:
+            raise denied("INSTITUTION_NEEDED", "name your own institution")
+        caller.require_institution(request.institution)
+        named = {key: getattr(request, key) for key in ("institution", "instrument", "period", "cohort_id")}
+        keys: dict[str, Any] = {key: value for key, value in named.items() if value}
+        keys["rehearsal"] = request.rehearsal
+        if access.is_public(caller):
+            keys["state"] = evaluation_pb2.EVALUATION_STATE_PUBLISHED
+        size = mongo.page_size(request.page_size)
+        evaluations, token = await self._store.page(keys, size, request.page_token)
+        return pb.ListEvaluationsResponse(evaluations=evaluations, next_page_token=token)
+
+    def _require_known(self, request: pb.OpenEvaluationRequest, *, known_instrument: bool) -> None:
+        require_heard(self._institutions, request.institution)
+        faults = []
+        if request.institution not in self._institutions:
+            faults.append(
+                Violation("institution", f"{request.institution} is not a known institution, or not known here yet")
+            )
+        if not known_instrument:
+            faults.append(Violation("instrument", f"{request.instrument} is not a known instrument"))
+        if request.rehearsal and request.rehearsal != request.cohort_id:
+            faults.append(Violation("rehearsal", "is the cohort's id, or empty"))
+        if faults:
+            raise invalid(faults)
+
+    async def _shown(self, evaluation: evaluation_pb2.Evaluation) -> evaluation_pb2.Evaluation:
+        edition = await self._editions.of(evaluation)
+        return access.shown(evaluation, edition.scorer)

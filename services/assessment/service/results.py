@@ -1,0 +1,128 @@
+"""RPCs on earlier results: the import of a file's rows, and lists."""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from livinglab.assessment.v1 import evaluation_pb2, results_service_pb2_grpc
+from livinglab.assessment.v1 import results_service_pb2 as pb
+from livinglab.common.v1 import options_pb2
+
+from chassis import auth, mongo
+from chassis.errors import denied, invalid_field
+from directory.known import Directory
+from services.assessment.model import results
+from services.assessment.store.editions import Edition, Editions
+from services.assessment.store.results import ResultStore
+
+_MOST_REJECTED = 20_000
+_MOST_DIFFERING = 1_000
+# Who registers institutions and imports their results right after waits for this long at most, once an import.
+_LATE_SECONDS = 2.0
+_UNBOUND = frozenset(
+    {
+        options_pb2.ROLE_MANAGER,
+        options_pb2.ROLE_ASSESSOR,
+        options_pb2.ROLE_COACH,
+        options_pb2.ROLE_PLATFORM,
+        options_pb2.ROLE_SYSTEM,
+    }
+)
+
+
+class ResultService(results_service_pb2_grpc.ResultServiceServicer):
+    """The contract, on one store, the instruments and the institutions that are known."""
+
+    def __init__(self, store: ResultStore, editions: Editions, institutions: Directory) -> None:
+        self._store = store
+        self._editions = editions
+        self._institutions = institutions
+
+    async def ImportResults(
+        self, request_iterator: AsyncIterator[pb.ImportResultsRequest], context: Any
+    ) -> pb.ImportResultsResponse:
+        newest = await self._newest()
+        gathering = results.Gathering(self._institutions, newest.get, _MOST_REJECTED)
+        head = pb.ImportResultsRequest()
+        digest = hashlib.sha256()
+        patient = True
+        async for request in request_iterator:
+            if not head.request_id:
+                head.request_id, head.partial = request.request_id, request.partial
+                head.validate_only = request.validate_only
+            elif request.request_id != head.request_id:
+                raise invalid_field("request_id", "is another one than in the first message")
+            named = {row.institution for row in request.rows if row.institution}
+            patient = patient and await self._institutions.heard_of(named, _LATE_SECONDS)
+            for row in request.rows:
+                digest.update(row.SerializeToString(deterministic=True))
+                gathering.add(row)
+        if not head.request_id:
+            raise invalid_field("messages[0]", "is required: the stream was empty")
+        head.digest = digest.digest()
+        given = gathering.results()
+        refused = gathering.rejected_count and not head.partial
+        return await self._taken(head, [] if refused else given, gathering)
+
+    async def _taken(
+        self, head: pb.ImportResultsRequest, given: Sequence[results.Given], gathering: results.Gathering
+    ) -> pb.ImportResultsResponse:
+        """One transaction for all of them, so that a crash leaves all or nothing too."""
+
+        async def decide(tx: mongo.Tx) -> pb.ImportResultsResponse:
+            stored = await self._store.find(tx, [one.id for one in given])
+            now, actor = datetime.now(UTC), auth.caller().subject
+            merged = [results.merged(stored.get(one.id), one, actor, now) for one in given]
+            changed = [result for result in merged if result is not None]
+            if not head.validate_only:
+                await self._store.save(tx, changed)
+                for result in changed:
+                    tx.add(results.imported(result))
+            return pb.ImportResultsResponse(
+                imported=len(changed),
+                unchanged=len(merged) - len(changed),
+                rejected=gathering.rejected,
+                rejected_count=gathering.rejected_count,
+                differing=_differing(changed),
+            )
+
+        if head.validate_only or not given:
+            return await self._store.db.transaction(decide)
+        return await self._store.db.once(head, decide, pb.ImportResultsResponse)
+
+    async def _newest(self) -> dict[str, Edition]:
+        """The newest version of every instrument, by id."""
+        found = {name: await self._editions.find(name) for name in {i.id for i in await self._editions.all()}}
+        return {name: edition for name, edition in found.items() if edition is not None}
+
+    async def ListResults(self, request: pb.ListResultsRequest, context: Any) -> pb.ListResultsResponse:
+        _require_reach(request)
+        named = {key: getattr(request, key) for key in ("institution", "instrument", "period", "stage")}
+        keys = {key: value for key, value in named.items() if value}
+        found, token = await self._store.page(keys, mongo.page_size(request.page_size), request.page_token)
+        return pb.ListResultsResponse(results=found, next_page_token=token)
+
+
+def _require_reach(request: pb.ListResultsRequest) -> None:
+    """What was published is for everybody, what came before it for those whom it concerns."""
+    identity = auth.caller().identity
+    if identity.roles & _UNBOUND or request.stage == evaluation_pb2.STAGE_PUBLICATION:
+        return
+    if not identity.institution or request.institution != identity.institution:
+        raise denied(
+            "NOT_PUBLISHED", "ask for the publication stage: earlier stages are open to the institution itself"
+        )
+
+
+def _differing(changed: Sequence[pb.Result]) -> list[pb.Result]:
+    """Those whose published index is not the computed one, without their values."""
+    found: list[pb.Result] = []
+    for result in changed:
+        if result.difference.strip("-0.") and len(found) < _MOST_DIFFERING:
+            shown = pb.Result()
+            shown.CopyFrom(result)
+            shown.ClearField("values")
+            del shown.score.nodes[:]
+            found.append(shown)
+    return found

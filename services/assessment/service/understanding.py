@@ -1,0 +1,75 @@
+"""RPCs in, for understanding the present: what-if, profile, delegation, work queue."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from livinglab.assessment.v1 import understanding_pb2 as pb
+from livinglab.assessment.v1 import understanding_pb2_grpc
+
+from chassis import auth, mongo
+from chassis.errors import Violation, invalid, not_found
+from instruments.scoring import Scorer
+from services.assessment.model import cycle, self_assessment, work
+from services.assessment.model.profile import profile
+from services.assessment.model.what_if import what_if
+from services.assessment.service import access
+from services.assessment.store.editions import Editions
+from services.assessment.store.evaluations import Store
+
+
+class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
+    """The contract, on one store and the editions of instruments."""
+
+    def __init__(self, store: Store, editions: Editions) -> None:
+        self._store = store
+        self._editions = editions
+
+    async def WhatIf(self, request: pb.WhatIfRequest, context: Any) -> pb.WhatIfResponse:
+        values, scorer = await self._base(request)
+        self_assessment.require_levels("changes", request.changes, scorer)
+        changes = {one.indicator: one.value for one in request.changes}
+        self_assessment.require_count(len(values.keys() | changes.keys()))
+        return what_if(values, changes, scorer)
+
+    async def GetProfile(self, request: pb.GetProfileRequest, context: Any) -> pb.GetProfileResponse:
+        evaluation = await access.visible(self._store, request.evaluation_id)
+        edition = await self._editions.of(evaluation)
+        return profile(evaluation, edition.instrument, edition.scorer)
+
+    async def DelegateIndicators(
+        self, request: pb.DelegateIndicatorsRequest, context: Any
+    ) -> pb.DelegateIndicatorsResponse:
+        async def decide(tx: mongo.Tx) -> pb.DelegateIndicatorsResponse:
+            evaluation = await access.own(self._store, request.evaluation_id, tx)
+            scorer = (await self._editions.of(evaluation)).scorer
+            outcome = work.delegate(evaluation, request, scorer, auth.caller().subject, datetime.now(UTC))
+            await access.save(self._store, tx, evaluation, outcome)
+            return pb.DelegateIndicatorsResponse(evaluation=access.shown(evaluation, scorer))
+
+        return await self._store.db.once(request, decide, pb.DelegateIndicatorsResponse)
+
+    async def ListWork(self, request: pb.ListWorkRequest, context: Any) -> pb.ListWorkResponse:
+        evaluation = await access.own(self._store, request.evaluation_id)
+        edition = await self._editions.of(evaluation)
+        today = cycle.today(datetime.now(UTC))
+        items = work.queue(evaluation, edition.instrument, edition.scorer, request.agency, today)
+        return pb.ListWorkResponse(items=items)
+
+    async def _base(self, request: pb.WhatIfRequest) -> tuple[Mapping[str, str], Scorer]:
+        if bool(request.evaluation_id) == bool(request.instrument):
+            faults = [Violation("evaluation_id", "or instrument is needed, not both")]
+            raise invalid(faults)
+        if request.evaluation_id:
+            if request.values or request.instrument_version:
+                field = "values" if request.values else "instrument_version"
+                raise invalid([Violation(field, "come from the evaluation: leave it out")])
+            evaluation = await access.visible(self._store, request.evaluation_id)
+            return cycle.values_of(evaluation), (await self._editions.of(evaluation)).scorer
+        # Bare values are nobody's.
+        auth.caller().institution_checked = True
+        edition = await self._editions.find(request.instrument, request.instrument_version)
+        if edition is None:
+            raise not_found("instrument", request.instrument)
+        self_assessment.require_levels("values", request.values, edition.scorer)
+        return {one.indicator: one.value for one in request.values}, edition.scorer

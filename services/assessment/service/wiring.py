@@ -1,0 +1,41 @@
+"""The services on evidence and earlier results, put together; `__main__` serves them beside the others."""
+
+from livinglab.assessment.v1 import (
+    evidence_service_pb2,
+    evidence_service_pb2_grpc,
+    results_service_pb2,
+    results_service_pb2_grpc,
+)
+
+from chassis.rpc import Served
+from directory.known import Directory
+from instruments import crosswalk_files
+from services.assessment.model import crosswalk
+from services.assessment.service.evidence import EvidenceService
+from services.assessment.service.results import ResultService
+from services.assessment.store.editions import Editions
+from services.assessment.store.evaluations import Store
+from services.assessment.store.evidence import EvidenceStore
+from services.assessment.store.files import EvidenceFiles
+from services.assessment.store.results import ResultStore
+
+
+async def evidence_and_results(store: Store, editions: Editions, institutions: Directory) -> list[Served]:
+    """Prepares their collections, and returns what to serve."""
+    results = ResultStore(store.db)
+    evidence, files = EvidenceStore(store.db), EvidenceFiles(store.db)
+    for one in (results, evidence, files):
+        await one.prepare()
+    crosswalks = crosswalk.Crosswalks(crosswalk.load(path.read_text()) for path in crosswalk_files().values())
+    return [
+        Served(
+            evidence_service_pb2.DESCRIPTOR.services_by_name["EvidenceService"],
+            EvidenceService(evidence, files, store, editions, crosswalks),
+            evidence_service_pb2_grpc.add_EvidenceServiceServicer_to_server,
+        ),
+        Served(
+            results_service_pb2.DESCRIPTOR.services_by_name["ResultService"],
+            ResultService(results, editions, institutions),
+            results_service_pb2_grpc.add_ResultServiceServicer_to_server,
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""What assessment keeps. Only these files know MongoDB."""

@@ -1,0 +1,234 @@
+"""Evidence as it is kept: files by institution, uploads under way, what is shown for each indicator."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from livinglab.assessment.v1 import evidence_pb2 as pb
+from pymongo import IndexModel
+from pymongo.errors import DuplicateKeyError
+
+from chassis import mongo
+from chassis.errors import conflict, not_found
+from services.assessment.model.evidence import STANDING
+
+_INDEXES = {
+    "evidence": [
+        IndexModel([("institution", 1), ("sha256", 1)], unique=True),
+        IndexModel([("institution", 1), ("_id", 1)]),
+    ],
+    "uploads": [IndexModel([("institution", 1), ("sha256", 1)], unique=True)],
+    "indicator_evidence": [
+        IndexModel([("evaluation", 1), ("indicator", 1)], unique=True),
+        IndexModel([("pieces.evidence", 1), ("evaluation", 1)]),
+    ],
+    # For how many indicators of an evaluation evidence stands, as was told last.
+    "evidence_coverage": [],
+}
+
+
+class EvidenceStore:
+    """Documents in, messages out."""
+
+    def __init__(self, db: mongo.Database) -> None:
+        self.db = db
+        self._evidence = db["evidence"]
+        self._uploads = db["uploads"]
+        self._shown = db["indicator_evidence"]
+        self._coverage = db["evidence_coverage"]
+
+    async def prepare(self) -> None:
+        """Collections and indexes; once at start-up."""
+        await self.db.prepare(_INDEXES)
+
+    async def get(self, evidence_id: str, tx: mongo.Tx | None = None) -> pb.Evidence:
+        """NOT_FOUND where there is none."""
+        found = await self.find(evidence_id, tx)
+        if found is None:
+            raise not_found("evidence", evidence_id)
+        return found
+
+    async def find(self, evidence_id: str, tx: mongo.Tx | None = None) -> pb.Evidence | None:
+        """The file, or None."""
+        row = await self._evidence.find_one({"_id": evidence_id}, session=tx.session if tx else None)
+        return _evidence(row) if row else None
+
+    async def named(self, ids: Iterable[str]) -> list[pb.Evidence]:
+        """The files of these ids, ordered by id."""
+        rows = await self._evidence.find({"_id": {"$in": sorted(set(ids))}}).sort("_id").to_list(None)
+        return [_evidence(row) for row in rows]
+
+    async def page(self, institution: str, size: int, token: str) -> tuple[Sequence[pb.Evidence], str]:
+        """An institution's files, and the token of the next page."""
+        query = {"institution": institution, **mongo.after(token)}
+        found = await self._evidence.find(query).sort("_id").limit(size + 1).to_list(None)
+        rows = found[:size]
+        return [_evidence(row) for row in rows], mongo.page_token(rows[-1]["_id"]) if len(found) > size else ""
+
+    async def of_content(self, tx: mongo.Tx, institution: str, sha256: str) -> tuple[pb.Evidence | None, bool]:
+        """The institution's file of that content, and whether it is complete."""
+        query = {"institution": institution, "sha256": sha256}
+        row = await self._evidence.find_one(query, session=tx.session)
+        if row is not None:
+            return _evidence(row), True
+        row = await self._uploads.find_one(query, session=tx.session)
+        return (_evidence(row) if row else None), False
+
+    async def uploads(self, tx: mongo.Tx, institution: str) -> int:
+        """How many files of the institution are under way."""
+        return int(await self._uploads.count_documents({"institution": institution}, session=tx.session))
+
+    async def stale_uploads(self, institution: str, before: datetime) -> list[str]:
+        """Uploads that were announced long ago and never ended."""
+        query = {"institution": institution, "time": {"$lt": before}}
+        return [row["_id"] async for row in self._uploads.find(query, {"_id": 1})]
+
+    async def upload(self, upload_id: str) -> pb.Evidence | None:
+        """A file under way, or None."""
+        row = await self._uploads.find_one({"_id": upload_id})
+        return _evidence(row) if row else None
+
+    async def announce(self, tx: mongo.Tx, pending: pb.Evidence) -> None:
+        """Keeps what an upload is to become; ABORTED where somebody announced the same at once."""
+        try:
+            await self._uploads.insert_one(_row(pending), session=tx.session)
+        except DuplicateKeyError as error:
+            raise conflict("upload of", pending.sha256) from error
+
+    async def complete(self, tx: mongo.Tx, evidence: pb.Evidence) -> bool:
+        """The upload becomes a file; False where that happened before. ABORTED where another one of the same content
+        was quicker."""
+        gone = await self._uploads.delete_one({"_id": evidence.id}, session=tx.session)
+        if gone.deleted_count == 0:
+            return False
+        try:
+            await self._evidence.insert_one(_row(evidence), session=tx.session)
+        except DuplicateKeyError as error:
+            raise conflict("evidence of", evidence.sha256) from error
+        return True
+
+    async def forget(self, upload_id: str) -> None:
+        """Drops an upload."""
+        await self._uploads.delete_one({"_id": upload_id})
+
+    async def shown(self, evaluation_id: str, indicator: str, tx: mongo.Tx) -> pb.IndicatorEvidence:
+        """What is shown for an indicator; new and empty where nothing is."""
+        query = {"evaluation": evaluation_id, "indicator": indicator}
+        row = await self._shown.find_one(query, session=tx.session)
+        return _indicator(row) if row else pb.IndicatorEvidence(evaluation_id=evaluation_id, indicator=indicator)
+
+    async def all_shown(self, evaluation_id: str, tx: mongo.Tx | None = None) -> dict[str, pb.IndicatorEvidence]:
+        """What is shown in an evaluation, by indicator."""
+        rows = self._shown.find({"evaluation": evaluation_id}, session=tx.session if tx else None)
+        return {row["indicator"]: _indicator(row) async for row in rows}
+
+    async def save(self, tx: mongo.Tx, shown: pb.IndicatorEvidence) -> None:
+        """Stores the next version; ABORTED where somebody else did so first."""
+        row = _indicator_row(shown)
+        try:
+            if row["version"] == 1:
+                await self._shown.insert_one(row, session=tx.session)
+                return
+            previous = {"_id": row["_id"], "version": row["version"] - 1}
+            result = await self._shown.replace_one(previous, row, session=tx.session)
+        except DuplicateKeyError as error:
+            raise conflict("evidence of indicator", shown.indicator) from error
+        if result.matched_count == 0:
+            raise conflict("evidence of indicator", shown.indicator)
+
+    async def count_standing(self, tx: mongo.Tx, evaluation_id: str) -> tuple[int, int] | None:
+        """For how many indicators evidence stands after this transaction's writes, and the version of that count; None
+        where it is as it was. Two that change it at once meet here, and one of them counts again."""
+        standing = {"evaluation": evaluation_id, "pieces.state": {"$in": STANDING}}
+        count = int(await self._shown.count_documents(standing, session=tx.session))
+        row = await self._coverage.find_one({"_id": evaluation_id}, session=tx.session)
+        known, version = (row["count"], row["version"]) if row else (0, 0)
+        if count == known:
+            return None
+        change = {"$set": {"count": count, "version": version + 1}}
+        await self._coverage.update_one({"_id": evaluation_id}, change, upsert=True, session=tx.session)
+        return count, version + 1
+
+    async def evaluations_showing(self, evidence_id: str) -> list[str]:
+        """The evaluations in which a file is handed in."""
+        handed_in = {"evidence": evidence_id, "state": {"$ne": pb.EVIDENCE_STATE_DRAFT}}
+        return list(await self._shown.distinct("evaluation", {"pieces": {"$elemMatch": handed_in}}))
+
+
+def _row(evidence: pb.Evidence) -> dict[str, Any]:
+    return {
+        "_id": evidence.id,
+        "institution": evidence.institution,
+        "file_name": evidence.file_name,
+        "title": evidence.title,
+        "content_type": evidence.content_type,
+        "size": evidence.size,
+        "sha256": evidence.sha256,
+        "document_date": evidence.document_date,
+        "by": evidence.uploaded_by,
+        "time": evidence.upload_time.ToDatetime(UTC),
+    }
+
+
+def _evidence(row: dict[str, Any]) -> pb.Evidence:
+    return pb.Evidence(
+        id=row["_id"],
+        institution=row["institution"],
+        file_name=row["file_name"],
+        title=row["title"],
+        content_type=row["content_type"],
+        size=row["size"],
+        sha256=row["sha256"],
+        document_date=row["document_date"],
+        uploaded_by=row["by"],
+        upload_time=mongo.timestamp(row["time"]),
+    )
+
+
+def _indicator_row(shown: pb.IndicatorEvidence) -> dict[str, Any]:
+    return {
+        "_id": f"{shown.evaluation_id}:{shown.indicator}",
+        "version": int(shown.etag),
+        "evaluation": shown.evaluation_id,
+        "indicator": shown.indicator,
+        "state": shown.state,
+        "pieces": [
+            {
+                "evidence": piece.evidence_id,
+                "level": piece.level,
+                "pages": piece.pages,
+                "minutes": piece.minutes,
+                "state": piece.state,
+                "reason": piece.reason,
+                "by": piece.changed_by,
+                "time": piece.change_time.ToDatetime(UTC),
+                "carried_from": piece.carried_from,
+                "carried_as": piece.carried_as,
+            }
+            for piece in shown.pieces
+        ],
+    }
+
+
+def _indicator(row: dict[str, Any]) -> pb.IndicatorEvidence:
+    return pb.IndicatorEvidence(
+        evaluation_id=row["evaluation"],
+        indicator=row["indicator"],
+        state=row["state"],
+        etag=str(row["version"]),
+        pieces=[
+            pb.Piece(
+                evidence_id=piece["evidence"],
+                level=piece["level"],
+                pages=piece["pages"],
+                minutes=piece["minutes"],
+                state=piece["state"],
+                reason=piece["reason"],
+                changed_by=piece["by"],
+                change_time=mongo.timestamp(piece["time"]),
+                carried_from=piece["carried_from"],
+                carried_as=piece["carried_as"],
+            )
+            for piece in row["pieces"]
+        ],
+    )

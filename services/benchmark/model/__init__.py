@@ -1,0 +1,1 @@
+"""The rules of the race: what is compared with what, and what follows. Pure."""

@@ -1,0 +1,1 @@
+"""RPCs in: each method reads the projections and lets the rules say what they mean."""

@@ -1,0 +1,140 @@
+"""Drafts a plan: the largest gains within reach, step by step, until the target is met. The aim is a leap."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from livinglab.coaching.v1 import coaching_pb2 as pb
+from livinglab.coaching.v1 import service_pb2 as rpc
+
+from chassis.errors import invalid_field, precondition
+from services.coaching.model.instrument import Instrument, Item
+from services.coaching.model.plan import plan_id
+
+# What the follow-up of a cohort can carry: level n needs every criterion of level n-1, so nobody climbs further.
+MOST_LEVELS = 2
+MOST_ACTIONS = 12
+# Each region is to be above 3.0 in 2023.
+TARGET = Fraction(3)
+# Where the target is behind, the next half point is ahead.
+HALF_POINT = Fraction(1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was submitted: the two-digit index as published, and the values that it rests on."""
+
+    id: str
+    instrument: str
+    instrument_version: int
+    rehearsal: str
+    index: str
+    values: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One level more (or what is left to the top) of an item, and what it adds to the index."""
+
+    item: Item
+    to_value: Decimal
+    gain: Fraction
+
+
+def period_order(period: str) -> int:
+    """Later periods are larger; a whole year comes after its parts: 2022-1, 2022-10, 2022."""
+    year, _, part = period.partition("-")
+    return int(year) * 100 + (int(part) if part else 99)
+
+
+def draft(request: rpc.DraftPlanRequest, coach_id: str, evaluation: Evaluation, instrument: Instrument) -> pb.Plan:
+    """A new plan. FAILED_PRECONDITION when everything within the institution's own reach is at the top."""
+    items = instrument.items(evaluation.values)
+    index = index_of(items)
+    chosen = steps(items, instrument, target(request.target, index, instrument.maximum) - index)
+    if not chosen:
+        raise precondition("NOTHING_TO_RAISE", f"evaluation {evaluation.id} has nothing left to raise")
+    return pb.Plan(
+        id=plan_id(request.cohort_id, request.institution),
+        cohort_id=request.cohort_id,
+        institution=request.institution,
+        coach_id=coach_id,
+        state=pb.PLAN_STATE_DRAFT,
+        actions=_actions(chosen, request.due_date),
+        from_index=evaluation.index,
+        to_index=written(index + sum(step.gain for step in chosen)),
+        evaluation_id=evaluation.id,
+        rehearsal=request.rehearsal,
+        etag="1",
+    )
+
+
+def index_of(items: Sequence[Item]) -> Fraction:
+    """The exact index."""
+    return sum((item.share * Fraction(item.value) for item in items), Fraction(0))
+
+
+def target(asked: str, index: Fraction, maximum: Decimal) -> Fraction:
+    """What is asked for, 3.0 where nothing is; where it is reached, the next half point, the scale's top at most."""
+    wanted = Fraction(asked) if asked else TARGET
+    if asked and wanted > maximum:
+        raise invalid_field("target", f"is above the top of the scale, {maximum}")
+    if wanted <= index:
+        wanted = (index // HALF_POINT + 1) * HALF_POINT
+    return min(wanted, Fraction(maximum))
+
+
+def steps(items: Sequence[Item], instrument: Instrument, missing: Fraction) -> list[Step]:
+    """Takes the step with the largest gain until `missing` points are gained or nothing is in reach; among equals the
+    lowest value first, where most is left to climb, then the instrument's order. Gains never increase."""
+    taken: list[Step] = []
+    values = {item.code: item.value for item in items}
+    levels: dict[str, int] = {}
+    open_items = [item for item in items if not item.indicator.awaited]
+    while missing > 0:
+        reachable = [
+            _step(item, values[item.code], instrument)
+            for item in open_items
+            if values[item.code] < instrument.maximum and levels.get(item.code, 0) < MOST_LEVELS
+            if item.code in levels or len(levels) < MOST_ACTIONS
+        ]
+        if not reachable:
+            break
+        best = max(reachable, key=lambda step: (step.gain, -values[step.item.code]))
+        taken.append(best)
+        values[best.item.code] = best.to_value
+        levels[best.item.code] = levels.get(best.item.code, 0) + 1
+        missing -= best.gain
+    return taken
+
+
+def _step(item: Item, value: Decimal, instrument: Instrument) -> Step:
+    reached = instrument.maximum if instrument.binary else min(value + 1, instrument.maximum)
+    return Step(item, reached, item.share * Fraction(reached - value))
+
+
+def _actions(chosen: Sequence[Step], due_date: str) -> list[pb.Action]:
+    """One action an item, in the order in which their first steps were chosen."""
+    by_item: dict[str, list[Step]] = {}
+    for step in chosen:
+        by_item.setdefault(step.item.code, []).append(step)
+    return [
+        pb.Action(
+            id=code,
+            indicator=code,
+            indicator_name=of_item[0].item.indicator.name,
+            from_value=f"{of_item[0].item.value:f}",
+            to_value=f"{of_item[-1].to_value:f}",
+            gain=written(sum((step.gain for step in of_item), Fraction(0))),
+            due_date=due_date,
+            state=pb.ACTION_STATE_PLANNED,
+        )
+        for code, of_item in by_item.items()
+    ]
+
+
+def written(value: Fraction) -> str:
+    """With two digits, rounded half up: 2.64."""
+    count = (200 * value.numerator + value.denominator) // (2 * value.denominator)
+    return f"{Decimal(count).scaleb(-2):f}"

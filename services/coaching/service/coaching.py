@@ -1,0 +1,230 @@
+"""RPCs in: one method is one use case: read, decide, one transaction, answer."""
+
+import asyncio
+from collections.abc import Container
+from datetime import UTC, datetime
+from typing import Any
+
+from livinglab.coaching.v1 import coaching_pb2, service_pb2_grpc
+from livinglab.coaching.v1 import service_pb2 as pb
+
+from chassis import auth, mongo
+from chassis.errors import Kind, Refused, denied, invalid, not_found, precondition
+from directory.projection import require_heard
+from services.coaching.model import coaches as model
+from services.coaching.model import plan, planning, sessions
+from services.coaching.store.coaching import Store
+
+# A fact takes milliseconds to arrive; who asks too early is told to ask again then.
+_EVALUATION_RETRY_SECONDS = 0.2
+
+
+class CoachingService(service_pb2_grpc.CoachingServiceServicer):
+    """The contract, on one store and the institutions that are known."""
+
+    def __init__(self, store: Store, institutions: Container[str]) -> None:
+        self._store = store
+        self._institutions = institutions
+        # Everybody is after the coach with the most places: in turn they need not try again.
+        self._assigning = asyncio.Lock()
+
+    async def RegisterCoach(self, request: pb.RegisterCoachRequest, context: Any) -> pb.RegisterCoachResponse:
+        coach = coaching_pb2.Coach(
+            id=request.coach_id,
+            name=request.name,
+            email=request.email,
+            capacity=request.capacity,
+            rehearsal=request.rehearsal,
+        )
+
+        async def decide(tx: mongo.Tx) -> pb.RegisterCoachResponse:
+            await self._store.save_coach(tx, coach)
+            return pb.RegisterCoachResponse(coach=coach)
+
+        return await self._store.db.once(request, decide, pb.RegisterCoachResponse)
+
+    async def ListCoaches(self, request: pb.ListCoachesRequest, context: Any) -> pb.ListCoachesResponse:
+        size = mongo.page_size(request.page_size)
+        coaches, token = await self._store.coach_page(request.rehearsal, size, request.page_token)
+        return pb.ListCoachesResponse(coaches=coaches, next_page_token=token)
+
+    async def AssignCoach(self, request: pb.AssignCoachRequest, context: Any) -> pb.AssignCoachResponse:
+        self._require_sound(request)
+
+        async def decide(tx: mongo.Tx) -> pb.AssignCoachResponse:
+            assignment = await self._store.assignment(tx, request.cohort_id, request.institution)
+            if assignment is not None:
+                model.require_realm(assignment.rehearsal, request.rehearsal, f"assignment {assignment.id}")
+                coach = await self._store.coach(tx, assignment.rehearsal, assignment.coach_id)
+                return pb.AssignCoachResponse(coach=coach)
+            coaches = await self._store.coaches(tx, request.rehearsal)
+            loads = await self._store.loads(tx, request.cohort_id)
+            coach, assignment, fact = model.assigned(request, coaches, loads)
+            await self._store.assign(tx, assignment)
+            tx.add(fact)
+            return pb.AssignCoachResponse(coach=coach)
+
+        async with self._assigning:
+            return await self._store.db.once(request, decide, pb.AssignCoachResponse)
+
+    async def ScheduleSession(self, request: pb.ScheduleSessionRequest, context: Any) -> pb.ScheduleSessionResponse:
+        self._require_sound(request)
+
+        async def decide(tx: mongo.Tx) -> pb.ScheduleSessionResponse:
+            known = await self._store.session(tx, request.session_id)
+            session, fact = sessions.scheduled(request, known)
+            if fact is not None:
+                await self._store.save_session(tx, session)
+                tx.add(fact)
+            return pb.ScheduleSessionResponse(session=session)
+
+        return await self._store.db.once(request, decide, pb.ScheduleSessionResponse)
+
+    async def MoveSession(self, request: pb.MoveSessionRequest, context: Any) -> pb.MoveSessionResponse:
+        self._require_sound(request)
+
+        async def decide(tx: mongo.Tx) -> pb.MoveSessionResponse:
+            session = await self._known_session(tx, request.session_id)
+            fact = sessions.moved(request, session, datetime.now(UTC))
+            if fact is not None:
+                await self._store.save_session(tx, session)
+                tx.add(fact)
+            return pb.MoveSessionResponse(session=session)
+
+        return await self._store.db.once(request, decide, pb.MoveSessionResponse)
+
+    async def CancelSession(self, request: pb.CancelSessionRequest, context: Any) -> pb.CancelSessionResponse:
+        self._require_sound(request)
+
+        async def decide(tx: mongo.Tx) -> pb.CancelSessionResponse:
+            session = await self._known_session(tx, request.session_id)
+            fact = sessions.cancelled(session, request.reason, datetime.now(UTC))
+            if fact is not None:
+                await self._store.save_session(tx, session)
+                tx.add(fact)
+            return pb.CancelSessionResponse(session=session)
+
+        return await self._store.db.once(request, decide, pb.CancelSessionResponse)
+
+    async def ListSessions(self, request: pb.ListSessionsRequest, context: Any) -> pb.ListSessionsResponse:
+        return pb.ListSessionsResponse(sessions=await self._store.sessions(request.cohort_id))
+
+    async def RecordAttendance(self, request: pb.RecordAttendanceRequest, context: Any) -> pb.RecordAttendanceResponse:
+        auth.caller().require_institution(request.institution)
+        self._require_sound(request)
+
+        async def decide(tx: mongo.Tx) -> pb.RecordAttendanceResponse:
+            session = await self._known_session(tx, request.session_id)
+            sessions.require_on(session)
+            if await self._store.seat(tx, request, session):
+                tx.add(sessions.attended(request, session))
+            return pb.RecordAttendanceResponse()
+
+        return await self._store.db.once(request, decide, pb.RecordAttendanceResponse)
+
+    async def SignAgreement(self, request: pb.SignAgreementRequest, context: Any) -> pb.SignAgreementResponse:
+        auth.caller().require_institution(request.institution)
+        self._require_sound(request)
+
+        async def decide(tx: mongo.Tx) -> pb.SignAgreementResponse:
+            if await self._store.sign(tx, request):
+                tx.add(model.signed(request))
+            return pb.SignAgreementResponse()
+
+        return await self._store.db.once(request, decide, pb.SignAgreementResponse)
+
+    async def DraftPlan(self, request: pb.DraftPlanRequest, context: Any) -> pb.DraftPlanResponse:
+        auth.caller().require_institution(request.institution)
+        self._require_sound(request)
+
+        async def decide(tx: mongo.Tx) -> pb.DraftPlanResponse:
+            found = await self._store.find_plan(tx, plan.plan_id(request.cohort_id, request.institution))
+            if found is None:
+                found = await self._drafted(tx, request)
+                await self._store.save_plan(tx, found)
+                tx.add(plan.drafted(found))
+            model.require_realm(found.rehearsal, request.rehearsal, f"plan {found.id}")
+            return pb.DraftPlanResponse(plan=found)
+
+        return await self._store.db.once(request, decide, pb.DraftPlanResponse)
+
+    async def SubmitPlan(self, request: pb.SubmitPlanRequest, context: Any) -> pb.SubmitPlanResponse:
+        async def decide(tx: mongo.Tx) -> pb.SubmitPlanResponse:
+            found = await self._own_plan(request.plan_id, tx)
+            tx.add(plan.submit(found, request.etag))
+            await self._store.save_plan(tx, found)
+            return pb.SubmitPlanResponse(plan=found)
+
+        return await self._store.db.once(request, decide, pb.SubmitPlanResponse)
+
+    async def ReviewPlan(self, request: pb.ReviewPlanRequest, context: Any) -> pb.ReviewPlanResponse:
+        async def decide(tx: mongo.Tx) -> pb.ReviewPlanResponse:
+            found = await self._store.plan(request.plan_id, tx)
+            tx.add(plan.review(found, request, auth.caller().subject))
+            await self._store.save_plan(tx, found)
+            return pb.ReviewPlanResponse(plan=found)
+
+        return await self._store.db.once(request, decide, pb.ReviewPlanResponse)
+
+    async def CompleteAction(self, request: pb.CompleteActionRequest, context: Any) -> pb.CompleteActionResponse:
+        async def decide(tx: mongo.Tx) -> pb.CompleteActionResponse:
+            found = await self._own_plan(request.plan_id, tx)
+            fact = plan.complete(found, request.action_id)
+            if fact is not None:
+                tx.add(fact)
+                await self._store.save_plan(tx, found)
+            return pb.CompleteActionResponse(plan=found)
+
+        return await self._store.db.once(request, decide, pb.CompleteActionResponse)
+
+    async def GetPlan(self, request: pb.GetPlanRequest, context: Any) -> pb.GetPlanResponse:
+        return pb.GetPlanResponse(plan=await self._own_plan(request.plan_id))
+
+    async def ListPlans(self, request: pb.ListPlansRequest, context: Any) -> pb.ListPlansResponse:
+        caller = auth.caller()
+        if caller.bound_to is not None and not request.institution:
+            raise denied("INSTITUTION_NEEDED", "name your own institution")
+        caller.require_institution(request.institution)
+        keys = {"cohort_id": request.cohort_id}
+        if request.institution:
+            keys["institution"] = request.institution
+        size = mongo.page_size(request.page_size)
+        plans, token = await self._store.plan_page(keys, size, request.page_token)
+        return pb.ListPlansResponse(plans=plans, next_page_token=token)
+
+    async def _drafted(self, tx: mongo.Tx, request: pb.DraftPlanRequest) -> coaching_pb2.Plan:
+        """A new plan from what is known here now."""
+        assignment = await self._store.assignment(tx, request.cohort_id, request.institution)
+        if assignment is None:
+            raise precondition("NO_COACH", f"{request.institution} has no coach in cohort {request.cohort_id} yet")
+        model.require_realm(assignment.rehearsal, request.rehearsal, f"assignment {assignment.id}")
+        evaluation = await self._store.evaluation(tx, request)
+        if evaluation is None:
+            raise Refused(
+                Kind.FAILED_PRECONDITION,
+                "NO_EVALUATION",
+                f"no submitted evaluation of {request.institution} has arrived here yet",
+                retry_seconds=_EVALUATION_RETRY_SECONDS,
+            )
+        instrument = await self._store.instrument(tx, evaluation.instrument, evaluation.instrument_version)
+        return planning.draft(request, assignment.coach_id, evaluation, instrument)
+
+    async def _known_session(self, tx: mongo.Tx, session_id: str) -> coaching_pb2.Session:
+        """NOT_FOUND where there is none."""
+        found = await self._store.session(tx, session_id)
+        if found is None:
+            raise not_found("session", session_id)
+        return found
+
+    async def _own_plan(self, plan_id: str, tx: mongo.Tx | None = None) -> coaching_pb2.Plan:
+        """The plan, if the caller may reach its institution."""
+        found = await self._store.plan(plan_id, tx)
+        auth.caller().require_institution(found.institution)
+        return found
+
+    def _require_sound(self, request: Any) -> None:
+        if "institution" in request.DESCRIPTOR.fields_by_name:
+            require_heard(self._institutions, request.institution)
+        faults = model.faults(request, self._institutions)
+        if faults:
+            raise invalid(faults)

@@ -1,0 +1,96 @@
+"""RPCs on study visits: one method is one use case: read, decide, one transaction, answer."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from livinglab.coaching.v1 import visit_pb2, visit_service_pb2_grpc
+from livinglab.coaching.v1 import visit_service_pb2 as pb
+
+from chassis import auth, mongo, naming
+from chassis.errors import denied, invalid, not_found
+from directory.known import Directory
+from directory.projection import require_heard
+from services.coaching.model import coaches, visits
+from services.coaching.store.coaching import Store
+
+
+class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
+    """The contract, on one store and the institutions that are known."""
+
+    def __init__(self, store: Store, institutions: Directory) -> None:
+        self._store = store
+        self._institutions = institutions
+
+    async def PlanVisit(self, request: pb.PlanVisitRequest, context: Any) -> pb.PlanVisitResponse:
+        caller = auth.caller()
+        caller.require_institution(request.visitor)
+        require_heard(self._institutions, request.visitor, request.host)
+        faults = visits.faults(request, self._institutions) + coaches.faults(request, self._institutions)
+        if faults:
+            raise invalid(faults)
+        new_id = naming.new_id()
+
+        async def decide(tx: mongo.Tx) -> pb.PlanVisitResponse:
+            known = await self._store.visit(tx, request.visit_id) if request.visit_id else None
+            if known is not None:
+                caller.require_institution(known.visitor)
+            elif request.visit_id and caller.bound_to is not None:
+                # Nobody takes the ids that the program is going to give.
+                raise not_found("visit", request.visit_id)
+            visit, fact = visits.planned(request, request.visit_id or new_id, known)
+            if fact is not None:
+                await self._store.save_visit(tx, visit)
+                tx.add(fact)
+            return pb.PlanVisitResponse(visit=visit)
+
+        return await self._store.db.once(request, decide, pb.PlanVisitResponse)
+
+    async def ConfirmVisitHeld(self, request: pb.ConfirmVisitHeldRequest, context: Any) -> pb.ConfirmVisitHeldResponse:
+        async def decide(tx: mongo.Tx) -> pb.ConfirmVisitHeldResponse:
+            visit = await self._visit_of_caller(tx, request.visit_id)
+            today = datetime.now(ZoneInfo(self._institutions.time_zone(visit.host))).date()
+            fact = visits.held(visit, request, auth.caller().subject, today)
+            if fact is not None:
+                await self._store.save_visit(tx, visit)
+                tx.add(fact)
+            return pb.ConfirmVisitHeldResponse(visit=visit)
+
+        return await self._store.db.once(request, decide, pb.ConfirmVisitHeldResponse)
+
+    async def CancelVisit(self, request: pb.CancelVisitRequest, context: Any) -> pb.CancelVisitResponse:
+        faults = coaches.faults(request, self._institutions)
+        if faults:
+            raise invalid(faults)
+
+        async def decide(tx: mongo.Tx) -> pb.CancelVisitResponse:
+            visit = await self._visit_of_caller(tx, request.visit_id)
+            fact = visits.cancelled(visit, request.reason)
+            if fact is not None:
+                await self._store.save_visit(tx, visit)
+                tx.add(fact)
+            return pb.CancelVisitResponse(visit=visit)
+
+        return await self._store.db.once(request, decide, pb.CancelVisitResponse)
+
+    async def ListVisits(self, request: pb.ListVisitsRequest, context: Any) -> pb.ListVisitsResponse:
+        caller = auth.caller()
+        if caller.bound_to is not None and not request.institution:
+            raise denied("INSTITUTION_NEEDED", "name your own institution")
+        caller.require_institution(request.institution)
+        # A rehearsal is a cohort: who asks for none asks for what is real.
+        keys = {"cohort_id": request.cohort_id} if request.cohort_id else {"rehearsal": ""}
+        if request.institution:
+            keys["parties"] = request.institution
+        size = mongo.page_size(request.page_size)
+        found, token = await self._store.visit_page(keys, size, request.page_token)
+        return pb.ListVisitsResponse(visits=found, next_page_token=token)
+
+    async def _visit_of_caller(self, tx: mongo.Tx, visit_id: str) -> visit_pb2.Visit:
+        """The visit, if the caller may speak for its visitor or its host."""
+        visit = await self._store.visit(tx, visit_id)
+        if visit is None:
+            raise not_found("visit", visit_id)
+        caller = auth.caller()
+        caller.require_institution(visit.host if caller.bound_to == visit.host else visit.visitor)
+        return visit

@@ -1,0 +1,1 @@
+"""What coaching keeps. Only these files know MongoDB."""

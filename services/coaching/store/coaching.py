@@ -1,0 +1,292 @@
+"""What coaching keeps: coaches, sessions, visits, agreements, plans, and projections of others' facts. Only this file
+knows MongoDB."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from livinglab.assessment.v1 import events_pb2 as assessment_pb
+from livinglab.assessment.v1 import instrument_pb2
+from livinglab.coaching.v1 import coaching_pb2 as pb
+from livinglab.coaching.v1 import service_pb2 as rpc
+from livinglab.coaching.v1 import visit_pb2
+from pymongo import IndexModel
+
+from chassis import mongo
+from chassis.errors import conflict, not_found, unavailable
+from services.coaching.model import coaches as model
+from services.coaching.model import sessions
+from services.coaching.model.instrument import Instrument
+from services.coaching.model.planning import Evaluation, period_order
+from services.coaching.store.documents import coach_of, fields, instrument_of, session_of, versioned
+
+_INDEXES = {
+    "coaches": [IndexModel([("rehearsal", 1), ("_id", 1)])],
+    "assignments": [],
+    # How many institutions each coach has in a cohort.
+    "loads": [IndexModel([("cohort_id", 1)])],
+    "sessions": [IndexModel([("cohort_id", 1), ("start", 1)])],
+    # `parties` are the visitor and the host.
+    "visits": [
+        IndexModel([("cohort_id", 1), ("_id", 1)]),
+        IndexModel([("rehearsal", 1), ("_id", 1)]),
+        IndexModel([("parties", 1), ("_id", 1)]),
+    ],
+    "attendance": [IndexModel([("cohort_id", 1), ("institution", 1)])],
+    "agreements": [IndexModel([("cohort_id", 1), ("institution", 1)])],
+    "plans": [
+        IndexModel([("cohort_id", 1), ("_id", 1)]),
+        IndexModel([("cohort_id", 1), ("institution", 1), ("_id", 1)]),
+    ],
+    "evaluations": [IndexModel([("institution", 1), ("rehearsal", 1), ("order", -1), ("submit_time", -1)])],
+    "instruments": [],
+}
+
+
+class Store:
+    """Documents in, messages out."""
+
+    def __init__(self, db: mongo.Database) -> None:
+        self.db = db
+        # A version of an instrument never changes.
+        self._known: dict[str, Instrument] = {}
+
+    async def prepare(self) -> None:
+        """Collections and indexes; once at start-up."""
+        await self.db.prepare(_INDEXES)
+
+    # Coaches and who has whom.
+
+    async def save_coach(self, tx: mongo.Tx, coach: pb.Coach) -> None:
+        """Adds a coach, or replaces what was known of one. Realms do not share coaches."""
+        key = {"_id": _coach_key(coach.rehearsal, coach.id)}
+        await self.db["coaches"].replace_one(
+            key, {**fields(coach), "coach_id": coach.id}, upsert=True, session=tx.session
+        )
+
+    async def coaches(self, tx: mongo.Tx, rehearsal: str) -> list[pb.Coach]:
+        """All coaches of a realm."""
+        rows = await self.db["coaches"].find({"rehearsal": rehearsal}, session=tx.session).to_list(None)
+        return [coach_of(row) for row in rows]
+
+    async def coach_page(self, rehearsal: str, size: int, token: str) -> tuple[list[pb.Coach], str]:
+        """Coaches of a realm, ordered by id, and the token of the next page."""
+        rows, token = await self._page("coaches", {"rehearsal": rehearsal}, size, token)
+        return [coach_of(row) for row in rows], token
+
+    async def coach(self, tx: mongo.Tx, rehearsal: str, coach_id: str) -> pb.Coach:
+        """NOT_FOUND where there is none."""
+        row = await self.db["coaches"].find_one({"_id": _coach_key(rehearsal, coach_id)}, session=tx.session)
+        if row is None:
+            raise not_found("coach", coach_id)
+        return coach_of(row)
+
+    async def assignment(self, tx: mongo.Tx, cohort_id: str, institution: str) -> model.Assignment | None:
+        """Who coaches the institution in the cohort, if anybody does."""
+        row = await self.db["assignments"].find_one({"_id": f"{cohort_id}/{institution}"}, session=tx.session)
+        return model.Assignment(cohort_id, institution, row["coach_id"], row["rehearsal"]) if row else None
+
+    async def loads(self, tx: mongo.Tx, cohort_id: str) -> dict[str, int]:
+        """How many places of each coach are taken in a cohort."""
+        rows = await self.db["loads"].find({"cohort_id": cohort_id}, session=tx.session).to_list(None)
+        return {row["coach_id"]: row["count"] for row in rows}
+
+    async def assign(self, tx: mongo.Tx, assignment: model.Assignment) -> None:
+        """Takes a place of the coach. Two at once meet at the coach's load, and one of them decides again."""
+        row = {
+            "_id": assignment.id,
+            "cohort_id": assignment.cohort_id,
+            "institution": assignment.institution,
+            "coach_id": assignment.coach_id,
+            "rehearsal": assignment.rehearsal,
+            "left": False,
+        }
+        await self.db["assignments"].insert_one(row, session=tx.session)
+        await self._take_places(tx, assignment.cohort_id, assignment.coach_id, 1)
+
+    async def note_standing(self, tx: mongo.Tx, cohort_id: str, institution: str, version: int, *, left: bool) -> None:
+        """A participant that left gives its place back, one that is in again takes it again, whoever has one now; the
+        plan keeps its coach. What is older than what is known changes nothing."""
+        older = {"$or": [{"version": {"$lt": version}}, {"version": {"$exists": False}}]}
+        row = await self.db["assignments"].find_one_and_update(
+            {"_id": f"{cohort_id}/{institution}", **older},
+            {"$set": {"left": left, "version": version}},
+            session=tx.session,
+        )
+        if row is not None and row["left"] != left:
+            await self._take_places(tx, cohort_id, row["coach_id"], -1 if left else 1)
+
+    async def _take_places(self, tx: mongo.Tx, cohort_id: str, coach_id: str, count: int) -> None:
+        change = {"$inc": {"count": count}, "$setOnInsert": {"cohort_id": cohort_id, "coach_id": coach_id}}
+        key = {"_id": f"{cohort_id}/{coach_id}"}
+        await self.db["loads"].update_one(key, change, upsert=True, session=tx.session)
+
+    # Sessions, seats, signatures.
+
+    async def session(self, tx: mongo.Tx, session_id: str) -> pb.Session | None:
+        """The session as this transaction sees it, or None."""
+        row = await self.db["sessions"].find_one({"_id": session_id}, session=tx.session)
+        return session_of(row) if row else None
+
+    async def save_session(self, tx: mongo.Tx, session: pb.Session) -> None:
+        """Stores the next version; ABORTED where somebody else did so first."""
+        row = {**fields(session), "start": session.start_time.ToDatetime(UTC)}
+        await self._save(tx, "sessions", session, row)
+
+    async def sessions(self, cohort_id: str) -> list[pb.Session]:
+        """Those of a cohort, by start."""
+        rows = await self.db["sessions"].find({"cohort_id": cohort_id}).sort([("start", 1), ("_id", 1)]).to_list(None)
+        return [session_of(row) for row in rows]
+
+    async def seat(self, tx: mongo.Tx, request: rpc.RecordAttendanceRequest, session: pb.Session) -> bool:
+        """Notes who sat on a seat; False where it was noted before."""
+        row = {
+            "session_id": session.id,
+            "cohort_id": session.cohort_id,
+            "rehearsal": session.rehearsal,
+            "institution": request.institution,
+            "role": model.seat_name(request.role),
+            "name": request.name,
+            "delegate": request.delegate,
+        }
+        return await self._add_once(tx, "attendance", sessions.seat_id(request), row)
+
+    async def sign(self, tx: mongo.Tx, request: rpc.SignAgreementRequest) -> bool:
+        """Keeps a signature; False where there is one."""
+        row = {
+            "cohort_id": request.cohort_id,
+            "phase": request.phase,
+            "institution": request.institution,
+            "signatory": request.signatory,
+            "rehearsal": request.rehearsal,
+        }
+        return await self._add_once(tx, "agreements", model.agreement_id(request), row)
+
+    # Visits.
+
+    async def visit(self, tx: mongo.Tx, visit_id: str) -> visit_pb2.Visit | None:
+        """The visit as this transaction sees it, or None."""
+        row = await self.db["visits"].find_one({"_id": visit_id}, session=tx.session)
+        return versioned(row, visit_pb2.Visit) if row else None
+
+    async def save_visit(self, tx: mongo.Tx, visit: visit_pb2.Visit) -> None:
+        """Stores the next version; ABORTED where somebody else did so first."""
+        await self._save(tx, "visits", visit, {**fields(visit), "parties": [visit.visitor, visit.host]})
+
+    async def visit_page(self, keys: dict[str, str], size: int, token: str) -> tuple[list[visit_pb2.Visit], str]:
+        """Visits ordered by id, and the token of the next page."""
+        rows, token = await self._page("visits", keys, size, token)
+        return [versioned(row, visit_pb2.Visit) for row in rows], token
+
+    # Plans.
+
+    async def find_plan(self, tx: mongo.Tx, plan_id: str) -> pb.Plan | None:
+        """The plan as this transaction sees it, or None."""
+        row = await self.db["plans"].find_one({"_id": plan_id}, session=tx.session)
+        return versioned(row, pb.Plan) if row else None
+
+    async def plan(self, plan_id: str, tx: mongo.Tx | None = None) -> pb.Plan:
+        """NOT_FOUND where there is none."""
+        row = await self.db["plans"].find_one({"_id": plan_id}, session=tx.session if tx else None)
+        if row is None:
+            raise not_found("plan", plan_id)
+        return versioned(row, pb.Plan)
+
+    async def save_plan(self, tx: mongo.Tx, plan: pb.Plan) -> None:
+        """Stores the next version; ABORTED where somebody else did so first."""
+        await self._save(tx, "plans", plan, fields(plan))
+
+    async def plan_page(self, keys: dict[str, str], size: int, token: str) -> tuple[list[pb.Plan], str]:
+        """Plans ordered by id, and the token of the next page."""
+        rows, token = await self._page("plans", keys, size, token)
+        return [versioned(row, pb.Plan) for row in rows], token
+
+    # What others said.
+
+    async def keep_instrument(self, tx: mongo.Tx, instrument: instrument_pb2.Instrument) -> None:
+        """Keeps a version of an instrument."""
+        row = {"body": instrument.SerializeToString(deterministic=True)}
+        key = {"_id": f"{instrument.id}:{instrument.version}"}
+        await self.db["instruments"].replace_one(key, row, upsert=True, session=tx.session)
+
+    async def instrument(self, tx: mongo.Tx, name: str, version: int) -> Instrument:
+        """UNAVAILABLE while its own fact is still on the way."""
+        key = f"{name}:{version}"
+        if key not in self._known:
+            row = await self.db["instruments"].find_one({"_id": key}, session=tx.session)
+            if row is None:
+                raise unavailable(f"the projection of instrument {key}")
+            self._known[key] = instrument_of(instrument_pb2.Instrument.FromString(row["body"]))
+        return self._known[key]
+
+    async def keep_evaluation(self, tx: mongo.Tx, event: assessment_pb.EvaluationSubmitted) -> None:
+        """Keeps what was submitted unless what is there is as new."""
+        meta = event.meta
+        key = {"_id": event.evaluation_id}
+        stored = await self.db["evaluations"].find_one(key, {"version": 1}, session=tx.session)
+        if stored is not None and stored["version"] >= meta.version:
+            return
+        row = {
+            "version": meta.version,
+            "institution": event.institution,
+            "rehearsal": meta.rehearsal,
+            "instrument": event.instrument,
+            "instrument_version": event.instrument_version,
+            "period": event.period,
+            "order": period_order(event.period),
+            "submit_time": meta.occurred_time.ToDatetime(UTC),
+            "index": event.score.index,
+            # A list, since a key may hold a dot.
+            "values": [{"item": item, "value": value} for item, value in event.values.items()],
+        }
+        await self.db["evaluations"].replace_one(key, row, upsert=True, session=tx.session)
+
+    async def evaluation(self, tx: mongo.Tx, request: rpc.DraftPlanRequest) -> Evaluation | None:
+        """The evaluation that the request names, else the newest of its institution and realm; None before it is
+        known here."""
+        keys = {"institution": request.institution, "rehearsal": request.rehearsal}
+        if request.evaluation_id:
+            keys["_id"] = request.evaluation_id
+        newest = [("order", -1), ("submit_time", -1)]
+        row = await self.db["evaluations"].find_one(keys, sort=newest, session=tx.session)
+        if row is None:
+            return None
+        return Evaluation(
+            id=row["_id"],
+            instrument=row["instrument"],
+            instrument_version=row["instrument_version"],
+            rehearsal=row["rehearsal"],
+            index=row["index"],
+            values={value["item"]: Decimal(value["value"]) for value in row["values"]},
+        )
+
+    # How all of it is kept.
+
+    async def _save(self, tx: mongo.Tx, collection: str, message: Any, row: dict[str, Any]) -> None:
+        version = int(message.etag)
+        row["version"] = version
+        if version == 1:
+            await self.db[collection].insert_one({"_id": message.id, **row}, session=tx.session)
+            return
+        previous = {"_id": message.id, "version": version - 1}
+        result = await self.db[collection].replace_one(previous, row, session=tx.session)
+        if result.matched_count == 0:
+            raise conflict(message.DESCRIPTOR.name.lower(), message.id)
+
+    async def _add_once(self, tx: mongo.Tx, collection: str, key: str, row: Mapping[str, Any]) -> bool:
+        change = {"$setOnInsert": {**row, "time": datetime.now(UTC)}}
+        result = await self.db[collection].update_one({"_id": key}, change, upsert=True, session=tx.session)
+        return result.upserted_id is not None
+
+    async def _page(
+        self, collection: str, keys: dict[str, str], size: int, token: str
+    ) -> tuple[list[dict[str, Any]], str]:
+        query = {**keys, **mongo.after(token)}
+        found = await self.db[collection].find(query).sort("_id").limit(size + 1).to_list(None)
+        rows = found[:size]
+        return rows, mongo.page_token(rows[-1]["_id"]) if len(found) > size else ""
+
+
+def _coach_key(rehearsal: str, coach_id: str) -> str:
+    return f"{rehearsal}/{coach_id}"

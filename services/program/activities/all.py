@@ -1,0 +1,253 @@
+"""What the workflows have done for them: each activity is one idempotent call to a service, or one write of our own."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from livinglab.assessment.v1 import service_pb2 as assessment
+from livinglab.coaching.v1 import service_pb2 as coaching
+from livinglab.notify.v1 import service_pb2 as notify
+from livinglab.program.v1 import definition_pb2
+from livinglab.program.v1 import workflow_pb2 as pb
+from temporalio import activity
+
+from chassis import mongo
+from directory import Institution, official_regions
+from programs import clock, phases
+from services.program.activities import letters
+from services.program.activities.fan_out import FanOut
+from services.program.activities.neighbours import Neighbour
+from services.program.activities.reports import Reporter
+from services.program.engine.client import Engine
+from services.program.model import self_assessment
+from services.program.model.course import Course
+from services.program.model.ledger import Ledger
+from services.program.store.cohorts import Store
+
+if TYPE_CHECKING:
+    # Only the stubs' types know that these are asynchronous.
+    from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceAsyncStub
+    from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceAsyncStub
+    from livinglab.notify.v1.service_pb2_grpc import NotifyServiceAsyncStub
+
+
+class Activities:
+    """Stubs and store, shared by all of them."""
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        assessment: "AssessmentServiceAsyncStub",
+        coaching: "CoachingServiceAsyncStub",
+        notify: "NotifyServiceAsyncStub",
+        institutions: Mapping[str, Institution] | None = None,
+    ) -> None:
+        self._store = store
+        self._fan_out = FanOut(store, engine)
+        self._reporter = Reporter(engine)
+        self._assessment = assessment
+        self._coaching = coaching
+        self._notify = notify
+        self._institutions = institutions or official_regions()
+        self._assessment_calls = Neighbour("assessment", store)
+        self._coaching_calls = Neighbour("coaching", store)
+        self._notify_calls = Neighbour("notify", store)
+
+    def all(self) -> list[Callable[..., Awaitable[object]]]:
+        """For the worker."""
+        return [
+            self.start_participants,
+            self.announce,
+            self.record_command,
+            self.choose_addressed,
+            self.open_phase,
+            self.extend_phase,
+            self.close_phase,
+            self.schedule_session,
+            self.open_evaluation,
+            self.assign_coach,
+            self.read_ledger,
+            self.notify_people,
+            self.record_outcome,
+            self.report,
+            self.complete_cohort,
+        ]
+
+    @activity.defn
+    async def start_participants(self, step: pb.RosterStep) -> pb.Reached:
+        """Starts the workflow of each participant, in batches."""
+        return await self._fan_out.start(step)
+
+    @activity.defn
+    async def announce(self, announcement: pb.Announcement) -> pb.Reached:
+        """Tells everybody, or those named, the same, in batches."""
+        return await self._fan_out.announce(announcement)
+
+    @activity.defn
+    async def record_command(self, step: pb.CommandStep) -> None:
+        """Enters what a command came to into the read model and the audit, and publishes it."""
+        await self._store.steering.record(step)
+
+    @activity.defn
+    async def choose_addressed(self, step: pb.PhaseStep) -> pb.Addressed:
+        """The participants for which the condition of a phase holds now."""
+        course = await self._store.known_course(step.cohort_id)
+        phase = phases.find_phase(course.definition, step.record.phase)
+        return pb.Addressed(institutions=await self._store.participants.addressed(step.cohort_id, phase))
+
+    @activity.defn
+    async def open_phase(self, step: pb.PhaseStep) -> None:
+        """Notes in the read model that a phase opened, and publishes it."""
+        await self._store.record_phase(step.cohort_id, step.record, step.revision)
+
+    @activity.defn
+    async def extend_phase(self, step: pb.PhaseStep) -> None:
+        """Notes in the read model that a deadline moved."""
+        await self._store.record_phase(step.cohort_id, step.record, step.revision)
+
+    @activity.defn
+    async def close_phase(self, step: pb.PhaseStep) -> None:
+        """Notes in the read model that a phase closed, and publishes it."""
+        await self._store.record_phase(step.cohort_id, step.record, step.revision)
+
+    @activity.defn
+    async def schedule_session(self, step: pb.SessionStep) -> None:
+        """Puts a session on coaching's calendar, at the wall clock time that it has in this cohort, or takes it off."""
+        course = await self._store.known_course(step.cohort_id)
+        if step.cancelled_reason:
+            await self._cancel_session(course, step)
+            return
+        phase = phases.find_phase(course.definition, step.phase)
+        session = next(session for session in phase.sessions if session.id == step.session)
+        start, end = (clock.local(text, session.time_zone) for text in (session.start, session.end))
+        moved = clock.wall_days(course.clock, step.moved_days)
+        request = coaching.ScheduleSessionRequest(
+            request_id=f"{course.cohort_id}:{session.id}:schedule" + (f":{step.moved_days}" if step.moved_days else ""),
+            session_id=f"{course.cohort_id}:{session.id}",
+            cohort_id=course.cohort_id,
+            phase=phase.id,
+            title=session.title,
+            place=session.place,
+            start_time=clock.stamp(clock.wall_time(course.clock, start) + moved),
+            end_time=clock.stamp(clock.wall_time(course.clock, end) + moved),
+            time_zone=session.time_zone,
+            rehearsal=course.mark,
+        )
+        await self._coaching_calls.ask(self._coaching.ScheduleSession, request, f"session {session.id}", course)
+
+    async def _cancel_session(self, course: Course, step: pb.SessionStep) -> None:
+        name = f"{course.cohort_id}:{step.session}"
+        request = coaching.CancelSessionRequest(
+            request_id=f"{name}:cancel", session_id=name, reason=step.cancelled_reason
+        )
+        await self._coaching_calls.ask(self._coaching.CancelSession, request, f"session {step.session}", course)
+
+    @activity.defn
+    async def open_evaluation(self, step: pb.DutyStep) -> pb.DutiesDone:
+        """Opens the evaluation that a duty asks for. Where it was handed in before, the duty is done already."""
+        course, duty = await self._duty(step)
+        request = assessment.OpenEvaluationRequest(
+            request_id=_request_id(step, "open"),
+            institution=step.institution,
+            instrument=duty.instrument,
+            period=duty.period,
+            cohort_id=course.cohort_id,
+            rehearsal=course.mark,
+        )
+        answer = await self._assessment_calls.ask(
+            self._assessment.OpenEvaluation, request, duty.id, course, step.institution
+        )
+        handed_in, result = self_assessment.read(answer.evaluation)
+        if not handed_in:
+            return pb.DutiesDone()
+
+        def submitted(ledger: Ledger) -> Ledger:
+            return ledger.submit(duty.instrument, duty.period, result)
+
+        async def body(tx: mongo.Tx) -> None:
+            await self._store.participants.learn(tx, course, step.institution, submitted)
+
+        await self._store.db.transaction(body)
+        return pb.DutiesDone(duties=[duty.id])
+
+    @activity.defn
+    async def assign_coach(self, step: pb.DutyStep) -> None:
+        """Has coaching give the participant a coach."""
+        course, duty = await self._duty(step)
+        request = coaching.AssignCoachRequest(
+            request_id=_request_id(step, "coach"),
+            cohort_id=course.cohort_id,
+            institution=step.institution,
+            rehearsal=course.mark,
+        )
+        await self._coaching_calls.ask(self._coaching.AssignCoach, request, duty.id, course, step.institution)
+
+    @activity.defn
+    async def read_ledger(self, step: pb.LedgerStep) -> pb.DutiesDone:
+        """The duties that facts have met so far."""
+        duties, _ = await self._store.participants.duties(step.cohort_id, step.institution)
+        return pb.DutiesDone(duties=duties)
+
+    @activity.defn
+    async def notify_people(self, step: pb.LetterStep) -> None:
+        """Writes to the people whom a phase invites, or at the end to all, each in their language, in one call."""
+        course = await self._store.known_course(step.cohort_id)
+        phase = phases.find_phase(course.definition, step.phase) if step.phase else None
+        people = await self._store.participants.people(step.cohort_id, step.institution)
+        invited = [person for person in people if _is_meant(step, phase, person)]
+        if not invited:
+            return
+        known = self._institutions.get(step.institution)
+        name = known.name if known else step.institution
+        request = notify.SendMessagesRequest(
+            request_id=f"{step.cohort_id}:{step.institution}:{step.template}:{step.occasion}",
+            drafts=[_draft(course, step, phase, person, name) for person in invited],
+            cohort_id=course.cohort_id,
+            rehearsal=course.mark,
+        )
+        await self._notify_calls.ask(self._notify.SendMessages, request, step.template, course, step.institution)
+
+    @activity.defn
+    async def record_outcome(self, step: pb.OutcomeStep) -> pb.ParticipantResult:
+        """Notes how a participant ended, publishes it and tells the program; answers what stands in the end."""
+        course = await self._store.known_course(step.cohort_id)
+        stands = await self._store.participants.record_outcome(course, step)
+        end = pb.ParticipantEnd(institution=step.institution, outcome=stands.outcome, readmissions=step.readmissions)
+        await self._reporter.report(pb.Reports(cohort_id=step.cohort_id, ended=[end]))
+        return stands
+
+    @activity.defn
+    async def report(self, news: pb.Reports) -> None:
+        """Tells the program of a cohort what one of its participants has done, together with others."""
+        await self._reporter.report(news)
+
+    @activity.defn
+    async def complete_cohort(self, step: pb.CompletionStep) -> None:
+        """Notes how the cohort ended, and publishes it."""
+        await self._store.complete(step)
+
+    async def _duty(self, step: pb.DutyStep) -> tuple[Course, definition_pb2.Duty]:
+        course = await self._store.known_course(step.cohort_id)
+        phase = phases.find_phase(course.definition, step.phase)
+        return course, next(duty for duty in phase.duties if duty.id == step.duty)
+
+
+def _request_id(step: pb.DutyStep, what: str) -> str:
+    return f"{step.cohort_id}:{step.institution}:{step.duty}:{what}"
+
+
+def _is_meant(step: pb.LetterStep, phase: definition_pb2.Phase | None, person: definition_pb2.Person) -> bool:
+    if step.email and person.email != step.email:
+        return False
+    roles = step.roles or (phase.invites if phase else ())
+    return not roles or person.role in roles
+
+
+def _draft(
+    course: Course, step: pb.LetterStep, phase: definition_pb2.Phase | None, person: definition_pb2.Person, name: str
+) -> notify.Draft:
+    occasion = letters.Occasion(course.title, course.definition, course.clock, name, phase, step)
+    recipient = notify.Recipient(
+        name=person.name, email=person.email, language=person.language, institution=step.institution
+    )
+    return notify.Draft(template=step.template, recipient=recipient, values=letters.values(occasion, person))

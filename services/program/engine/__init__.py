@@ -1,0 +1,1 @@
+"""Temporal as this service uses it."""

@@ -1,0 +1,121 @@
+"""Schedules as Temporal has them: brought to what the store says, again and again until it is so."""
+
+import asyncio
+from datetime import date, timedelta
+from itertools import groupby
+
+from livinglab.program.v1 import recurrence_pb2
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleCalendarSpec,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleRange,
+    ScheduleSpec,
+    ScheduleState,
+    ScheduleUpdate,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from chassis import telemetry
+from chassis.errors import unavailable
+from programs import names, recurrence
+from services.program.store.schedules import ScheduleStore, Standing
+
+# A start that Temporal could not see to for so long is not made up for: the first dates of the cohort are over.
+CATCH_UP = timedelta(days=30)
+_LOOK_SECONDS = 15.0
+
+
+def temporal_id(schedule_id: str) -> str:
+    """recurring/<schedule>; the workflow of each start has the time after it."""
+    return f"recurring/{schedule_id}"
+
+
+class Schedules:
+    """Any replica may bring the same schedule at any time: the last change wins."""
+
+    def __init__(self, store: ScheduleStore, client: Client, task_queue: str = names.TASK_QUEUE) -> None:
+        self._store = store
+        self._client = client
+        self._task_queue = task_queue
+
+    async def bring(self, schedule_id: str) -> None:
+        """Has Temporal do what the store says now; UNAVAILABLE while it does not answer."""
+        while standing := await self._store.find(schedule_id):
+            try:
+                await (self._remove(standing) if standing.deleted else self._put(standing))
+            except RPCError as error:
+                raise unavailable("Temporal") from error
+            # Somebody who changed it meanwhile may have been overtaken by us.
+            if await self._store.brought(standing):
+                return
+
+    async def run(self) -> None:
+        """Heals what a crash or Temporal's absence has left behind."""
+        while True:
+            try:
+                for schedule_id in await self._store.behind():
+                    await self.bring(schedule_id)
+            except Exception as error:
+                telemetry.log.warning("schedules are behind", because=f"{type(error).__name__}: {error}"[:200])
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _put(self, standing: Standing) -> None:
+        wanted = _schedule(standing, self._task_queue)
+        try:
+            await self._client.create_schedule(temporal_id(standing.id), wanted)
+        except ScheduleAlreadyRunningError:
+            handle = self._client.get_schedule_handle(temporal_id(standing.id))
+            await handle.update(lambda _: ScheduleUpdate(wanted))
+
+    async def _remove(self, standing: Standing) -> None:
+        try:
+            await self._client.get_schedule_handle(temporal_id(standing.id)).delete()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
+
+def _schedule(standing: Standing, task_queue: str) -> Schedule:
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            "RecurringCohortWorkflow",
+            recurrence_pb2.RecurringInput(schedule_id=standing.id),
+            id=temporal_id(standing.id),
+            task_queue=task_queue,
+        ),
+        spec=_spec(standing),
+        # One after the other: a start that waits for a worker holds the next one up and drops none.
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.BUFFER_ALL, catchup_window=CATCH_UP),
+        state=ScheduleState(note=standing.reason, paused=standing.paused),
+    )
+
+
+def _spec(standing: Standing) -> ScheduleSpec:
+    told = standing.recurrence
+    if told.every_seconds:
+        return ScheduleSpec(intervals=[ScheduleIntervalSpec(timedelta(seconds=told.every_seconds))])
+    first_year = recurrence.first_day(standing.definition, standing.cohort).year
+    years = range(first_year, recurrence.LAST_YEAR + 1)
+    days = (day for year in years for day in recurrence.start_days(told, first_year, year))
+    by_day = groupby(sorted(days, key=_in_year), key=_in_year)
+    return ScheduleSpec(
+        calendars=[
+            ScheduleCalendarSpec(
+                month=[ScheduleRange(month)],
+                day_of_month=[ScheduleRange(day)],
+                year=[ScheduleRange(d.year) for d in same],
+            )
+            for (month, day), same in by_day
+        ],
+        time_zone_name=recurrence.zone(standing.definition, standing.cohort).key,
+    )
+
+
+def _in_year(day: date) -> tuple[int, int]:
+    return day.month, day.day

@@ -1,0 +1,1 @@
+"""The rules of a cohort's course. Pure: they also run inside the workflows."""

@@ -1,0 +1,49 @@
+"""Which letters a participant's people get: what activity notify_people is to write. Pure."""
+
+from collections.abc import Sequence
+
+from livinglab.program.v1 import workflow_pb2 as pb
+
+from services.program.model import states
+from services.program.model.reminders import Letter
+
+_FAREWELL = {states.GRADUATED: "graduation", states.WITHDRAWN: "withdrawal"}
+
+
+def invitation(opening: pb.PhaseOpening) -> pb.LetterStep:
+    """To a phase; once more where it was opened again."""
+    return pb.LetterStep(template="invitation", occasion=states.occurrence(opening.phase.id, opening.reopened))
+
+
+def reminder(due: Letter, missing: Sequence[str]) -> pb.LetterStep:
+    """A reminder or an escalation."""
+    opening = due.phase.opening
+    return pb.LetterStep(
+        template=due.template,
+        occasion=f"{opening.phase.id}.{due.days}.{opening.deadline_time.seconds}",
+        missing=missing,
+        roles=due.roles,
+        days=due.days,
+    )
+
+
+def notice(told: pb.Notice, missing: Sequence[str]) -> pb.LetterStep:
+    """Of a change."""
+    return pb.LetterStep(
+        template=told.template,
+        occasion=told.occasion,
+        reason=told.reason,
+        roles=told.roles,
+        email=told.email,
+        missing=missing,
+    )
+
+
+def farewell(record: pb.ParticipantRecord, leaving: pb.Withdrawal | None) -> pb.LetterStep | None:
+    """At the end; None where none is written: to who failed, and to who goes on in another cohort."""
+    template = _FAREWELL.get(record.outcome)
+    if leaving and record.outcome == states.WITHDRAWN:
+        if leaving.moved_to:
+            return None
+        template = "cancellation" if leaving.cancelled else "withdrawal"
+    return pb.LetterStep(template=template, occasion="end", reason=record.reason) if template else None

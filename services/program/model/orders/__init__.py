@@ -1,0 +1,1 @@
+"""What a manager's order does to a cohort that runs. Pure."""

@@ -1,0 +1,165 @@
+"""Orders about phases: pause, resume, reschedule, reopen, override, and what was refused for good. Pure."""
+
+from datetime import datetime, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from livinglab.program.v1 import cohort_pb2, command_pb2
+from livinglab.program.v1 import workflow_pb2 as pb
+
+from chassis.errors import precondition
+from programs import clock
+from services.program.model import states
+from services.program.model.agenda import OVER, Cohort, whole_days
+from services.program.model.errands import (
+    announce,
+    announce_opening,
+    find_phase,
+    require_active,
+    require_no_closing,
+    require_unfinished,
+    reschedule_sessions,
+    take_in,
+)
+from services.program.model.phase_steps import drop_proposals, sessions_to_come
+
+OPEN, PENDING = cohort_pb2.PHASE_STATE_OPEN, cohort_pb2.PHASE_STATE_PENDING
+
+
+def pause(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
+    if cohort.paused:
+        raise precondition("ALREADY_PAUSED", "the cohort is paused already")
+    cohort.state.pause_time.CopyFrom(clock.stamp(now))
+    announce(cohort, pb.Announcement(pause=pb.Pause(reason=command.reason)))
+
+
+def resume(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
+    """Timers keep the time that remained when it was paused. A phase whose sessions are still to come moves by whole
+    days, so that they keep their hour."""
+    if not cohort.paused:
+        raise precondition("NOT_PAUSED", "the cohort is not paused")
+    paused = clock.moment(cohort.state.pause_time)
+    length = now - paused
+    cohort.state.ClearField("pause_time")
+    for place, record in enumerate(cohort.state.phases):
+        if record.state in OVER or record.HasField("close_time"):
+            continue
+        shift = length
+        if sessions_to_come(cohort, place, paused):
+            days = whole_days(cohort.clock, length)
+            record.sessions_moved += days
+            shift = clock.wall_days(cohort.clock, days)
+            reschedule_sessions(cohort, record)
+        if record.state == PENDING:
+            _shift(record.open_time, shift)
+        if not record.HasField("held_time"):
+            _shift(record.deadline_time, shift)
+        if record.state == OPEN:
+            announce_opening(cohort, place, command.reason, shifted=True)
+    # After the new dates: by the old ones reminders would be due that are not.
+    announce(cohort, pb.Announcement(resumption=pb.Resumption(reason=command.reason)))
+
+
+def reschedule(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
+    order = command.reschedule
+    place, record = find_phase(cohort, order.phase)
+    require_unfinished(record)
+    if record.state == OPEN and order.open_days:
+        raise precondition("PHASE_OPEN", f"{order.phase} is open already: only its deadline can move")
+    if not order.open_days and not order.deadline_days:
+        raise precondition("NOTHING_MOVES", "neither the opening nor the deadline would move")
+    since = clock.moment(cohort.state.pause_time) if cohort.paused else now
+    opens, moved = _moved_opening(cohort, clock.moment(record.open_time), order.open_days, since)
+    closes = clock.moment(record.deadline_time) + clock.wall_days(cohort.clock, order.deadline_days)
+    if closes <= max(since, opens):
+        raise precondition("CLOSES_TOO_EARLY", f"{order.phase} would close before it opens, or before now")
+    if record.state == PENDING:
+        record.open_time.CopyFrom(clock.stamp(opens))
+        record.sessions_moved += moved
+    record.deadline_time.CopyFrom(clock.stamp(closes))
+    record.ClearField("held_time")
+    if record.state == OPEN:
+        announce_opening(cohort, place, command.reason)
+
+
+def _moved_opening(cohort: Cohort, planned: datetime, days: int, since: datetime) -> tuple[datetime, int]:
+    """When a phase opens that moves by so many days, but not to before now; and the days that its sessions move by."""
+    opens = planned + clock.wall_days(cohort.clock, days)
+    earliest = min(since, planned)
+    if opens >= earliest:
+        return opens, days
+    return earliest, -((planned - earliest) // clock.wall_days(cohort.clock, 1))
+
+
+def reopen(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
+    """Phases that wait for this one and have not opened wait again."""
+    order = command.reopen
+    place, record = find_phase(cohort, order.phase)
+    require_no_closing(cohort)
+    if record.state != cohort_pb2.PHASE_STATE_CLOSED:
+        raise precondition("PHASE_NOT_CLOSED", f"{order.phase} is not closed")
+    since = clock.moment(cohort.state.pause_time) if cohort.paused else now
+    if record.stopped:
+        cohort.state.ClearField("reason")
+    record.state = OPEN
+    record.deadline_time.CopyFrom(clock.stamp(since + clock.wall_days(cohort.clock, order.days)))
+    record.reopened += 1
+    for field in ("close_time", "held_time", "announced", "stopped", "excused", "overridden"):
+        record.ClearField(field)
+    back = [code for code in order.institutions if cohort.state.ended.get(code) == states.FAILED]
+    if order.readmit and back:
+        take_in(cohort, command, back)
+    record.invited = cohort.standing(place).active
+
+
+def override(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
+    order = command.override
+    place, record = find_phase(cohort, order.phase)
+    if record.state != OPEN or record.HasField("close_time"):
+        raise precondition("PHASE_NOT_OPEN", f"{order.phase} is not open")
+    if cohort.paused:
+        raise precondition("COHORT_PAUSED", "the cohort is paused: resume it first")
+    if cohort.definition.phases[place].gate.two_persons and not _seconded(cohort, command, step, now):
+        return
+    record.overridden = True
+    record.excused = order.action == cohort_pb2.GATE_ACTION_EXCUSE
+    record.stopped = order.action == cohort_pb2.GATE_ACTION_STOP
+    drop_proposals(cohort, order.phase)
+
+
+def _seconded(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> bool:
+    """Whether another manager has proposed the same; otherwise it is kept as a proposal."""
+    order = command.override
+    same = [p for p in cohort.state.proposals if (p.phase, p.action) == (order.phase, order.action)]
+    for proposal in same:
+        if proposal.actor != command.actor:
+            step.proposed_by = proposal.actor
+            return True
+    if same:
+        raise precondition("SECOND_PERSON_NEEDED", "you have proposed this already: another manager has to ask for it")
+    cohort.state.proposals.add(
+        phase=order.phase,
+        action=order.action,
+        actor=command.actor,
+        reason=command.reason,
+        time=clock.stamp(now),
+    )
+    step.awaiting_second = True
+    return False
+
+
+def resolve(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
+    order = command.resolve
+    if order.institution:
+        if order.retry:
+            require_active(cohort, [order.institution])
+            announce(cohort, pb.Announcement(retry=pb.Retry(), only=[order.institution]))
+        return
+    del cohort.state.problems[:]
+    if order.retry:
+        for record in cohort.state.phases:
+            if record.state == OPEN and not record.HasField("close_time"):
+                reschedule_sessions(cohort, record)
+
+
+def _shift(stamp: Timestamp, length: timedelta) -> None:
+    stamp.CopyFrom(clock.stamp(clock.moment(stamp) + length))

@@ -1,0 +1,143 @@
+"""What opening and closing a phase change in a cohort's state, and what others are told of it. Pure."""
+
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
+from datetime import datetime
+
+from livinglab.program.v1 import cohort_pb2
+from livinglab.program.v1 import workflow_pb2 as pb
+
+from programs import clock, phases
+from services.program.model import errands
+from services.program.model.agenda import Cohort
+
+
+def begin(cohort: Cohort, place: int, now: datetime, addressed: pb.Addressed | None) -> None:
+    """The phase opens, for those `addressed` where it has a condition; for nobody, it is skipped."""
+    record = cohort.state.phases[place]
+    if cohort.definition.phases[place].HasField("when"):
+        record.addressed.extend(addressed.institutions if addressed else ())
+        if not record.addressed:
+            record.state = cohort_pb2.PHASE_STATE_SKIPPED
+            record.close_time.CopyFrom(clock.stamp(now))
+            return
+    record.deadline_time.CopyFrom(clock.stamp(clock.deadline(cohort.clock, record, now)))
+    record.open_time.CopyFrom(clock.stamp(now))
+    record.state = cohort_pb2.PHASE_STATE_OPEN
+    record.invited = cohort.standing(place).active
+
+
+def begin_announced(cohort: Cohort) -> list[pb.PhaseOpening]:
+    """The open phases that are for everybody: who starts now is told of them at once, and need not be told again."""
+    openings = []
+    for place in cohort.open_places():
+        record = cohort.state.phases[place]
+        if not (record.announced or record.HasField("close_time") or cohort.definition.phases[place].HasField("when")):
+            record.announced = True
+            openings.append(errands.opening_of(cohort, place))
+    return openings
+
+
+def note_done(state: pb.ProgramState, reports: Iterable[pb.PhaseDone]) -> None:
+    """Participants have done the required duties of a phase, or those of its quorum."""
+    for record in state.phases:
+        about = [done for done in reports if done.phase == record.phase]
+        _add(record.quorum, about)
+        _add(record.done, [done for done in about if not done.quorum_only])
+
+
+def _add(heard: MutableSequence[str], reports: Sequence[pb.PhaseDone]) -> None:
+    # Of thousands, and told often: a set is only made where there is something to add.
+    known = set(heard) if reports else set()
+    for done in reports:
+        if done.institution not in known:
+            known.add(done.institution)
+            heard.append(done.institution)
+
+
+def extend(cohort: Cohort, place: int) -> None:
+    """The gate moves its deadline, once; participants are told as of a command."""
+    record = cohort.state.phases[place]
+    later = clock.wall_days(cohort.clock, cohort.definition.phases[place].gate.extend_days)
+    record.deadline_time.CopyFrom(clock.stamp(clock.moment(record.deadline_time) + later))
+    record.extended = True
+    errands.announce_opening(cohort, place, "")
+
+
+def begin_closing(cohort: Cohort, place: int, now: datetime, *, stopped: bool) -> None:
+    """From here on the phase only waits for its participants to settle."""
+    record = cohort.state.phases[place]
+    record.close_time.CopyFrom(clock.stamp(now))
+    record.announced = True
+    if stopped:
+        record.stopped = True
+        why = "a manager stopped it at {}" if record.overridden else "the quorum of {} was missed"
+        cohort.state.reason = why.format(record.phase)
+
+
+def closing(cohort: Cohort, place: int) -> pb.Announcement:
+    """What participants are told of it."""
+    record, phase = cohort.state.phases[place], cohort.definition.phases[place]
+    conditional = phase.HasField("when")
+    news = pb.PhaseClosing(
+        phase=phase.id,
+        # Those whom a phase is not for would not hear that it was the last.
+        last=record.stopped or (cohort.is_last(place) and not conditional),
+        stopped=record.stopped,
+        # When the cohort stops, those whom the phase is not for hear it too, and have missed nothing.
+        required=[] if record.excused or (record.stopped and conditional) else phases.required(phase),
+        reopened=record.reopened,
+    )
+    return pb.Announcement(closing=news, only=[] if record.stopped else record.addressed)
+
+
+def settle(cohort: Cohort, place: int) -> None:
+    """The phase has closed; overrides that waited for a second manager have nothing to decide any more."""
+    record = cohort.state.phases[place]
+    record.state = cohort_pb2.PHASE_STATE_CLOSED
+    drop_proposals(cohort, record.phase)
+
+
+def drop_proposals(cohort: Cohort, phase: str) -> None:
+    """Nothing of the phase waits for a second manager any more."""
+    others = [proposal for proposal in cohort.state.proposals if proposal.phase != phase]
+    del cohort.state.proposals[:]
+    cohort.state.proposals.extend(others)
+
+
+def last_closing(cohort: Cohort) -> pb.Announcement:
+    """To everybody who is in the cohort when its last phase is over."""
+    stopped = any(record.stopped for record in cohort.state.phases)
+    return pb.Announcement(closing=pb.PhaseClosing(last=True, stopped=stopped))
+
+
+def sessions(cohort_id: str, cohort: Cohort, record: pb.PhaseRecord) -> Iterator[pb.SessionStep]:
+    """Each session of a phase, with the days that it moved by."""
+    for session in cohort.definition.phases[cohort.place(record.phase)].sessions:
+        yield pb.SessionStep(
+            cohort_id=cohort_id,
+            clock=cohort.clock,
+            phase=record.phase,
+            session=session.id,
+            moved_days=record.sessions_moved,
+        )
+
+
+def sessions_to_cancel(cohort_id: str, cohort: Cohort, now: datetime) -> Iterator[pb.SessionStep]:
+    """Sessions that have not begun, of phases that have opened: they are on the calendar. A phase that closed early may
+    have some, too."""
+    # What was to begin since it was paused would have moved.
+    since = clock.moment(cohort.state.pause_time) if cohort.paused else now
+    for place, record in enumerate(cohort.state.phases):
+        has_opened = record.state in {cohort_pb2.PHASE_STATE_OPEN, cohort_pb2.PHASE_STATE_CLOSED}
+        to_come = sessions_to_come(cohort, place, since) if has_opened else ()
+        for step in sessions(cohort_id, cohort, record):
+            if step.session in to_come:
+                step.cancelled_reason = cohort.state.reason
+                yield step
+
+
+def sessions_to_come(cohort: Cohort, place: int, since: datetime) -> set[str]:
+    """Sessions of a phase that begin after that moment."""
+    record = cohort.state.phases[place]
+    moved = clock.wall_days(cohort.clock, record.sessions_moved)
+    return {name for name, start in record.session_starts.items() if clock.moment(start) + moved > since}

@@ -1,0 +1,99 @@
+"""RPCs of the directory: one method is one use case: read, decide, one transaction, answer."""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from livinglab.program.v1 import directory_service_pb2 as pb
+from livinglab.program.v1 import directory_service_pb2_grpc
+
+from chassis import mongo
+from chassis.errors import invalid_field, not_found
+from directory import Institution, official_regions
+from directory.known import Directory
+from services.program.model import institution
+from services.program.store.directory import DirectoryStore
+
+_MOST_REJECTED = 2_000
+
+
+class DirectoryService(directory_service_pb2_grpc.DirectoryServiceServicer):
+    """The contract, on one store; `known` is what this process knows, and is told of an import at once."""
+
+    def __init__(self, store: DirectoryStore, known: Directory) -> None:
+        self._store = store
+        self._known = known
+
+    async def ImportInstitutions(
+        self, request_iterator: AsyncIterator[pb.ImportInstitutionsRequest], context: Any
+    ) -> pb.ImportInstitutionsResponse:
+        head, rows, digest = pb.ImportInstitutionsRequest(), list[pb.InstitutionRow](), hashlib.sha256()
+        async for request in request_iterator:
+            if not head.request_id:
+                head.request_id, head.validate_only = request.request_id, request.validate_only
+            elif request.request_id != head.request_id:
+                raise invalid_field("request_id", "is another one than in the first message")
+            for row in request.rows:
+                digest.update(row.SerializeToString(deterministic=True))
+            rows += request.rows
+            institution.require_count(len(rows))
+        if not head.request_id:
+            raise invalid_field("messages[0]", "is required: the stream was empty")
+        head.digest = digest.digest()
+        return await self._taken(head, rows)
+
+    async def _taken(
+        self, head: pb.ImportInstitutionsRequest, rows: Sequence[pb.InstitutionRow]
+    ) -> pb.ImportInstitutionsResponse:
+        """One transaction for all of them; nothing is stored where a row is bad."""
+        changed: list[str] = []
+
+        async def decide(tx: mongo.Tx) -> pb.ImportInstitutionsResponse:
+            if not head.validate_only:
+                await self._store.take_turn(tx)
+            registered = await self._store.registered(tx)
+            found = institution.judged(rows, registered)
+            institution.require_count(0, len(registered.keys() | {one.code for one in found.changed}))
+            if found.rejected:
+                rejected = found.rejected[:_MOST_REJECTED]
+                return pb.ImportInstitutionsResponse(rejected=rejected, rejected_count=len(found.rejected))
+            if not head.validate_only:
+                await self._store.save(tx, found.changed)
+                for one in found.changed:
+                    tx.add(institution.fact(one))
+            changed[:] = [one.code for one in found.changed]
+            return pb.ImportInstitutionsResponse(imported=len(found.changed), unchanged=found.unchanged)
+
+        if head.validate_only:
+            return await self._store.db.transaction(decide)
+        answer = await self._store.db.once(head, decide, pb.ImportInstitutionsResponse)
+        # As they are stored now: a repeated request changes nothing, and another one may have come after.
+        self._known.learn(await self._store.among(changed))
+        return answer
+
+    async def ListInstitutions(self, request: pb.ListInstitutionsRequest, context: Any) -> pb.ListInstitutionsResponse:
+        size = mongo.page_size(request.page_size)
+        keys = {key: getattr(request, key) for key in ("kind", "parent") if getattr(request, key)}
+        after = mongo.after(request.page_token)["_id"]["$gt"] if request.page_token else ""
+        official = [
+            region
+            for code, region in official_regions().items()
+            if code > after and all(getattr(region, key) == value for key, value in keys.items())
+        ]
+        # Read from the store, so that whoever has imported sees it, whichever replica answers.
+        found = [*official, *await self._store.page(keys, size + 1, request.page_token)]
+        found.sort(key=lambda one: one.code)
+        return pb.ListInstitutionsResponse(
+            institutions=[_message(one) for one in found[:size]],
+            next_page_token=mongo.page_token(found[size - 1].code) if len(found) > size else "",
+        )
+
+    async def GetInstitution(self, request: pb.GetInstitutionRequest, context: Any) -> pb.GetInstitutionResponse:
+        found = official_regions().get(request.code) or await self._store.find(request.code)
+        if found is None:
+            raise not_found("institution", request.code)
+        return pb.GetInstitutionResponse(institution=_message(found))
+
+
+def _message(one: Institution) -> pb.Institution:
+    return pb.Institution(code=one.code, name=one.name, kind=one.kind, parent=one.parent, version=one.version)

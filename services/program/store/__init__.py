@@ -1,0 +1,1 @@
+"""What program keeps. Only these files know MongoDB."""

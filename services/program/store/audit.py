@@ -1,0 +1,76 @@
+"""The part of the store that remembers who ordered what of a cohort."""
+
+from datetime import datetime
+from typing import Any
+
+from livinglab.program.v1 import audit_service_pb2
+from pymongo import IndexModel
+
+from chassis import mongo
+from chassis.errors import invalid_field
+from services.program.store.documents import Row, in_milliseconds, stamp
+
+INDEXES = {"audit": [IndexModel([("cohort", 1), ("time", 1), ("_id", 1)])]}
+
+
+def entry(
+    cohort_id: str,
+    command: str,
+    request_id: str,
+    actor: str,
+    time: datetime,
+    *,
+    reason: str = "",
+    outcome: str = "",
+    phase: str = "",
+    institution: str = "",
+) -> Row:
+    """An order as it is kept. Orders to the workflow are known by their request_id alone, since that is how the
+    workflow knows them; the others have a key of their own beside them."""
+    return {
+        "_id": f"{cohort_id}:{command}:{actor}:{request_id}",
+        "cohort": cohort_id,
+        "time": in_milliseconds(time),
+        "actor": actor,
+        "command": command,
+        "phase": phase,
+        "institution": institution,
+        "reason": reason,
+        "outcome": outcome,
+        "request_id": request_id,
+    }
+
+
+class AuditStore:
+    """Documents in, messages out."""
+
+    def __init__(self, db: mongo.Database) -> None:
+        self._audit = db["audit"]
+
+    async def add(self, tx: mongo.Tx, kept: Row) -> None:
+        """Keeps an order together with what it did."""
+        await self._audit.insert_one(kept, session=tx.session)
+
+    async def find(self, key: str, tx: mongo.Tx | None = None) -> Row | None:
+        """The entry of that key; None where there is none."""
+        row: Row | None = await self._audit.find_one({"_id": key}, session=tx.session if tx else None)
+        return row
+
+    async def page(self, cohort_id: str, size: int, token: str) -> tuple[list[audit_service_pb2.AuditEntry], str]:
+        """Orders to a cohort, oldest first, and the token of the next page."""
+        query: dict[str, Any] = {"cohort": cohort_id}
+        if after := mongo.after(token):
+            last_id = after["_id"]["$gt"]
+            last = await self._audit.find_one({"_id": last_id, "cohort": cohort_id}, {"time": 1})
+            if last is None:
+                raise invalid_field("page_token", "is not one that this service gave")
+            at = last["time"]
+            query["$or"] = [{"time": {"$gt": at}}, {"time": at, "_id": {"$gt": last_id}}]
+        rows = await self._audit.find(query).sort([("time", 1), ("_id", 1)]).limit(size + 1).to_list(None)
+        more = mongo.page_token(rows[size - 1]["_id"]) if len(rows) > size else ""
+        return [_message(row) for row in rows[:size]], more
+
+
+def _message(row: Row) -> audit_service_pb2.AuditEntry:
+    texts = ("actor", "command", "phase", "institution", "reason", "outcome", "request_id")
+    return audit_service_pb2.AuditEntry(time=stamp(row["time"]), **{name: row[name] for name in texts})

@@ -1,0 +1,217 @@
+"""What program keeps: cohorts, and of each participant the ledger of what it has done. Only this file knows MongoDB."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+from livinglab.program.v1 import cohort_pb2, definition_pb2, events_pb2
+from livinglab.program.v1 import workflow_pb2 as pb
+from pymongo import DESCENDING, IndexModel
+
+from chassis import mongo
+from chassis.changes import committed_time
+from chassis.errors import conflict, invalid_field, not_found
+from programs.phases import has_ended
+from services.program.model import states
+from services.program.model.course import Course
+from services.program.store import audit, documents, names, views
+from services.program.store import participants as participant_store
+from services.program.store.audit import AuditStore
+from services.program.store.documents import Row
+from services.program.store.names import NameStore
+from services.program.store.orders import SteeringStore
+from services.program.store.participants import ParticipantStore
+from services.program.store.phases import PhaseStore, cohort_meta
+
+_INDEXES = {
+    "cohorts": [IndexModel([("launch_time", DESCENDING), ("_id", 1)]), IndexModel([("state", 1)])],
+    **participant_store.INDEXES,
+    **audit.INDEXES,
+    **names.INDEXES,
+}
+# A watcher is told at most this often: bursts of facts come as one change.
+_WATCH_SECONDS = 0.2
+
+
+class Store:
+    """Documents in, messages out."""
+
+    def __init__(self, db: mongo.Database) -> None:
+        self.db = db
+        self._cohorts = db["cohorts"]
+        self._standing = db["participants"]
+        self.participants = ParticipantStore(db)
+        self.audit = AuditStore(db)
+        self.names = NameStore(db)
+        self._phases = PhaseStore(db)
+        self.steering = SteeringStore(db, self.audit, self._phases)
+        self._courses: dict[str, Course] = {}
+
+    async def prepare(self) -> None:
+        """Collections and indexes; once at start-up."""
+        await self.db.prepare(_INDEXES)
+
+    async def course(self, cohort_id: str) -> Course | None:
+        """What does not change of a cohort; None where there is none."""
+        if cohort_id not in self._courses:
+            row = await self._cohorts.find_one({"_id": cohort_id})
+            if row is None:
+                return None
+            self._courses[cohort_id] = documents.course(row)
+        return self._courses[cohort_id]
+
+    async def known_course(self, cohort_id: str) -> Course:
+        """The same; NOT_FOUND where there is none."""
+        course = await self.course(cohort_id)
+        if course is None:
+            raise not_found("cohort", cohort_id)
+        return course
+
+    async def fingerprint(self, cohort_id: str, tx: mongo.Tx | None = None) -> bytes | None:
+        """What the cohort of that id was launched with; None where there is none."""
+        session = tx.session if tx else None
+        row = await self._cohorts.find_one({"_id": cohort_id}, {"fingerprint": 1}, session=session)
+        return row["fingerprint"] if row else None
+
+    async def launch(
+        self,
+        tx: mongo.Tx,
+        definition: definition_pb2.Definition,
+        spec: definition_pb2.CohortSpec,
+        clock: pb.Clock,
+        fingerprint: bytes,
+        now: datetime,
+    ) -> cohort_pb2.Cohort:
+        """Stores a new cohort with its participants, and says so. ALREADY_EXISTS where its id is reserved."""
+        row = documents.cohort_row(definition, spec, clock, fingerprint, now)
+        participants = documents.participant_rows(spec)
+        await self.names.take(tx, spec.id)
+        await self._cohorts.insert_one(row, session=tx.session)
+        await self._standing.insert_many(participants, session=tx.session)
+        tx.add(
+            events_pb2.CohortLaunched(
+                meta=cohort_meta(row),
+                cohort_id=spec.id,
+                definition_id=definition.id,
+                definition_version=definition.version,
+                participants=len(participants),
+            )
+        )
+        return views.cohort(row, participants)
+
+    async def cohort(self, cohort_id: str, tx: mongo.Tx | None = None) -> cohort_pb2.Cohort:
+        """A cohort as it stands; NOT_FOUND."""
+        session = tx.session if tx else None
+        row = await self._cohorts.find_one({"_id": cohort_id}, session=session)
+        if row is None:
+            raise not_found("cohort", cohort_id)
+        standing = await self._standing.find({"cohort": cohort_id}, views.STANDING, session=session).to_list(None)
+        return views.cohort(row, standing)
+
+    async def report_rows(self, cohort_id: str) -> tuple[Row, list[Row]]:
+        """A cohort's document and those of its participants, by institution; NOT_FOUND."""
+        row = await self._cohorts.find_one({"_id": cohort_id})
+        if row is None:
+            raise not_found("cohort", cohort_id)
+        return row, await self._standing.find({"cohort": cohort_id}).sort("_id").to_list(None)
+
+    async def cohorts(self, size: int, token: str) -> tuple[list[cohort_pb2.Cohort], str]:
+        """Cohorts, newest first, and the token of the next page."""
+        query: dict[str, Any] = {}
+        if after := mongo.after(token):
+            last_id = after["_id"]["$gt"]
+            last = await self._cohorts.find_one({"_id": last_id}, {"launch_time": 1})
+            if last is None:
+                raise invalid_field("page_token", "is not one that this service gave")
+            at = last["launch_time"]
+            query = {"$or": [{"launch_time": {"$lt": at}}, {"launch_time": at, "_id": {"$gt": last_id}}]}
+        order = [("launch_time", DESCENDING), ("_id", 1)]
+        rows = await self._cohorts.find(query).sort(order).limit(size + 1).to_list(None)
+        shown = rows[:size]
+        standing: dict[str, list[Row]] = {row["_id"]: [] for row in shown}
+        query = {"cohort": {"$in": list(standing)}}
+        async for participant in self._standing.find(query, {**views.STANDING, "cohort": 1}):
+            standing[participant["cohort"]].append(participant)
+        found = [views.cohort(row, standing[row["_id"]]) for row in shown]
+        return found, mongo.page_token(rows[size - 1]["_id"]) if len(rows) > size else ""
+
+    async def participant_page(
+        self, cohort_id: str, size: int, token: str
+    ) -> tuple[list[cohort_pb2.ParticipantProgress], str]:
+        """Participants by institution, and the token of the next page; NOT_FOUND for the cohort."""
+        cohort_row = await self._cohorts.find_one({"_id": cohort_id})
+        if cohort_row is None:
+            raise not_found("cohort", cohort_id)
+        query = {"cohort": cohort_id, **mongo.after(token)}
+        rows = await self._standing.find(query).sort("_id").limit(size + 1).to_list(None)
+        shown = [views.participant(row, cohort_row) for row in rows[:size]]
+        return shown, mongo.page_token(rows[size - 1]["_id"]) if len(rows) > size else ""
+
+    async def note_problem(self, cohort_id: str, problem: str) -> None:
+        """Something that was refused for good, for a manager to look at."""
+        await self._cohorts.update_one({"_id": cohort_id}, {"$addToSet": {"problems": problem[:500]}})
+
+    async def record_phase(self, cohort_id: str, record: pb.PhaseRecord, revision: int = 0) -> None:
+        """A phase as its workflow tells it; see PhaseStore."""
+        await self._phases.record_phase(cohort_id, record, revision)
+
+    async def complete(self, step: pb.CompletionStep) -> None:
+        """How a cohort ended, and the fact of it. Refused while a participant has no end."""
+
+        async def body(tx: mongo.Tx) -> None:
+            row = await self._cohorts.find_one({"_id": step.cohort_id}, session=tx.session)
+            if row is None or has_ended(row["state"]):
+                return
+            query = {"cohort": step.cohort_id}
+            standing = await self._standing.find(query, {"state": 1}, session=tx.session).to_list(None)
+            counts = states.counts(participant["state"] for participant in standing)
+            if counts.active:
+                raise conflict("cohort", step.cohort_id)
+            row["version"] += 1
+            changed = {"state": step.outcome, "reason": step.reason, "end_time": datetime.now(UTC), "proposals": []}
+            update = {"$set": {**changed, "version": row["version"]}}
+            await self._cohorts.update_one({"_id": step.cohort_id}, update, session=tx.session)
+            meta = cohort_meta(row)
+            meta.actor = step.actor
+            tx.add(
+                events_pb2.CohortEnded(
+                    meta=meta,
+                    cohort_id=step.cohort_id,
+                    outcome=step.outcome,
+                    participants=counts.participants,
+                    graduated=counts.graduated,
+                    withdrawn=counts.withdrawn,
+                    failed=counts.failed,
+                )
+            )
+
+        await self.db.transaction(body)
+
+    async def changes(self, cohort_id: str) -> AsyncIterator[None]:
+        """Yields at once, and again after anything of the cohort changed. From a point in time on, so that nothing is
+        missed between a reader's look and the stream's opening."""
+        started = await committed_time(self.db.client)
+        pipeline = [{"$match": {"documentKey._id": {"$regex": f"^{re.escape(cohort_id)}(:|$)"}}}]
+        changed = asyncio.Event()
+
+        async def follow() -> None:
+            try:
+                async with self._cohorts.database.watch(pipeline, start_at_operation_time=started) as stream:
+                    async for _ in stream:
+                        changed.set()
+            finally:
+                changed.set()
+
+        following = asyncio.create_task(follow())
+        try:
+            while not following.done():
+                changed.clear()
+                yield
+                await changed.wait()
+                await asyncio.sleep(_WATCH_SECONDS)
+            following.result()
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)

@@ -1,0 +1,83 @@
+"""What letters of a program are filled with, in both languages."""
+
+import pytest
+from livinglab.program.v1 import definition_pb2
+from livinglab.program.v1 import workflow_pb2 as pb
+
+from programs import clock
+from programs.files.definition import PROGRAMS, load_definition
+from programs.phases import find_phase
+from services.notify.model import draft_violations
+from services.program.activities import letters
+
+
+def written(step: pb.LetterStep, language: str = "id", program: str = "study-visit") -> dict[str, str]:
+    """The values of a letter."""
+    definition, _ = load_definition(PROGRAMS / f"{program}.yaml")
+    start = clock.stamp(clock.opening(definition.time_zone, definition.phases[0]))
+    pace = pb.Clock(wall_start=start, program_start=start, seconds_per_day=clock.REAL_DAY)
+    phase = find_phase(definition, step.phase) if step.phase else None
+    if phase is not None:
+        step.deadline_time.CopyFrom(clock.stamp(clock.closing(definition.time_zone, phase)))
+    occasion = letters.Occasion("Studi tiru", definition, pace, "Kota Ambon", phase, step)
+    return letters.values(occasion, definition_pb2.Person(name="Ani", language=language))
+
+
+@pytest.mark.parametrize(
+    ("phase", "duty", "indonesian", "english"),
+    [
+        ("visiting", "visited", "- melakukan studi tiru ke 1 instansi lain", "- 1 study visit to other institutions"),
+        (
+            "hosting",
+            "hosted",
+            "- menerima 1 kunjungan studi tiru dari instansi lain",
+            "- hosting 1 visit of other institutions",
+        ),
+        (
+            "re-assessment",
+            "evidence-renewed",
+            "- data dukung penilaian 2027 untuk 10 indikator",
+            "- evidence for 10 indicators of the assessment of 2027",
+        ),
+    ],
+)
+def test_what_is_still_to_be_done_is_named_in_the_language_of_the_person(
+    phase: str, duty: str, indonesian: str, english: str
+) -> None:
+    step = pb.LetterStep(template="reminder", phase=phase, missing=[duty])
+    assert written(step)["missing"] == indonesian
+    assert written(step, "en")["missing"] == english
+
+
+def test_every_kind_of_duty_has_words() -> None:
+    kinds = set(definition_pb2.DutyKind.values()) - {definition_pb2.DUTY_KIND_UNSPECIFIED}
+    definition, _ = load_definition(PROGRAMS / "study-visit.yaml")
+    phase = definition_pb2.Phase(id="all", title="All")
+    phase.duties.extend(definition_pb2.Duty(id=f"d{kind}", kind=kind) for kind in sorted(kinds))
+    definition.phases.append(phase)
+    step = pb.LetterStep(phase="all", missing=[duty.id for duty in phase.duties])
+    for language in ("id", "en"):
+        occasion = letters.Occasion("C", definition, pb.Clock(seconds_per_day="1"), "K", phase, step)
+        found = letters.values(occasion, definition_pb2.Person(language=language))["missing"]
+        assert len(found.splitlines()) == len(kinds)
+
+
+@pytest.mark.parametrize("days", [3, 0, -2])
+def test_days_and_reason_are_told(days: int) -> None:
+    step = pb.LetterStep(template="escalation", phase="action-plan", days=days, reason="Banjir")
+    found = written(step)
+    assert (found["days"], found["reason"], found["deadline"]) == (str(days), "Banjir", "2027-05-21")
+
+
+def test_a_letter_about_the_whole_cohort_has_its_reason_and_no_phase() -> None:
+    found = written(pb.LetterStep(template="cancellation", reason="Anggaran\r\nditunda\u2028 lagi\x00."))
+    assert (found["reason"], found["phase_title"], found["days"]) == ("Anggaran ditunda lagi .", "", "")
+
+
+def test_every_value_may_stand_in_a_mail() -> None:
+    from livinglab.notify.v1 import service_pb2 as notify
+
+    values = written(pb.LetterStep(phase="visiting", missing=["visited"], reason="x\ny" * 3_000, days=-1))
+    recipient = notify.Recipient(name="Ani", email="ani@kota-ambon.example", language="id")
+    draft = notify.Draft(template="escalation", recipient=recipient, values=values)
+    assert list(draft_violations(draft, "draft")) == []
