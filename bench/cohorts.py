@@ -20,6 +20,7 @@ from temporalio.client import Client
 
 from bench.bare_workflows import TASK_QUEUE, BareParticipant, BareProgram
 from chassis import naming
+from chassis.temporal import connect
 from directory import official_regions
 from stack.system import System
 from stack.waiting import eventually
@@ -51,7 +52,7 @@ async def connected(system: System) -> AsyncIterator[Connected]:
         AsyncMongoClient[dict[str, Any]](system.platform.addresses.mongodb) as mongo,
         grpc.aio.insecure_channel(system.fleet.address("program")) as program,
     ):
-        yield Connected(system, await Client.connect(system.platform.addresses.temporal), mongo, program)
+        yield Connected(system, await connect(system.platform.addresses.temporal, "default"), mongo, program)
 
 
 class Launched(Protocol):

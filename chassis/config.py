@@ -42,6 +42,16 @@ class Settings(BaseSettings):
     workload_issuer: str = ""
     workload_jwks_url: str = ""
     workload_subjects: str = ""
+    # How far another clock may be off when a token's times are looked at, how long a token may hold at most, and how
+    # often the keys of its issuer are asked for: one that the issuer takes back is trusted that long.
+    token_leeway_seconds: int = 30
+    token_longest_seconds: float = 86_400.0
+    key_refresh_seconds: float = 300.0
+
+    # Calls a minute that one peer makes without a token to methods that are open to the public; 0 where only tokens
+    # count. The networks of proxies, as JSON, whose x-forwarded-for says who the peer is.
+    anonymous_calls_per_minute: int = 600
+    trusted_proxies: list[str] = []
 
     # Telling what happens.
     log_level: str = "INFO"

@@ -33,7 +33,8 @@ class Violation:
 
 
 class Refused(Exception):
-    """A request that cannot be served. `reason` is for programs, `message` for people."""
+    """A request that cannot be served. `reason` is for programs, `message` for people. `waited`: what is missing was
+    waited for in vain, so a client's library does not repeat the call by itself, beyond the caller's deadline."""
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class Refused(Exception):
         violations: Iterable[Violation] = (),
         resource: tuple[str, str] | None = None,
         retry_seconds: float | None = None,
+        waited: bool = False,
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -52,6 +54,7 @@ class Refused(Exception):
         self.violations = tuple(violations)
         self.resource = resource
         self.retry_seconds = retry_seconds
+        self.waited = waited
 
     def __str__(self) -> str:
         return "\n".join([self.message, *(f"  {v}" for v in self.violations)])
@@ -97,6 +100,7 @@ def unauthenticated(reason: str, message: str) -> Refused:
     return Refused(Kind.UNAUTHENTICATED, reason, message)
 
 
-def unavailable(what: str, retry_seconds: float = 1.0) -> Refused:
+def unavailable(what: str, retry_seconds: float = 1.0, *, waited: bool = False) -> Refused:
     """A part that is needed does not answer now; the same call may be sent again."""
-    return Refused(Kind.UNAVAILABLE, "UNAVAILABLE", f"{what} does not answer: try again", retry_seconds=retry_seconds)
+    message = f"{what} does not answer: try again"
+    return Refused(Kind.UNAVAILABLE, "UNAVAILABLE", message, retry_seconds=retry_seconds, waited=waited)

@@ -14,7 +14,14 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import IndexModel, ReadPreference, WriteConcern
-from pymongo.errors import CollectionInvalid, DuplicateKeyError, NotPrimaryError, OperationFailure, PyMongoError
+from pymongo.errors import (
+    CollectionInvalid,
+    DuplicateKeyError,
+    NotPrimaryError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 from pymongo.read_concern import ReadConcern
 
 from chassis import auth, naming, telemetry
@@ -207,7 +214,7 @@ async def run_transaction(
                 return result
             except PyMongoError as error:
                 await _abort(session)
-                if not error.has_error_label("TransientTransactionError") or time.monotonic() > deadline:
+                if not error.has_error_label("TransientTransactionError") or _given_up(error, deadline):
                     raise
             except BaseException:
                 await _abort(session)
@@ -223,9 +230,14 @@ async def _commit(session: Any, deadline: float) -> None:
             await session.commit_transaction()
             return
         except PyMongoError as error:
-            if not error.has_error_label("UnknownTransactionCommitResult") or time.monotonic() > deadline:
+            if not error.has_error_label("UnknownTransactionCommitResult") or _given_up(error, deadline):
                 raise
             await asyncio.sleep(0.01)
+
+
+def _given_up(error: PyMongoError, deadline: float) -> bool:
+    """The driver has waited for a server by itself: whoever asked is told before their own patience ends."""
+    return isinstance(error, ServerSelectionTimeoutError) or time.monotonic() > deadline
 
 
 async def _abort(session: Any) -> None:

@@ -10,9 +10,10 @@ from chassis import telemetry
 
 LARGEST_MESSAGE = 8 * 2**20
 _CALL_SECONDS = 10.0
-# Every write is idempotent by its request_id, so the library may repeat a call that found nobody.
-_RETRY = """{"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.1s",
-"maxBackoff": "2s", "backoffMultiplier": 3, "retryableStatusCodes": ["UNAVAILABLE"]}}],
+# Every write is idempotent by its request_id, so the library may repeat a call that found nobody, or that a server
+# cut off when it stopped, for which the library says CANCELLED. What the caller itself takes back is not repeated.
+_RETRY = """{"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 5, "initialBackoff": "0.1s",
+"maxBackoff": "2s", "backoffMultiplier": 3, "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"]}}],
 "loadBalancingConfig": [{"round_robin": {}}]}"""
 _CHANNEL_OPTIONS = [
     ("grpc.service_config", _RETRY),

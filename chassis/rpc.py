@@ -14,10 +14,12 @@ from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError
+from livinglab.common.v1 import options_pb2
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError, ServerSelectionTimeoutError
 
 from chassis import auth, status, telemetry, validation
 from chassis.config import Settings
+from chassis.draining import Calls
 from chassis.errors import Kind, Refused, Violation, invalid, unavailable
 from chassis.method import Method, Observed, metadata
 from chassis.outgoing import LARGEST_MESSAGE
@@ -58,8 +60,9 @@ class Server:
         self._names = ["", *(s.descriptor.full_name for s in served)]
         self._health = HealthServicer()
         methods = {f"/{s.descriptor.full_name}/{m.name}": m for s in served for m in s.descriptor.methods}
-        gate = Gate(verifier, methods, settings.deadline_seconds)
-        self._server = grpc.aio.server(interceptors=[gate], options=_SERVER_OPTIONS)
+        visitors = auth.Visitors(settings.anonymous_calls_per_minute, settings.trusted_proxies)
+        self._gate = Gate(verifier, visitors, methods, settings.deadline_seconds)
+        self._server = grpc.aio.server(interceptors=[self._gate], options=_SERVER_OPTIONS)
         added: Any = _ByPath(self._server)
         for s in served:
             s.add(s.servicer, added)
@@ -81,9 +84,11 @@ class Server:
         await self._tell(health_pb2.HealthCheckResponse.SERVING)
 
     async def stop(self, grace: float) -> None:
-        """Takes no new calls and lets those under way end."""
+        """Takes no new calls and lets those under way end; what takes longer than the grace is told UNAVAILABLE."""
         await self._health.enter_graceful_shutdown()
+        telling = asyncio.create_task(self._gate.calls.end(grace))
         await self._server.stop(grace)
+        telling.cancel()
 
     async def _tell(self, state: health_pb2.HealthCheckResponse.ServingStatus.ValueType) -> None:
         for name in self._names:
@@ -105,11 +110,15 @@ class _ByPath:
 class Gate(grpc.aio.ServerInterceptor):
     """The one interceptor. What it does not know (health, reflection) passes as it is."""
 
-    def __init__(self, verifier: auth.Verifier, methods: dict[str, MethodDescriptor], deadline: float) -> None:
+    def __init__(
+        self, verifier: auth.Verifier, visitors: auth.Visitors, methods: dict[str, MethodDescriptor], deadline: float
+    ) -> None:
         self._verifier = verifier
+        self._visitors = visitors
         self._deadline = deadline
         self._methods = {path: Method(method) for path, method in methods.items()}
         self._handlers: dict[str, Any] = {}
+        self.calls = Calls()
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any) -> Any:
         """Wraps each method once."""
@@ -148,11 +157,12 @@ class Gate(grpc.aio.ServerInterceptor):
         async def call(request: Message, context: Any) -> Message:
             with Observed(method, context) as observed:
                 try:
-                    caller = await self._admitted(request, context, method)
-                    async with asyncio.timeout(self._seconds(context)):
-                        response = await behaviour(request, context)
-                    method.confirm(caller)
-                    return response
+                    with self.calls:
+                        caller = await self._admitted(request, context, method)
+                        async with asyncio.timeout(self._seconds(context)):
+                            response = await behaviour(request, context)
+                        method.confirm(caller)
+                        return response
                 except Exception as error:
                     refused = _as_refused(error, method)
                     observed.refused(refused)
@@ -165,11 +175,12 @@ class Gate(grpc.aio.ServerInterceptor):
         async def call(request: Message, context: Any) -> AsyncIterator[Message]:
             with Observed(method, context) as observed:
                 try:
-                    caller = await self._admitted(request, context, method)
-                    async for response in behaviour(request, context):
-                        method.confirm(caller)
-                        yield response
-                    return
+                    with self.calls:
+                        caller = await self._admitted(request, context, method)
+                        async for response in behaviour(request, context):
+                            method.confirm(caller)
+                            yield response
+                        return
                 except Exception as error:
                     refused = _as_refused(error, method)
                     observed.refused(refused)
@@ -181,12 +192,13 @@ class Gate(grpc.aio.ServerInterceptor):
         async def call(requests: AsyncIterator[Message], context: Any) -> Message:
             with Observed(method, context) as observed:
                 try:
-                    caller = await self._identified(context, method)
-                    remaining = context.time_remaining()
-                    async with asyncio.timeout(_STREAM_SECONDS if remaining is None else remaining):
-                        response = await behaviour(self._checked(requests), context)
-                    method.confirm(caller)
-                    return response
+                    with self.calls:
+                        caller = await self._identified(context, method)
+                        remaining = context.time_remaining()
+                        async with asyncio.timeout(_STREAM_SECONDS if remaining is None else remaining):
+                            response = await behaviour(self._checked(requests), context)
+                        method.confirm(caller)
+                        return response
                 except Exception as error:
                     refused = _as_refused(error, method)
                     observed.refused(refused)
@@ -220,7 +232,11 @@ class Gate(grpc.aio.ServerInterceptor):
         return caller
 
     async def _identified(self, context: Any, method: Method) -> auth.Caller:
-        identity = await self._verifier.identify(metadata(context, "authorization"))
+        authorization = metadata(context, "authorization")
+        if authorization or options_pb2.ROLE_PUBLIC not in method.roles:
+            identity = await self._verifier.identify(authorization)
+        else:
+            identity = self._visitors.admit(context.peer(), metadata(context, "x-forwarded-for"))
         return auth.set_caller(identity, auth.require_role(identity, method.roles, method.name))
 
     def _seconds(self, context: Any) -> float:
@@ -263,8 +279,8 @@ def _as_refused(error: Exception, method: Method) -> Refused:
     if isinstance(error, ConnectionFailure | ExecutionTimeout) or (
         isinstance(error, PyMongoError) and error.has_error_label("RetryableWriteError")
     ):
-        return unavailable("the database")
-    if isinstance(error, grpc.aio.AioRpcError) and error.code() == grpc.StatusCode.UNAVAILABLE:
-        return unavailable("another service")
+        return unavailable("the database", waited=isinstance(error, ServerSelectionTimeoutError))
+    if isinstance(error, grpc.aio.AioRpcError) and error.code() in status.CUT_OFF:
+        return unavailable("another service", waited=True)
     telemetry.log.exception("a method failed", method=method.path)
     return Refused(Kind.INTERNAL, "INTERNAL", f"{method.name} failed; the trace id leads to its log line")

@@ -14,6 +14,12 @@ from chassis.errors import Kind, Refused, Violation
 
 _CODES = {kind: grpc.StatusCode[kind.value] for kind in Kind}
 _KINDS = {code: kind for kind, code in _CODES.items()}
+# How a call ends that another process did not answer since it was away or stopped. The library says CANCELLED where a
+# call reached a server that had just been told to stop; a caller who changes their mind never sees an answer.
+CUT_OFF = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
+_KINDS[grpc.StatusCode.CANCELLED] = Kind.UNAVAILABLE
+# What a client's library takes for: do not repeat it by yourself.
+_NOT_AGAIN = ("grpc-retry-pushback-ms", "-1")
 _DOMAIN = "livinglab"
 # A status travels in the trailing metadata, of which gRPC takes 8 KiB, encoded: with more a client gets none of it.
 _MOST_BYTES = 4_500
@@ -41,7 +47,8 @@ def to_status(refused: Refused) -> Any:
     for slot, detail in zip(packed, details, strict=True):
         slot.Pack(detail)
     status = status_pb2.Status(code=_CODES[refused.kind].value[0], message=_cut(refused.message), details=packed)
-    return rpc_status.to_status(status)
+    found = rpc_status.to_status(status)
+    return found._replace(trailing_metadata=(*found.trailing_metadata, _NOT_AGAIN)) if refused.waited else found
 
 
 def _bad_request(violations: Sequence[Violation]) -> Any:
@@ -83,6 +90,8 @@ def from_rpc_error(error: grpc.RpcError) -> Refused:
     if status is None and kind is Kind.DEADLINE_EXCEEDED:
         # The library's own words say nothing to people.
         message = "no answer came in time: the same call may be sent again"
+    if status is None and error.code() is grpc.StatusCode.CANCELLED:
+        message = "the service stopped before it answered: the same call may be sent again"
     return Refused(kind, reason, message, violations=violations, resource=resource, retry_seconds=retry)
 
 

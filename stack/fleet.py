@@ -99,6 +99,8 @@ class Fleet:
             "LIVINGLAB_TOKEN_AUDIENCE": AUDIENCE,
             "LIVINGLAB_TOKEN_FILE": str(self.home.folder / "system.token"),
             "LIVINGLAB_TRACE_FILE": str(self.home.traces),
+            # The console calls for its visitors from here.
+            "LIVINGLAB_TRUSTED_PROXIES": json.dumps(["127.0.0.1/32"]),
             "GRPC_VERBOSITY": "ERROR",
             **self.settings,
         }

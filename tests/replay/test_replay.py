@@ -11,6 +11,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
+from chassis import payloads
 from services.program.model.agenda import Step
 from services.program.workflows.cohort import ProgramWorkflow
 from services.program.workflows.participant import ParticipantWorkflow
@@ -22,6 +23,11 @@ def recorded(path: Path) -> WorkflowHistory:
     """A history from its file."""
     kept = json.loads(path.read_text())
     return WorkflowHistory.from_json(kept["workflowId"], {"events": kept["events"]})
+
+
+def replayer(*workflows: type) -> Replayer:
+    """Reads histories as the worker does."""
+    return Replayer(workflows=workflows, data_converter=payloads.CONVERTER)
 
 
 def test_there_are_histories_of_every_way_a_cohort_ends() -> None:
@@ -37,7 +43,7 @@ def test_there_are_histories_of_every_way_it_is_steered() -> None:
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
-    await Replayer(workflows=[ProgramWorkflow, ParticipantWorkflow]).replay_workflow(recorded(path))
+    await replayer(ProgramWorkflow, ParticipantWorkflow).replay_workflow(recorded(path))
 
 
 @workflow.defn(name="ProgramWorkflow", sandboxed=False)
@@ -104,4 +110,4 @@ class AnswersBeforeItRecords(ProgramWorkflow):
 async def test_a_change_of_order_makes_the_replay_fail(kind: str, changed: type) -> None:
     path = next(path for path in HISTORIES if path.stem.endswith(kind))
     with pytest.raises(NondeterminismError):
-        await Replayer(workflows=[changed]).replay_workflow(recorded(path))
+        await replayer(changed).replay_workflow(recorded(path))

@@ -270,7 +270,10 @@ class Store:
             await self.db[collection].insert_one({"_id": message.id, **row}, session=tx.session)
             return
         previous = {"_id": message.id, "version": version - 1}
-        result = await self.db[collection].replace_one(previous, row, session=tx.session)
+        # Not as a whole: what a newer release keeps beside it stays.
+        gone = {name: "" for name in message.DESCRIPTOR.fields_by_name if name not in {*row, "id", "etag"}}
+        change = {"$set": row, **({"$unset": gone} if gone else {})}
+        result = await self.db[collection].update_one(previous, change, session=tx.session)
         if result.matched_count == 0:
             raise conflict(message.DESCRIPTOR.name.lower(), message.id)
 

@@ -29,7 +29,8 @@ def fields(message: Message) -> dict[str, Any]:
 def versioned(row: dict[str, Any], message_class: type[M]) -> M:
     """The message that a document holds; fields of another release are left out."""
     known = {name: row[name] for name in row.keys() & message_class.DESCRIPTOR.fields_by_name.keys()}
-    return json_format.ParseDict({**known, "id": row["_id"], "etag": str(row["version"])}, message_class())
+    told = {**known, "id": row["_id"], "etag": str(row["version"])}
+    return json_format.ParseDict(told, message_class(), ignore_unknown_fields=True)
 
 
 def session_of(row: dict[str, Any]) -> pb.Session:

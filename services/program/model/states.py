@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from google.protobuf.descriptor import EnumDescriptor
 from livinglab.program.v1 import cohort_pb2, workflow_pb2
 
 from chassis.errors import precondition
@@ -27,12 +28,19 @@ FAILED = cohort_pb2.PARTICIPANT_STATE_FAILED
 
 def cohort_state(state: cohort_pb2.CohortState.ValueType) -> str:
     """running, paused ..."""
-    return cohort_pb2.CohortState.Name(state).removeprefix("COHORT_STATE_").lower()
+    return _name(cohort_pb2.CohortState.DESCRIPTOR, state)
 
 
 def participant_state(state: cohort_pb2.ParticipantState.ValueType) -> str:
     """active, graduated ..."""
-    return cohort_pb2.ParticipantState.Name(state).removeprefix("PARTICIPANT_STATE_").lower()
+    return _name(cohort_pb2.ParticipantState.DESCRIPTOR, state)
+
+
+def _name(enum: EnumDescriptor, state: int) -> str:
+    """Without the enum's own name before it; the number of one that a newer release has added."""
+    known = enum.values_by_number.get(state)
+    prefix = "COHORT_STATE_" if enum.name == "CohortState" else "PARTICIPANT_STATE_"
+    return known.name.removeprefix(prefix).lower() if known else str(state)
 
 
 def require_running(cohort: cohort_pb2.Cohort) -> None:
@@ -65,7 +73,9 @@ def counts(states: Iterable[int]) -> Counts:
     """Each participant counted once, by its state."""
     tally = {ACTIVE: 0, GRADUATED: 0, WITHDRAWN: 0, FAILED: 0}
     for state in states:
-        tally[cohort_pb2.ParticipantState.ValueType(state)] += 1
+        # What a newer release has added is no end that is known here.
+        known = cohort_pb2.ParticipantState.ValueType(state)
+        tally[known if known in tally else ACTIVE] += 1
     return Counts(tally[ACTIVE], tally[GRADUATED], tally[WITHDRAWN], tally[FAILED])
 
 

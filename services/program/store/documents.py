@@ -128,6 +128,11 @@ def moved_row(old: Row, new: Row) -> Row:
     }
 
 
+def known_of(kind: type[Message], row: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what is kept, what this release knows: a newer one may have stored more."""
+    return {name: row[name] for name in row.keys() & kind.DESCRIPTOR.fields_by_name.keys()}
+
+
 def person_row(person: definition_pb2.Person) -> Row:
     """One of a participant's people."""
     return {"role": person.role, "name": person.name, "email": person.email, "language": person.language}
@@ -188,7 +193,7 @@ def costs(row: Row) -> list[definition_pb2.Cost]:
 
 def people(row: Mapping[str, Any]) -> list[definition_pb2.Person]:
     """The people of a participant."""
-    return [definition_pb2.Person(**person) for person in row["people"]]
+    return [definition_pb2.Person(**known_of(definition_pb2.Person, person)) for person in row["people"]]
 
 
 def replaced(kept: Sequence[Row], person: definition_pb2.Person, email: str) -> list[Row]:

@@ -137,7 +137,7 @@ class ParticipantStore:
             return
         new = [duty for duty in duties_met(course.definition, kept) if duty not in row["duties"]]
         now = documents.in_milliseconds(datetime.now(UTC))
-        changed: dict[str, Any] = {"ledger": ledger_row(kept), "duties": row["duties"] + new}
+        changed: dict[str, Any] = {"ledger": {**row["ledger"], **ledger_row(kept)}, "duties": row["duties"] + new}
         if new:
             changed["duty_times"] = {**row.get("duty_times", {}), **dict.fromkeys(new, now)}
         await self._participants.update_one({"_id": row["_id"]}, {"$set": changed}, session=tx.session)
@@ -174,7 +174,8 @@ class ParticipantStore:
         """The acknowledged withdrawal of a participant that has not ended yet."""
         key = {"_id": participant_id(cohort_id, institution), "state": states.ACTIVE}
         row = await self._participants.find_one(key, {"leaving": 1})
-        return pb.Withdrawal(**row["leaving"]) if row and row.get("leaving") else None
+        kept = row.get("leaving") if row else None
+        return pb.Withdrawal(**documents.known_of(pb.Withdrawal, kept)) if kept else None
 
     async def record_outcome(self, course: Course, step: pb.OutcomeStep) -> pb.ParticipantResult:
         """How a participant ended, and the fact of it. The first end stands, and is answered."""

@@ -74,7 +74,9 @@ class PhaseStore:
         if record.state == CLOSED:
             now["closing"] = before.get("closing") if before["state"] == CLOSED else None
             now["closing"] = now["closing"] or await self._close(tx, row, record)
-        row["phases"][record.phase] = now
+        # What a newer release keeps beside it stays.
+        kept = {name: value for name, value in before.items() if name != "closing"}
+        now = row["phases"][record.phase] = {**kept, **now}
         change = {"$set": {f"phases.{record.phase}": now}}
         await self._cohorts.update_one({"_id": row["_id"]}, change, session=tx.session)
         return True

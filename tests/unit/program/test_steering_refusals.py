@@ -124,3 +124,12 @@ def test_only_the_latest_answers_are_kept() -> None:
         made.order(**reschedule("meeting", closes=1))
     assert len(made.state.answers) == 200
     assert carried_out.known_answer(made.state, first) is None
+
+
+def test_an_override_of_a_newer_release_closes_nothing() -> None:
+    made = course()
+    order = command_pb2.OverrideOrder(phase="meeting")
+    # As its number travels.
+    order.MergeFromString(b"\x10\x5a")
+    assert order.action == 90
+    assert made.refusal(override=order) == "NO_ORDER"

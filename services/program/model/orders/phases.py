@@ -22,6 +22,7 @@ from services.program.model.errands import (
 )
 from services.program.model.phase_steps import drop_proposals, sessions_to_come
 
+_ACTIONS = {cohort_pb2.GATE_ACTION_CLOSE, cohort_pb2.GATE_ACTION_EXCUSE, cohort_pb2.GATE_ACTION_STOP}
 OPEN, PENDING = cohort_pb2.PHASE_STATE_OPEN, cohort_pb2.PHASE_STATE_PENDING
 
 
@@ -118,6 +119,9 @@ def override(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep,
         raise precondition("PHASE_NOT_OPEN", f"{order.phase} is not open")
     if cohort.paused:
         raise precondition("COHORT_PAUSED", "the cohort is paused: resume it first")
+    if order.action not in _ACTIONS:
+        # An order of a newer release: to close the phase instead would be another one.
+        raise precondition("NO_ORDER", "the override asks for what the cohort's release does not know")
     if cohort.definition.phases[place].gate.two_persons and not _seconded(cohort, command, step, now):
         return
     record.overridden = True

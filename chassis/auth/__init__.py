@@ -1,0 +1,32 @@
+"""Who calls, and whether they may: tokens checked against a JWKS, callers without one, policies of the protos."""
+
+from chassis.auth.identity import (
+    Caller,
+    Identity,
+    actor,
+    caller,
+    policy_of,
+    require_role,
+    role_name,
+    role_number,
+    set_caller,
+)
+from chassis.auth.token_file import TokenFile
+from chassis.auth.tokens import Verifier, verifier
+from chassis.auth.visitors import Visitors
+
+__all__ = [
+    "Caller",
+    "Identity",
+    "TokenFile",
+    "Verifier",
+    "Visitors",
+    "actor",
+    "caller",
+    "policy_of",
+    "require_role",
+    "role_name",
+    "role_number",
+    "set_caller",
+    "verifier",
+]

@@ -1,0 +1,108 @@
+"""Callers without a token: the public, of which each peer may call so often a minute and no more."""
+
+import ipaddress
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from livinglab.common.v1 import options_pb2
+
+from chassis.auth.identity import Identity
+from chassis.errors import Kind, Refused, unauthenticated
+
+# Peers whose calls are counted at once. Who comes after that puts out whoever has been silent for longest, so that
+# many addresses cost no memory.
+_MOST_PEERS = 10_000
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_PUBLIC = Identity("public", frozenset({options_pb2.ROLE_PUBLIC}), "", math.inf)
+
+
+@dataclass
+class _Allowance:
+    """What a peer may still call; it grows back with time."""
+
+    calls: float
+    counted: float
+
+
+class Visitors:
+    """Who calls without a token is the public, where the policy of a method lets the public in."""
+
+    def __init__(
+        self, calls_per_minute: int, proxies: Sequence[str] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`calls_per_minute` of one peer, 0 where nobody may call without a token; `proxies` are the networks whose
+        x-forwarded-for is believed. ValueError where one of them is no network."""
+        self._most = calls_per_minute
+        self._proxies = [ipaddress.ip_network(proxy) for proxy in proxies]
+        self._clock = clock
+        self._peers: OrderedDict[str, _Allowance] = OrderedDict()
+
+    def admit(self, peer: str, forwarded: str) -> Identity:
+        """The public's identity, for a call from `peer` as gRPC writes it (ipv4:127.0.0.1:4711) that carried this
+        x-forwarded-for. UNAUTHENTICATED where only tokens count, RESOURCE_EXHAUSTED for a peer beyond its allowance."""
+        if not self._most:
+            raise unauthenticated("NO_TOKEN", "send a bearer token: authorization: Bearer ...")
+        allowance = self._allowance(_block(self._origin(peer, forwarded)))
+        if allowance.calls < 1:
+            seconds = (1 - allowance.calls) * 60 / self._most
+            raise Refused(
+                Kind.RESOURCE_EXHAUSTED,
+                "RATE",
+                f"without a token {self._most} calls a minute are answered: sign in, or call less often",
+                retry_seconds=seconds,
+            )
+        allowance.calls -= 1
+        return _PUBLIC
+
+    def _origin(self, peer: str, forwarded: str) -> str:
+        """The address that a call comes from: the last one in front of our own proxies. What stands before it in the
+        header is anybody's word."""
+        address = _address(peer)
+        for hop in reversed(forwarded.split(",") if forwarded else []):
+            if not any(_within(address, proxy) for proxy in self._proxies):
+                break
+            address = hop.strip()
+        return address
+
+    def _allowance(self, block: str) -> _Allowance:
+        now = self._clock()
+        known = self._peers.get(block)
+        if known is None:
+            known = self._peers[block] = _Allowance(self._most, now)
+            if len(self._peers) > _MOST_PEERS:
+                self._peers.popitem(last=False)
+        known.calls = min(self._most, known.calls + (now - known.counted) * self._most / 60)
+        known.counted = now
+        self._peers.move_to_end(block)
+        return known
+
+
+def _address(peer: str) -> str:
+    """127.0.0.1 of ipv4:127.0.0.1:4711, ::1 of ipv6:%5B::1%5D:4711; a socket of this machine is one peer."""
+    kind, _, rest = peer.partition(":")
+    if kind not in ("ipv4", "ipv6"):
+        return kind
+    return rest.rpartition(":")[0].replace("%5B", "").replace("%5D", "").strip("[]")
+
+
+def _within(address: str, network: _Network) -> bool:
+    try:
+        return ipaddress.ip_address(address) in network
+    except ValueError:
+        return False
+
+
+def _block(address: str) -> str:
+    """Whom an address belongs to: one holder of IPv6 has a network of 2^64 of them."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:64]
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
+    return str(parsed)

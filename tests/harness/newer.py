@@ -1,0 +1,148 @@
+"""The contract as the next release may have it: one field more in every message, one value more in every enum.
+
+`build` makes the code of it; a process that has its folder first on PYTHONPATH speaks it. Run as a module in such a
+process, this file says and checks messages of the next release, for one that speaks ours: see tests/unit.
+"""
+
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+ROOT = Path(__file__).resolve().parents[2]
+ADDED_FIELD, _FIELD_NUMBER = "added_later", 15_000
+# Of every enum.
+ADDED_VALUE = 90
+_DEEPEST = 5
+_MESSAGE = re.compile(r"(message \w+ \{)")
+_ENUM = re.compile(r"(enum (\w+) \{[^}]*)\}")
+
+
+def build(folder: Path) -> Path:
+    """Where its generated code is; takes some seconds."""
+    protos, gen = folder / "protos", folder / "gen"
+    shutil.copytree(ROOT / "protos", protos)
+    gen.mkdir()
+    files = sorted(protos.rglob("*.proto"))
+    for file in files:
+        text = _MESSAGE.sub(rf"\1\n  string {ADDED_FIELD} = {_FIELD_NUMBER};\n", file.read_text())
+        file.write_text(_ENUM.sub(rf"\1  ADDED_LATER_\2 = {ADDED_VALUE};\n}}", text))
+    outputs = [f"--python_out={gen}", f"--grpc_python_out={gen}"]
+    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{protos}", *outputs, *map(str, files)]
+    subprocess.run(command, check=True, capture_output=True)
+    return gen
+
+
+def environment(gen: Path) -> Mapping[str, str]:
+    """For a process of the next release."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(gen), str(ROOT)])}
+
+
+def ask(gen: Path, question: Mapping[str, Any]) -> Any:
+    """What a process of the next release answers; see `_answer`."""
+    command = [sys.executable, "-m", "tests.harness.newer"]
+    given = json.dumps(question)
+    ran = subprocess.run(
+        command, input=given, env=environment(gen), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+def _answer(question: Mapping[str, Any]) -> Any:
+    """`{"say": [type, ...]}`: a payload of each type, everything in it filled and every enum at its new value.
+    `{"check": {type: payload, ...}}`: those types whose payload is not what was said."""
+    if "say" in question:
+        return {name: as_text(filled(name)) for name in question["say"]}
+    expected = {name: filled(name) for name in question["check"]}
+    return [name for name, text in question["check"].items() if from_text(text) != expected[name]]
+
+
+def as_text(message: Message) -> str:
+    """As a payload of Temporal, in base64."""
+    from chassis import payloads
+
+    payload = payloads.CONVERTER.payload_converter.to_payload(message)
+    return base64.b64encode(payload.SerializeToString()).decode()
+
+
+def from_text(text: str, expected: Any = None) -> Any:
+    """The message that such a payload holds, as the handler that expects that type is given it."""
+    from temporalio.api.common.v1 import Payload
+
+    from chassis import payloads
+
+    payload = Payload.FromString(base64.b64decode(text))
+    return payloads.CONVERTER.payload_converter.from_payload(payload, expected)
+
+
+def filled(full_name: str) -> Message:
+    """A message of that type."""
+    import importlib
+
+    from google.protobuf import descriptor_pool, message_factory
+
+    for file in sorted((ROOT / "protos").rglob("*.proto")):
+        name = str(file.relative_to(ROOT / "protos")).removesuffix(".proto").replace("/", ".")
+        importlib.import_module(f"{name}_pb2")
+    descriptor = descriptor_pool.Default().FindMessageTypeByName(full_name)
+    return _filled(message_factory.GetMessageClass(descriptor), 0)
+
+
+def _filled(kind: type[Message], depth: int) -> Message:
+    message = kind()
+    for field in kind.DESCRIPTOR.fields:
+        if field.message_type is None:
+            value = _scalar(field)
+            if field.is_repeated:
+                getattr(message, field.name).append(value)
+            else:
+                setattr(message, field.name, value)
+        elif depth < _DEEPEST:
+            _fill_in(message, field, depth)
+    return message
+
+
+def _fill_in(message: Message, field: Any, depth: int) -> None:
+    from google.protobuf import message_factory
+
+    described: Any = field.message_type
+    held = getattr(message, field.name)
+    if described.GetOptions().map_entry:
+        key, value = (described.fields_by_name[name] for name in ("key", "value"))
+        if value.message_type is None:
+            held[_scalar(key)] = _scalar(value)
+        else:
+            held[_scalar(key)].CopyFrom(_filled(message_factory.GetMessageClass(value.message_type), depth + 1))
+        return
+    one = _filled(message_factory.GetMessageClass(described), depth + 1)
+    if field.is_repeated:
+        held.append(one)
+    else:
+        held.CopyFrom(one)
+
+
+def _scalar(field: Any) -> Any:
+    if field.enum_type is not None:
+        return ADDED_VALUE
+    if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
+        return b"new" if field.type == FieldDescriptor.TYPE_BYTES else f"new {field.name}"
+    return field.cpp_type == FieldDescriptor.CPPTYPE_BOOL or 7
+
+
+def is_next_release(descriptor: Any) -> bool:
+    """Whether this process speaks it."""
+    return ADDED_FIELD in descriptor.fields_by_name
+
+
+if __name__ == "__main__":
+    print(json.dumps(_answer(json.loads(sys.stdin.read()))))  # noqa: T201
