@@ -116,8 +116,8 @@ def planted(old: str, new: str) -> list[str]:
         ("    title_en: Internal policy\n", "", "patterns[0].title_en: is missing: every text is in both languages"),
         ("      - level: 2\n", "      - level: 7\n", "patterns[0].levels[1].level: 7 is outside the scale, 1 to 5"),
         (
-            "            - id: 2b\n",
-            "            - id: 2a\n",
+            "          - id: 2b\n",
+            "          - id: 2a\n",
             "patterns[0].levels[1].criteria[1].id: '2a' was used before",
         ),
         ("  - indicator: 1\n", "  - indicator: 99\n", "indicators[0].indicator: '99' is no indicator of spbe-59-2020"),
