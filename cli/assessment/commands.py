@@ -18,7 +18,7 @@ from cli.assessment.calls import (
     show_evaluation,
     stage_names,
 )
-from cli.guide import Language, is_english
+from cli.guide import Language, is_english, published_guides
 from cli.speak.output import AsJson, note, print_json, say, table
 
 if TYPE_CHECKING:
@@ -185,13 +185,14 @@ def _exported(evaluation: str, layout: str) -> bytes:
     from cli.speak.known import known_institutions
 
     found, profile, instrument = run(_read(evaluation))
+    needs = criteria.needs_of(found, profile, published_guides(instrument))
     region = known_institutions().get(found.institution)
     name = region.name if region else found.institution
     if layout == "json":
-        return json.dumps(sheets.as_dict(found, profile, name), ensure_ascii=False, indent=2).encode()
+        return json.dumps(sheets.as_dict(found, profile, name, needs), ensure_ascii=False, indent=2).encode()
     if layout == "html":
-        return report(found, profile, instrument, name).encode()
-    indicators = sheets.indicator_table(profile, instrument)
+        return report(found, profile, instrument, name, needs).encode()
+    indicators = sheets.indicator_table(profile, instrument, needs)
     if layout == "csv":
         # With its mark, so that a spreadsheet takes it for UTF-8.
         return sheets.as_csv(indicators).encode("utf-8-sig")

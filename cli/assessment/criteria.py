@@ -103,6 +103,22 @@ async def _marked(evaluation: str, indicator: str, met: list[dict[str, Any]], un
     return saved.evaluation
 
 
+def needs_of(evaluation: Any, profile: Any, guides: Any) -> dict[str, Any]:
+    """What each indicator of a profile needs for its next level, from its value in the last stage; empty without
+    guidance."""
+    if guides is None:
+        return {}
+    answers = {answer.indicator: answer for answer in evaluation.answers}
+    found = {}
+    for row in profile.rows:
+        answer = answers.get(row.indicator)
+        met = [one.criterion for one in answer.met] if answer else []
+        evidence = {piece for one in answer.met for piece in one.evidence} if answer else set()
+        value = row.cells[-1].value if row.cells else ""
+        found[row.indicator] = guides.needs(row.indicator, value, met, len(evidence))
+    return found
+
+
 def criteria_of(given: Iterable[str] | None) -> list[dict[str, Any]]:
     """2a 3a=ID,ID as the contract has it."""
     found = []
