@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Evaluation instruments.", no_args_is_help=True)
 
 # weighted_mean says itself: the children have weights.
-_AGGREGATIONS = {2: "mean of all items below", 3: "mean of its children"}
+_AGGREGATIONS = {2: "mean of all items below", 3: "mean of its children", 4: "lowest of its children"}
 Published = Annotated[bool, typer.Option("--published", help="Ask the running service, not the official files.")]
 
 

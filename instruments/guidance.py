@@ -8,7 +8,8 @@ from decimal import Decimal
 from livinglab.assessment.v1 import guidance_pb2 as pb
 from livinglab.assessment.v1 import instrument_pb2
 
-from instruments.lint import decimal, leaves
+from instruments.lint import leaves
+from instruments.scale import decimal
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z]+)\}")
 

@@ -8,7 +8,8 @@ from livinglab.assessment.v1 import instrument_pb2
 
 from chassis import yaml_message
 from instruments.guidance import PLACEHOLDER
-from instruments.lint import Fault, decimal, leaves
+from instruments.lint import Fault, leaves
+from instruments.scale import decimal
 
 LONGEST = 500  # characters of a text
 _PAIRS = (("text", "text_en"), ("name", "name_en"), ("help", "help_en"), ("title", "title_en"))

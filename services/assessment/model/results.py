@@ -12,7 +12,7 @@ from livinglab.assessment.v1 import results_service_pb2 as pb
 from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Kind, Refused
-from instruments.lint import decimal, unreadable
+from instruments.scale import decimal, unreadable
 from instruments.scoring import Result as Scored
 from instruments.scoring import Scorer
 
