@@ -43,6 +43,9 @@ class Relay:
         self._source = f"/livinglab/{service}"
         self._holder = naming.new_id()
         self._done: set[str] = set()
+        # Not marked yet.
+        self._published: list[str] = []
+        self._something_published = asyncio.Event()
 
     async def run(self) -> None:
         """Relays until cancelled."""
@@ -94,7 +97,9 @@ class Relay:
             inserts = [{"$match": {"operationType": "insert"}}]
             changes = await Changes.open(self._db, session, inserts, collection="outbox", batch=_BATCH)
             await self._publish_backlog(session)
-            await self._publish_from(changes)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._publish_from(changes))
+                tasks.create_task(self._mark_behind())
 
     async def _publish_backlog(self, session: Any) -> None:
         outbox = self._db["outbox"]
@@ -105,17 +110,19 @@ class Relay:
             # All of an aggregate at once: ids of two replicas' clocks may not follow its versions.
             aggregates = {"pending": True, "aggregate": {"$in": list({row["aggregate"] for row in oldest})}}
             rows = await outbox.find(aggregates, session=session).to_list(None)
-            await self._publish(sorted(rows, key=lambda row: (row["version"], row["_id"])))
+            await self._mark(await self._publish(sorted(rows, key=lambda row: (row["version"], row["_id"]))))
             self._done.update(row["_id"] for row in rows)
 
     async def _publish_from(self, changes: Changes) -> None:
         while True:
             rows = [change["fullDocument"] for change in await changes.next()]
-            await self._publish([row for row in rows if row["_id"] not in self._done])
+            self._published += await self._publish([row for row in rows if row["_id"] not in self._done])
+            if self._published:
+                self._something_published.set()
 
-    async def _publish(self, rows: Sequence[Row]) -> None:
-        """Aggregates side by side, each one's events one after the other. What was published is marked, also where
-        another row was not; the first fault is raised."""
+    async def _publish(self, rows: Sequence[Row]) -> list[str]:
+        """Aggregates side by side, each one's events one after the other; which of them were published, to be marked.
+        Where one was not, the others are marked here and the first fault is raised."""
         by_aggregate: dict[str, list[Row]] = {}
         for row in rows:
             by_aggregate.setdefault(row["aggregate"], []).append(row)
@@ -123,11 +130,11 @@ class Relay:
         ends = await asyncio.gather(
             *(self._publish_in_order(row, published) for row in by_aggregate.values()), return_exceptions=True
         )
-        if published:
-            await self._mark(published)
         for fault in ends:
             if fault is not None:
+                await self._mark(published)
                 raise fault
+        return published
 
     async def _publish_in_order(self, rows: Iterable[Row], published: list[str]) -> None:
         for row in rows:
@@ -163,9 +170,31 @@ class Relay:
             return False
         return True
 
-    async def _mark(self, ids: Iterable[str]) -> None:
-        change = {"$unset": {"pending": ""}, "$set": {"published_time": datetime.now(UTC)}}
-        await self._db["outbox"].update_many({"_id": {"$in": list(ids)}}, change)
+    async def _mark_behind(self) -> None:
+        """Beside the publishing, which need not wait for it: a row that a crash leaves unmarked is published again."""
+        try:
+            while True:
+                await self._something_published.wait()
+                self._something_published.clear()
+                await self._mark_published()
+        finally:
+            with suppress(PyMongoError):
+                await self._mark_published()
+
+    async def _mark_published(self) -> None:
+        published = self._published
+        self._published = []
+        try:
+            await self._mark(published)
+        except BaseException:
+            # For the last try, at the end.
+            self._published += published
+            raise
+
+    async def _mark(self, ids: Sequence[str]) -> None:
+        if ids:
+            change = {"$unset": {"pending": ""}, "$set": {"published_time": datetime.now(UTC)}}
+            await self._db["outbox"].update_many({"_id": {"$in": list(ids)}}, change)
 
 
 class LeaseLost(Exception):
