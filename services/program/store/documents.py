@@ -78,6 +78,7 @@ def split_row(old: Row, step: pb.CommandStep, participants: int) -> Row:
         "pause_time": pause_time,
         "split_from": old["_id"],
         "start_state": state.SerializeToString(),
+        "sessions": old.get("sessions", []),
         "launch_time": in_milliseconds(clock.moment(step.time)),
         "end_time": None,
     }
@@ -160,6 +161,7 @@ def phase_row(record: pb.PhaseRecord, revision: int = 0) -> Row:
         "held_time": moment_of(record, "held_time"),
         "excused": record.excused,
         "sessions_moved": record.sessions_moved,
+        "session_moves": dict(record.session_moves),
         "overridden": record.overridden,
         "reopened": record.reopened,
         "addressed": list(record.addressed),

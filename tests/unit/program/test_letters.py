@@ -9,17 +9,20 @@ from programs.files.definition import PROGRAMS, load_definition
 from programs.phases import find_phase
 from services.notify.model import draft_violations
 from services.program.activities import letters
+from services.program.model import meetings
 
 
 def written(step: pb.LetterStep, language: str = "id", program: str = "study-visit") -> dict[str, str]:
     """The values of a letter."""
     definition, _ = load_definition(PROGRAMS / f"{program}.yaml")
     start = clock.stamp(clock.opening(definition.time_zone, definition.phases[0]))
-    pace = pb.Clock(wall_start=start, program_start=start, seconds_per_day=clock.REAL_DAY)
+    zone = definition.time_zone
+    pace = pb.Clock(wall_start=start, program_start=start, seconds_per_day=clock.REAL_DAY, time_zone=zone)
     phase = find_phase(definition, step.phase) if step.phase else None
     if phase is not None:
         step.deadline_time.CopyFrom(clock.stamp(clock.closing(definition.time_zone, phase)))
-    occasion = letters.Occasion("Studi tiru", definition, pace, "Kota Ambon", phase, step)
+    sessions = meetings.standing(pace, phase, {}, ()) if phase else []
+    occasion = letters.Occasion("Studi tiru", "tiru-1", definition, pace, "Kota Ambon", phase, step, sessions)
     return letters.values(occasion, definition_pb2.Person(name="Ani", language=language))
 
 
@@ -30,14 +33,14 @@ def written(step: pb.LetterStep, language: str = "id", program: str = "study-vis
         (
             "hosting",
             "hosted",
-            "- menerima 1 kunjungan studi tiru dari instansi lain",
-            "- hosting 1 visit of other institutions",
+            "- menerima 1 kunjungan studi tiru dari instansi lain (tidak wajib)",
+            "- hosting 1 visit of other institutions (optional)",
         ),
         (
             "re-assessment",
             "evidence-renewed",
-            "- data dukung penilaian 2027 untuk 10 indikator",
-            "- evidence for 10 indicators of the assessment of 2027",
+            "- data dukung penilaian 2027 untuk 10 indikator (tidak wajib)",
+            "- evidence for 10 indicators of the assessment of 2027 (optional)",
         ),
     ],
 )
@@ -57,7 +60,7 @@ def test_every_kind_of_duty_has_words() -> None:
     definition.phases.append(phase)
     step = pb.LetterStep(phase="all", missing=[duty.id for duty in phase.duties])
     for language in ("id", "en"):
-        occasion = letters.Occasion("C", definition, pb.Clock(seconds_per_day="1"), "K", phase, step)
+        occasion = letters.Occasion("C", "c", definition, pb.Clock(seconds_per_day="1"), "K", phase, step)
         found = letters.values(occasion, definition_pb2.Person(language=language))["missing"]
         assert len(found.splitlines()) == len(kinds)
 
