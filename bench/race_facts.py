@@ -99,11 +99,11 @@ async def take_for(nc: Client, service: str, count: int) -> None:
     and lost its database since."""
     js = nc.jetstream()
     name = naming.stream("assessment")
-    deliver = naming.deliver_subject(name, service)
-    taking = await nc.subscribe(deliver, queue=service)
+    durable = naming.durable(service, Fact)
+    taking = await nc.subscribe(naming.deliver_subject(name, durable), queue=durable)
     for _ in range(count):
         await (await taking.next_msg(timeout=30)).ack()
     await nc.flush()
     await taking.unsubscribe()
-    left = await js.consumer_info(name, service)
+    left = await js.consumer_info(name, durable)
     assert not left.num_pending, left

@@ -31,9 +31,14 @@ class Gone(Exception):
     """Somebody else has settled the letter meanwhile."""
 
 
-async def set_aside(db: Database, msg: Msg, error: Exception) -> None:
+def id_of(msg: Msg) -> str:
+    """Its stream and place: ASSESSMENT:1204."""
+    return f"{msg.metadata.stream}:{msg.metadata.sequence.stream}"
+
+
+async def set_aside(db: Database, msg: Msg, error: Exception, failures: int) -> None:
     """Keeps a message that cannot be handled. The same message again replaces what was kept of it."""
-    headers, metadata = dict(msg.headers or {}), msg.metadata
+    headers = dict(msg.headers or {})
     now = datetime.now(UTC)
     # The inbox forgets in time; the letter remembers, so that a late replay does not repeat the effect.
     handled = await db["inbox"].find_one({"_id": headers.get(naming.CE_ID, "")}) is not None
@@ -42,13 +47,12 @@ async def set_aside(db: Database, msg: Msg, error: Exception) -> None:
         "headers": headers,
         "payload": msg.data,
         "reason": reason_of(error),
-        "tries": metadata.num_delivered,
+        "tries": failures,
         "time": now,
         "last_time": now,
         "handled": handled,
     }
-    key = {"_id": f"{metadata.stream}:{metadata.sequence.stream}"}
-    await db["dead_letters"].replace_one(key, row, upsert=True)
+    await db["dead_letters"].replace_one({"_id": id_of(msg)}, row, upsert=True)
     telemetry.DEAD_LETTERS.labels(headers.get("ce-type", "unknown")).inc()
     telemetry.log.error("an event was set aside", subject=msg.subject, exc_info=error)
 
@@ -113,9 +117,7 @@ async def record_of(db: Database, record_id: str) -> dict[str, Any] | None:
 
 async def success_of(db: Database, letter_id: str) -> dict[str, Any] | None:
     """The replay that handled the letter."""
-    handled = {"letter": letter_id, "outcome": pb.REPLAY_OUTCOME_APPLIED}
-    found: dict[str, Any] | None = await db["replays"].find_one(handled)
-    return found
+    return await db.newest("replays", {"letter": letter_id, "outcome": pb.REPLAY_OUTCOME_APPLIED})
 
 
 def _message(row: dict[str, Any]) -> pb.DeadLetter:

@@ -1,43 +1,32 @@
 """MongoDB as every store uses it: transactions that retry as the server asks, idempotent commands, pages."""
 
-import asyncio
 import base64
 import hashlib
-import random
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import IndexModel, ReadPreference, WriteConcern
-from pymongo.errors import (
-    CollectionInvalid,
-    DuplicateKeyError,
-    NotPrimaryError,
-    OperationFailure,
-    PyMongoError,
-    ServerSelectionTimeoutError,
-)
+from pymongo import IndexModel
+from pymongo.errors import CollectionInvalid, DuplicateKeyError, NotPrimaryError, OperationFailure
 from pymongo.read_concern import ReadConcern
 
 from chassis import auth, naming, telemetry
 from chassis.errors import Kind, Refused, invalid_field
+from chassis.transactions import ACKNOWLEDGED
+from chassis.transactions import Sessions as Sessions
+from chassis.transactions import run_transaction as run_transaction
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
-_ACKNOWLEDGED = WriteConcern(w="majority", j=True)
-_TRANSACTION_SECONDS = 10.0
-_COMMIT_MS = 5_000
 _NAMESPACE_EXISTS = 48
-# Well below the half hour after which a server forgets a session.
-_IDLE_SECONDS = 300.0
 _REQUESTS_KEPT_SECONDS = 7 * 86_400
 _INBOX_KEPT_SECONDS = 30 * 86_400
+# After the last one of a fact.
+_FAILURES_KEPT_SECONDS = 86_400
 # A published row stays this long, so that a person can see what went out.
 _OUTBOX_KEPT_SECONDS = 3_600
 
@@ -48,6 +37,7 @@ _CHASSIS_INDEXES: Mapping[str, Sequence[IndexModel]] = {
     ],
     "inbox": [IndexModel([("time", 1)], expireAfterSeconds=_INBOX_KEPT_SECONDS)],
     "requests": [IndexModel([("time", 1)], expireAfterSeconds=_REQUESTS_KEPT_SECONDS)],
+    "failures": [IndexModel([("time", 1)], expireAfterSeconds=_FAILURES_KEPT_SECONDS)],
     "dead_letters": [],
     "replays": [IndexModel([("letter", 1)])],
     "leases": [],
@@ -92,7 +82,7 @@ class Database:
     def __init__(self, client: AsyncIOMotorClient, name: str) -> None:
         self.client = client
         self.name = name
-        self._db = client.get_database(name, write_concern=_ACKNOWLEDGED, read_concern=ReadConcern("majority"))
+        self._db = client.get_database(name, write_concern=ACKNOWLEDGED, read_concern=ReadConcern("majority"))
         self._collections: dict[str, Any] = {}
         self._sessions = Sessions(client)
 
@@ -139,6 +129,16 @@ class Database:
 
         return await run_transaction(self._sessions, body)
 
+    async def newest(self, collection: str, wanted: dict[str, Any]) -> dict[str, Any] | None:
+        """One document as a transaction sees it, which a majority has when this returns. A plain read may not see yet
+        what a transaction has just met: it waits for nothing and shows what a majority has."""
+
+        async def body(tx: Tx) -> dict[str, Any] | None:
+            found: dict[str, Any] | None = await self[collection].find_one(wanted, session=tx.session)
+            return found
+
+        return await self.transaction(body)
+
     async def once(self, request: Message, decide: Callable[[Tx], Awaitable[M]], response: type[M]) -> M:
         """Serves a write once per request_id and caller: the repeat gets the first answer, stored in the same
         transaction. The same request_id with another content is refused."""
@@ -157,7 +157,7 @@ class Database:
         except (Refused, DuplicateKeyError) as error:
             # Looked up only now: a first request, by far the most, is not slowed by it. A repeat is refused by
             # the state that the first one left, or by the key.
-            first = await self["requests"].find_one({"_id": key})
+            first = await self.newest("requests", {"_id": key})
             if first is None:
                 raise
             if first["content"] != content:
@@ -165,85 +165,6 @@ class Database:
                     Kind.ALREADY_EXISTS, "REQUEST_ID_REUSED", f"request_id {request_id} stands for another request"
                 ) from error
             return response.FromString(first["answer"])
-
-
-class Sessions:
-    """Sessions that wait for their next transaction: starting one costs a crossing into the driver's threads, like
-    any command. One that met an error is not kept."""
-
-    def __init__(self, client: AsyncIOMotorClient) -> None:
-        self._client = client
-        self._idle: list[tuple[float, Any]] = []
-
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[Any]:
-        """One that nobody else uses."""
-        session = self._recent() or await self._client.start_session()
-        try:
-            yield session
-        except BaseException:
-            await session.end_session()
-            raise
-        self._idle.append((time.monotonic(), session))
-
-    def _recent(self) -> Any:
-        while self._idle:
-            since, session = self._idle.pop()
-            if time.monotonic() - since < _IDLE_SECONDS:
-                return session
-        return None
-
-
-async def run_transaction(
-    sessions: Sessions, body: Callable[[Any], Awaitable[T]], seconds: float = _TRANSACTION_SECONDS
-) -> T:
-    """The whole body again on TransientTransactionError, the commit again on UnknownTransactionCommitResult,
-    until the deadline. motor's own with_transaction does not retry a commit that failed."""
-    deadline = time.monotonic() + seconds
-    async with sessions.session() as session:
-        for attempt in range(1_000_000):
-            session.start_transaction(
-                read_concern=ReadConcern("snapshot"),
-                write_concern=_ACKNOWLEDGED,
-                read_preference=ReadPreference.PRIMARY,
-                max_commit_time_ms=_COMMIT_MS,
-            )
-            try:
-                result = await body(session)
-                await _commit(session, deadline)
-                return result
-            except PyMongoError as error:
-                await _abort(session)
-                if not error.has_error_label("TransientTransactionError") or _given_up(error, deadline):
-                    raise
-            except BaseException:
-                await _abort(session)
-                raise
-            # Contenders wait for a random while that grows, so that one of them gets through.
-            await asyncio.sleep(random.uniform(0, min(0.5, 0.002 * 2**attempt)))
-    raise AssertionError("unreachable")
-
-
-async def _commit(session: Any, deadline: float) -> None:
-    while True:
-        try:
-            await session.commit_transaction()
-            return
-        except PyMongoError as error:
-            if not error.has_error_label("UnknownTransactionCommitResult") or _given_up(error, deadline):
-                raise
-            await asyncio.sleep(0.01)
-
-
-def _given_up(error: PyMongoError, deadline: float) -> bool:
-    """The driver has waited for a server by itself: whoever asked is told before their own patience ends."""
-    return isinstance(error, ServerSelectionTimeoutError) or time.monotonic() > deadline
-
-
-async def _abort(session: Any) -> None:
-    if session.in_transaction:
-        with suppress(PyMongoError):
-            await session.abort_transaction()
 
 
 def connect(uri: str) -> AsyncIOMotorClient:

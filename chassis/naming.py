@@ -77,6 +77,12 @@ def stream_subjects(service: str) -> list[str]:
     return [f"{service}.*.>"]
 
 
+def durable(service: str, event_class: type[Message]) -> str:
+    """Where a service stands among the facts of one kind: benchmark_v1_EvaluationSubmitted."""
+    _, version, kind = _subject_parts(event_class.DESCRIPTOR)[0].split(".")
+    return f"{service}_{version}_{kind}"
+
+
 def deliver_subject(stream_name: str, durable: str) -> str:
     """Where the server hands one consumer group its messages."""
     return f"deliver.{stream_name}.{durable}"

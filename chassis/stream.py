@@ -1,4 +1,4 @@
-"""JetStream in: streams that every process agrees on, durable consumers with inbox, retries and dead letters."""
+"""JetStream in: consumers with inbox, retries and dead letters."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,25 +12,23 @@ from google.protobuf.message import DecodeError, Message
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import APIError
 from opentelemetry.trace import SpanKind
+from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from chassis import naming, telemetry
-from chassis.dead_letters import Letter, set_aside
+from chassis.dead_letters import Letter, id_of, set_aside
+from chassis.durables import ensure_durable, retire
+from chassis.durables import ensure_stream as ensure_stream
 from chassis.errors import Kind, Refused
 from chassis.mongo import Database, Tx
 
-# Longer than any relay's outage that is not looked at; repeats beyond it meet the inbox.
-_DUPLICATE_SECONDS = 600
-# What a consumer that died had in hand comes again after this long; one that lives says so in time.
-_ACK_WAIT_SECONDS = 5
+# Well within durables.ACK_WAIT_SECONDS.
 _SAY_SECONDS = 1.5
 _UNDER_WAY = 64
 _CONNECT_SECONDS = 2.5
 _TRIES = 8
+_LONGEST_PAUSE = 5.0
 _TRANSIENT = frozenset({Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED, Kind.ABORTED})
 
 
@@ -67,25 +65,9 @@ async def connect(url: str, name: str) -> Client:
         )
 
 
-async def ensure_stream(js: JetStreamContext, service: str, replicas: int) -> None:
-    """Creates the service's stream, or brings it to the settings of this version. Whoever comes first does it,
-    so that processes start in any order. Facts are kept for good: projections are rebuilt from them."""
-    config = StreamConfig(
-        name=naming.stream(service),
-        subjects=naming.stream_subjects(service),
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
-        duplicate_window=_DUPLICATE_SECONDS,
-        num_replicas=replicas,
-    )
-    try:
-        await js.add_stream(config)
-    except APIError:
-        await js.update_stream(config)
-
-
 class Consumer:
-    """One service's durable consumer on each stream that it listens to."""
+    """One service's reactions. Each fact is held from its arrival on, so that it comes to nobody else meanwhile, and
+    handled when one of the slots is free."""
 
     def __init__(self, db: Database, nc: Client, name: str, reactions: Sequence[Reaction], replicas: int = 1) -> None:
         self._db = db
@@ -98,13 +80,19 @@ class Consumer:
         self._last: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: dict[int, Msg] = {}
+        self._ending = False
 
     async def run(self) -> None:
-        """Consumes until cancelled; then waits for what is under way."""
-        subscriptions = [await self._subscribe(service) for service in self._services()]
+        """Consumes until cancelled; then waits for what is under way and gives back what is not."""
+        owners = {naming.owner(r.event) for r in self._by_type.values()}
+        for owner in owners:
+            await ensure_stream(self._js, owner, self._replicas)
+        subscriptions = [await self._subscribe(r.event) for r in self._by_type.values()]
+        await retire(self._js, self._name, map(naming.stream, owners))
         try:
             await self._say_that_we_live()
         finally:
+            self._ending = True
             for subscription in subscriptions:
                 await subscription.unsubscribe()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -113,54 +101,46 @@ class Consumer:
         """So that what waits here for its turn is not given to another as well."""
         while True:
             await asyncio.sleep(_SAY_SECONDS)
-            for msg in list(self._held.values()):
-                with suppress(NatsError):
-                    await msg.in_progress()
+            for key, msg in list(self._held.items()):
+                # Not after its answer: it would put off what that one asked for.
+                if key in self._held:
+                    with suppress(NatsError):
+                        await msg.in_progress()
 
-    def _services(self) -> list[str]:
-        return sorted({naming.owner(r.event) for r in self._by_type.values()})
-
-    async def _subscribe(self, service: str) -> Any:
-        await ensure_stream(self._js, service, self._replicas)
-        stream = naming.stream(service)
-        deliver = naming.deliver_subject(stream, self._name)
-        # Subscribed before the consumer exists, so that its first message finds somebody.
-        subscription = await self._nc.subscribe(deliver, queue=self._name, cb=self._take)
-        events = [r.event for r in self._by_type.values() if naming.owner(r.event) == service]
-        config = ConsumerConfig(
-            durable_name=self._name,
-            deliver_policy=DeliverPolicy.ALL,
-            deliver_subject=deliver,
-            deliver_group=self._name,
-            ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=_ACK_WAIT_SECONDS,
-            max_deliver=-1,
-            max_ack_pending=_UNDER_WAY * 4,
-            filter_subjects=[naming.subject_filter(event) for event in events],
-        )
-        await self._js.add_consumer(stream, config)
+    async def _subscribe(self, event: type[Message]) -> Any:
+        durable = naming.durable(self._name, event)
+        deliver = naming.deliver_subject(naming.stream(naming.owner(event)), durable)
+        # Subscribed before the durable exists, so that its first message finds somebody.
+        subscription = await self._nc.subscribe(deliver, queue=durable, cb=self._take)
+        await ensure_durable(self._js, self._name, event)
         return subscription
 
     async def _take(self, msg: Msg) -> None:
         """Facts of one aggregate one after the other, aggregates side by side."""
         self._held[id(msg)] = msg
-        await self._slots.acquire()
         key = (msg.headers or {}).get(naming.CE_SUBJECT, msg.subject)
-        task = asyncio.create_task(self._handle_after(self._last.get(key), msg))
+        task = asyncio.create_task(self._in_turn(self._last.get(key), msg))
         self._last[key] = task
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._forget(key, msg, done))
 
     def _forget(self, key: str, msg: Msg, done: asyncio.Task[None]) -> None:
-        self._slots.release()
         self._held.pop(id(msg), None)
         self._tasks.discard(done)
         if self._last.get(key) is done:
             del self._last[key]
 
-    async def _handle_after(self, before: asyncio.Task[None] | None, msg: Msg) -> None:
+    async def _in_turn(self, before: asyncio.Task[None] | None, msg: Msg) -> None:
         if before is not None:
             await asyncio.wait([before])
+        async with self._slots:
+            if self._ending:
+                with suppress(NatsError):
+                    await self._answer(msg, msg.nak())
+                return
+            await self._handle(msg)
+
+    async def _handle(self, msg: Msg) -> None:
         headers = msg.headers or {}
         event_type = headers.get("ce-type", "")
         reaction = self._by_type.get(event_type)
@@ -181,10 +161,14 @@ class Consumer:
             fresh = await self._apply(reaction, event)
             if reaction.after:
                 await reaction.after(event)
-            await msg.ack()
+            await self._answer(msg, msg.ack())
             return "applied" if fresh else "repeated"
         except Exception as error:
             return await self._refuse(msg, error)
+
+    async def _answer(self, msg: Msg, answer: Awaitable[None]) -> None:
+        self._held.pop(id(msg), None)
+        await answer
 
     async def replay(self, letter: Letter, handled: Settle, settle: Settle) -> None:
         """Reacts once more to what was set aside, as if it had just come; raises what goes wrong. `settle` runs in
@@ -221,17 +205,27 @@ class Consumer:
 
     async def _refuse(self, msg: Msg, error: Exception) -> str:
         """A part that is down is waited for without end; a fact that cannot be handled is set aside in time."""
-        tries = msg.metadata.num_delivered
         if _transient(error):
-            await msg.nak(delay=min(5.0, 0.1 * 2 ** min(tries, 10)))
+            delay = min(_LONGEST_PAUSE, 0.1 * 2 ** min(msg.metadata.num_delivered, 10))
+            await self._answer(msg, msg.nak(delay=delay))
             return "later"
-        if tries < _TRIES and not isinstance(error, DecodeError):
-            telemetry.log.warning("a reaction failed", subject=msg.subject, tries=tries, exc_info=error)
-            await msg.nak(delay=min(10.0, 0.1 * 2**tries))
+        failures = await self._failures(msg)
+        if failures < _TRIES and not isinstance(error, DecodeError):
+            telemetry.log.warning("a reaction failed", subject=msg.subject, failures=failures, exc_info=error)
+            await self._answer(msg, msg.nak(delay=min(_LONGEST_PAUSE, 0.1 * 2**failures)))
             return "again"
-        await set_aside(self._db, msg, error)
-        await msg.term()
+        await set_aside(self._db, msg, error, failures)
+        await self._answer(msg, msg.term())
         return "dead"
+
+    async def _failures(self, msg: Msg) -> int:
+        """With this one, of all processes of the service. Deliveries say nothing: each wait for a part that is down,
+        and each death of a process, is one."""
+        change = {"$inc": {"times": 1}, "$set": {"time": datetime.now(UTC)}}
+        row = await self._db["failures"].find_one_and_update(
+            {"_id": id_of(msg)}, change, upsert=True, return_document=ReturnDocument.AFTER
+        )
+        return int(row["times"])
 
 
 def _understood(reaction: Reaction | None, payload: bytes) -> tuple[Reaction, Any]:

@@ -17,6 +17,8 @@ from stack.ports import LOOPBACK, free_port, free_ports
 from stack.process import Process, python_argv
 
 START_SECONDS = 60.0
+# Longer than any transaction of ours goes on.
+TRANSACTION_SECONDS = 15
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -104,6 +106,8 @@ def mongod(data_dir: Path, port: int = 0, *, test_commands: bool = False) -> Ser
     argv += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
     # A lone primary has nobody to hand over to: do not keep clients waiting for it when it stops.
     argv += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"]
+    # What a process had open when it was killed stays open on the server, and its documents locked: a minute otherwise.
+    argv += ["--setParameter", f"transactionLifetimeLimitSeconds={TRANSACTION_SECONDS}"]
     if test_commands:
         argv += ["--setParameter", "enableTestCommands=1"]
     return Server(

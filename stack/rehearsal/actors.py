@@ -68,10 +68,7 @@ class Region:
             await self._assess(duty, later_levels(self._character, raised))
 
     async def _attend(self, phase: definition_pb2.Phase, duty: definition_pb2.Duty) -> None:
-        listed = await self._stage.coaching().ListSessions(
-            coaching.ListSessionsRequest(cohort_id=self._stage.cohort_id), metadata=self._who("operator")
-        )
-        for session in [s for s in listed.sessions if s.phase == phase.id]:
+        for session in await self._sessions(phase):
             for role in duty.roles:
                 delegate = self._character.sends_delegate and role != options_pb2.ROLE_OPERATOR
                 name = f"{'Delegate of the ' if delegate else ''}{role_name(role)} of {self._code}"
@@ -81,6 +78,18 @@ class Region:
                 await self._stage.write(
                     "attendance", self._stage.coaching().RecordAttendance, request, self._who(role_name(role))
                 )
+
+    async def _sessions(self, phase: definition_pb2.Phase) -> list[coaching_pb2.Session]:
+        """Those of the phase; they are on the calendar soon after it has opened."""
+        stub, request = self._stage.coaching(), coaching.ListSessionsRequest(cohort_id=self._stage.cohort_id)
+
+        def of_phase(answer: coaching.ListSessionsResponse) -> list[coaching_pb2.Session]:
+            return [session for session in answer.sessions if session.phase == phase.id]
+
+        def all_there(answer: coaching.ListSessionsResponse) -> bool:
+            return len(of_phase(answer)) >= len(phase.sessions)
+
+        return of_phase(await self._stage.read(stub.ListSessions, request, self._who("operator"), all_there))
 
     async def _assess(self, duty: definition_pb2.Duty, levels: Mapping[str, int]) -> None:
         stub = self._stage.assessment()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import grpc.aio
 from livinglab.assessment.v1 import instrument_pb2
@@ -19,6 +20,13 @@ from stack.rehearsal.stage import Stage
 
 _COACH_CAPACITY = 8
 _RECONNECT_SECONDS = 0.5
+# How a stream ends when what serves it is away, stopped or lost its own servers.
+_BROKEN = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.UNKNOWN,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+)
 
 
 class Conductor:
@@ -41,6 +49,7 @@ class Conductor:
         self._manager = stage.as_role("manager")
         self._playing: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._standing: dict[str, asyncio.Task[set[str]]] = {}
+        self._fallen: asyncio.Future[cohort_pb2.Cohort] = asyncio.get_running_loop().create_future()
         self._regions: dict[str, Region] = {}
         self._characters: dict[str, Character] = {}
 
@@ -49,21 +58,28 @@ class Conductor:
         await self._prepare()
         request = program.LaunchCohortRequest(definition=self._definition, cohort=self._spec)
         await self._stage.write("launched", self._stage.program().LaunchCohort, request, self._manager)
+        following = asyncio.create_task(self._follow(on_change))
         try:
-            return await self._follow(on_change)
+            await asyncio.wait({following, self._fallen}, return_when=asyncio.FIRST_COMPLETED)
+            return self._fallen.result() if self._fallen.done() else following.result()
         finally:
-            tasks = [*self._playing.values(), *self._standing.values()]
+            tasks = [following, *self._playing.values(), *self._standing.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _watch_over(self, scene: asyncio.Task[Any]) -> None:
+        """An actor that falls over is a fault of the play: whatever came of it would say nothing."""
+        failed = None if scene.cancelled() else scene.exception()
+        if failed is not None and not self._fallen.done():
+            self._fallen.set_exception(failed)
 
     async def _prepare(self) -> None:
         instrument = next(
             duty.instrument for phase in self._definition.phases for duty in phase.duties if duty.instrument
         )
-        answer = await self._stage.assessment().GetInstrument(
-            assessment.GetInstrumentRequest(id=instrument), metadata=self._manager
-        )
+        asked = assessment.GetInstrumentRequest(id=instrument)
+        answer = await self._stage.read(self._stage.assessment().GetInstrument, asked, self._manager)
         codes = [participant.institution for participant in self._spec.roster]
         indicators = list(_indicators(answer.instrument))
         self._characters = cast(codes, indicators, self._definition.role_model, self._seed)
@@ -90,7 +106,7 @@ class Conductor:
                     if has_ended(cohort.state):
                         return cohort
             except grpc.aio.AioRpcError as error:
-                if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN):
+                if error.code() not in _BROKEN:
                     raise
             await asyncio.sleep(_RECONNECT_SECONDS)
 
@@ -102,11 +118,13 @@ class Conductor:
             opened, deadline = progress.open_time.ToDatetime(UTC), progress.deadline_time.ToDatetime(UTC)
             if progress.phase not in self._standing:
                 self._standing[progress.phase] = asyncio.create_task(self._still_in())
+                self._standing[progress.phase].add_done_callback(self._watch_over)
             for code, region in self._regions.items():
                 key = (progress.phase, code)
                 if key not in self._playing:
                     scene = self._scene(region, self._characters[code], phases[progress.phase], opened, deadline)
                     self._playing[key] = asyncio.create_task(scene)
+                    self._playing[key].add_done_callback(self._watch_over)
 
     async def _scene(
         self,
@@ -139,16 +157,10 @@ class Conductor:
 
     async def _still_in(self) -> set[str]:
         """Who has neither failed nor left when a phase opens: nobody else is invited, so nobody else acts."""
-        request = program.ListParticipantsRequest(cohort_id=self._spec.id, page_size=1000)
-        while True:
-            try:
-                answer = await self._stage.program().ListParticipants(request, metadata=self._manager)
-                active = cohort_pb2.PARTICIPANT_STATE_ACTIVE
-                return {p.institution for p in answer.participants if p.state == active}
-            except grpc.aio.AioRpcError as error:
-                if error.code() != grpc.StatusCode.UNAVAILABLE:
-                    raise
-            await asyncio.sleep(_RECONNECT_SECONDS)
+        request = program.ListParticipantsRequest(cohort_id=self._spec.id)
+        pages = await self._stage.pages(self._stage.program().ListParticipants, request, self._manager)
+        active = cohort_pb2.PARTICIPANT_STATE_ACTIVE
+        return {p.institution for page in pages for p in page.participants if p.state == active}
 
     def _phase_before(self, phase: str) -> str:
         ids = [p.id for p in self._definition.phases]

@@ -122,8 +122,9 @@ def _deed(duty: definition_pb2.Duty) -> str:
 async def _race(
     out: Console, stage: Stage, race: benchmark.Race, since: str, role_model: str, names: dict[str, str]
 ) -> None:
-    request = benchmark.GetRankingRequest(race=race, since_period=since, page_size=1000)
-    rows = (await stage.benchmark().GetRanking(request, metadata=stage.as_role("manager"))).rows
+    request = benchmark.GetRankingRequest(race=race, since_period=since)
+    pages = await stage.pages(stage.benchmark().GetRanking, request, stage.as_role("manager"))
+    rows = [row for page in pages for row in page.rows]
     top = list(rows[:10])
     model = [row for row in rows if row.institution == role_model and row not in top]
     _ranking(out, f"The race of {race.period}: top ten and the role model", [*top, *model], names, role_model)
@@ -160,11 +161,11 @@ async def _means(out: Console, stage: Stage, races: Sequence[benchmark.Race], ta
 
 
 async def _plans_and_messages(out: Console, stage: Stage, cohort: cohort_pb2.Cohort) -> None:
-    plans = await stage.coaching().ListPlans(
-        coaching.ListPlansRequest(cohort_id=cohort.id, page_size=1000), metadata=stage.as_role("manager")
-    )
-    by_state = Counter(_PLAN_STATES[plan.state] for plan in plans.plans)
-    actions = Counter(a.state == coaching_pb2.ACTION_STATE_DONE for plan in plans.plans for a in plan.actions)
+    request = coaching.ListPlansRequest(cohort_id=cohort.id)
+    pages = await stage.pages(stage.coaching().ListPlans, request, stage.as_role("manager"))
+    plans = [plan for page in pages for plan in page.plans]
+    by_state = Counter(_PLAN_STATES[plan.state] for plan in plans)
+    actions = Counter(a.state == coaching_pb2.ACTION_STATE_DONE for plan in plans for a in plan.actions)
     told = ", ".join(f"{count} {state}" for state, count in sorted(by_state.items()))
     out.print(f"  plans: {told or 'none'}; actions: {actions[True]} of {actions.total()} done")
     counts = await stage.notify().CountMessages(

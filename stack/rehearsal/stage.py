@@ -22,9 +22,16 @@ from stack.issuer import Issuer
 
 R = TypeVar("R", bound=Message)
 
+_AWAY = frozenset({Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED, Kind.ABORTED})
+
 _AGAIN_SECONDS = 0.2
-# Facts travel between services; what rests on one that is still under way is asked for again.
-_PATIENCE_SECONDS = 30.0
+# The most that any list gives at once.
+_PAGE = 1_000
+# Facts travel between services; what rests on one that is still under way is asked for again. It is on its way for as
+# long as something is away, so the waiting counts from the last outage on.
+_PATIENCE_SECONDS = 60.0
+# Nobody waits for a service that never comes back.
+_GIVE_UP_SECONDS = 600.0
 
 
 @dataclass
@@ -37,6 +44,8 @@ class Stage:
     # Kind of write to how many were acknowledged; the invariants hold the databases to it.
     acknowledged: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    # When something was away the last time, by the loop's clock; anybody's, for what one waits for rests on others.
+    last_outage: float = 0.0
     _channels: dict[str, Any] = field(default_factory=dict)
     _tokens: dict[tuple[str, str, str], tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
@@ -79,20 +88,59 @@ class Stage:
         """One write, under a request_id of its own that a repeat keeps: sent again while the service is away or a
         fact is under way. Refused for good: Refused."""
         request.request_id = request.request_id or naming.new_id()  # type: ignore[attr-defined]
-        async with asyncio.timeout(_PATIENCE_SECONDS * 4):
-            started = asyncio.get_running_loop().time()
-            while True:
-                try:
-                    answer = await method(request, metadata=who)
-                    self.acknowledged[what] += 1
-                    return answer
-                except grpc.aio.AioRpcError as error:
-                    refused = from_rpc_error(error)
-                    waited = asyncio.get_running_loop().time() - started
-                    if not _may_pass(refused, waited):
-                        self.refused[refused.reason] += 1
-                        raise refused from error
-                await asyncio.sleep(_AGAIN_SECONDS)
+        try:
+            answer = await self._asked(method, request, who)
+        except Refused as refused:
+            self.refused[refused.reason] += 1
+            raise
+        self.acknowledged[what] += 1
+        return answer
+
+    async def read(
+        self,
+        method: Callable[..., Awaitable[R]],
+        request: Message,
+        who: tuple[tuple[str, str], ...],
+        found: Callable[[R], object] = bool,
+    ) -> R:
+        """What is read, asked again while the service is away or, for as long as a fact may be under way, until
+        `found`; then as it is. Refused for good: Refused."""
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        while True:
+            answer = await self._asked(method, request, who)
+            if found(answer) or clock() - max(started, self.last_outage) > _PATIENCE_SECONDS:
+                return answer
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def pages(
+        self, method: Callable[..., Awaitable[R]], request: Message, who: tuple[tuple[str, str], ...]
+    ) -> list[R]:
+        """Every page of a list."""
+        request.page_size = _PAGE  # type: ignore[attr-defined]
+        found = [await self._asked(method, request, who)]
+        while token := found[-1].next_page_token:  # type: ignore[attr-defined]
+            request.page_token = token  # type: ignore[attr-defined]
+            found.append(await self._asked(method, request, who))
+        return found
+
+    async def _asked(
+        self, method: Callable[..., Awaitable[R]], request: Message, who: tuple[tuple[str, str], ...]
+    ) -> R:
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        while True:
+            try:
+                return await method(request, metadata=who)
+            except grpc.aio.AioRpcError as error:
+                refused = from_rpc_error(error)
+                if refused.kind in _AWAY:
+                    self.last_outage = clock()
+                elif not _under_way(refused) or clock() - max(started, self.last_outage) > _PATIENCE_SECONDS:
+                    raise refused from error
+                if clock() - started > _GIVE_UP_SECONDS:
+                    raise refused from error
+            await asyncio.sleep(_AGAIN_SECONDS)
 
     async def close(self) -> None:
         """Closes the channels."""
@@ -100,8 +148,6 @@ class Stage:
             await channel.close()
 
 
-def _may_pass(refused: Refused, waited: float) -> bool:
-    if refused.kind in (Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED, Kind.ABORTED):
-        return True
-    under_way = refused.kind == Kind.NOT_FOUND or refused.reason in ("NO_EVALUATION", "NO_COACH")
-    return under_way and waited < _PATIENCE_SECONDS
+def _under_way(refused: Refused) -> bool:
+    """What it rests on may be on its way here."""
+    return refused.kind == Kind.NOT_FOUND or refused.reason in ("NO_EVALUATION", "NO_COACH")

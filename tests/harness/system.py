@@ -1,6 +1,6 @@
 """The whole platform for tests, and a small cohort that is carried through it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from livinglab.benchmark.v1 import service_pb2 as benchmark
@@ -20,7 +20,7 @@ REGIONS = ("32.11", "33.74", "16.06", "91.71")
 _ROLES = (options_pb2.ROLE_SECRETARY, options_pb2.ROLE_HEAD, options_pb2.ROLE_OPERATOR, options_pb2.ROLE_REGENT)
 _SEED = "small"
 # Everybody acts within seconds of the opening; the deadline is far enough for any server to come back.
-_HASTE = 0.05
+HASTE = 0.05
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ async def carried_through(system: System, cohort_id: str, watch: Callable[[Stage
     if watch:
         watch(stage)
     try:
-        conductor = Conductor(stage, definition(), spec(cohort_id), _SEED, _HASTE)
+        conductor = Conductor(stage, definition(), spec(cohort_id), _SEED, HASTE)
         cohort = await conductor.run(lambda change: None)
         findings = await _settled(system, cohort, stage)
         manager = stage.as_role("manager")
@@ -108,7 +108,7 @@ def definition() -> definition_pb2.Definition:
             duty(id="assessed", kind=kinds("DUTY_KIND_SELF_ASSESS"), instrument=on, period="2022", required=True),
             duty(id="planned", kind=kinds("DUTY_KIND_PLAN_APPROVED"), required=True),
             duty(id="signed", kind=kinds("DUTY_KIND_SIGN_COMMITMENT"), required=True),
-            duty(id="followed", kind=kinds("DUTY_KIND_FOLLOW_UP"), share="0.2", required=True),
+            duty(id="followed", kind=kinds("DUTY_KIND_FOLLOW_UP"), share="0.05", required=True),
             duty(id="reassessed", kind=kinds("DUTY_KIND_REASSESS"), instrument=on, period="2023", required=True),
         ],
         gate=definition_pb2.Gate(quorum_percent=50, on_miss=definition_pb2.ON_MISS_GO_ON),
@@ -124,8 +124,8 @@ def definition() -> definition_pb2.Definition:
     )
 
 
-def spec(cohort_id: str) -> definition_pb2.CohortSpec:
-    """Four regions of three time zones."""
+def spec(cohort_id: str, regions: Sequence[str] = REGIONS) -> definition_pb2.CohortSpec:
+    """Four regions of three time zones, or others."""
     return definition_pb2.CohortSpec(
         id=cohort_id,
         title="Small cohort",
@@ -137,7 +137,7 @@ def spec(cohort_id: str) -> definition_pb2.CohortSpec:
                 institution=code,
                 people=[_person(role, code) for role in _ROLES],
             )
-            for code in REGIONS
+            for code in regions
         ],
     )
 

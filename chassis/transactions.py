@@ -1,0 +1,100 @@
+"""Transactions that are tried again as the server asks, and the sessions that they run in."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import ReadPreference, WriteConcern
+from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
+from pymongo.read_concern import ReadConcern
+
+T = TypeVar("T")
+
+ACKNOWLEDGED = WriteConcern(w="majority", j=True)
+_TRANSACTION_SECONDS = 10.0
+_COMMIT_MS = 5_000
+# Well below the half hour after which a server forgets a session.
+_IDLE_SECONDS = 300.0
+
+
+class Sessions:
+    """Sessions that wait for their next transaction: starting one costs a crossing into the driver's threads, like
+    any command. One that met an error is not kept."""
+
+    def __init__(self, client: AsyncIOMotorClient) -> None:
+        self._client = client
+        self._idle: list[tuple[float, Any]] = []
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Any]:
+        """One that nobody else uses."""
+        session = self._recent() or await self._client.start_session()
+        try:
+            yield session
+        except BaseException:
+            await session.end_session()
+            raise
+        self._idle.append((time.monotonic(), session))
+
+    def _recent(self) -> Any:
+        while self._idle:
+            since, session = self._idle.pop()
+            if time.monotonic() - since < _IDLE_SECONDS:
+                return session
+        return None
+
+
+async def run_transaction(
+    sessions: Sessions, body: Callable[[Any], Awaitable[T]], seconds: float = _TRANSACTION_SECONDS
+) -> T:
+    """The whole body again on TransientTransactionError, the commit again on UnknownTransactionCommitResult,
+    until the deadline. motor's own with_transaction does not retry a commit that failed."""
+    deadline = time.monotonic() + seconds
+    async with sessions.session() as session:
+        for attempt in range(1_000_000):
+            session.start_transaction(
+                read_concern=ReadConcern("snapshot"),
+                write_concern=ACKNOWLEDGED,
+                read_preference=ReadPreference.PRIMARY,
+                max_commit_time_ms=_COMMIT_MS,
+            )
+            try:
+                result = await body(session)
+                await _commit(session, deadline)
+                return result
+            except PyMongoError as error:
+                await _abort(session)
+                if not error.has_error_label("TransientTransactionError") or _given_up(error, deadline):
+                    raise
+            except BaseException:
+                await _abort(session)
+                raise
+            # Contenders wait for a random while that grows, so that one of them gets through.
+            await asyncio.sleep(random.uniform(0, min(0.5, 0.002 * 2**attempt)))
+    raise AssertionError("unreachable")
+
+
+async def _commit(session: Any, deadline: float) -> None:
+    while True:
+        try:
+            await session.commit_transaction()
+            return
+        except PyMongoError as error:
+            if not error.has_error_label("UnknownTransactionCommitResult") or _given_up(error, deadline):
+                raise
+            await asyncio.sleep(0.01)
+
+
+def _given_up(error: PyMongoError, deadline: float) -> bool:
+    """The driver has waited for a server by itself: whoever asked is told before their own patience ends."""
+    return isinstance(error, ServerSelectionTimeoutError) or time.monotonic() > deadline
+
+
+async def _abort(session: Any) -> None:
+    if session.in_transaction:
+        with suppress(PyMongoError):
+            await session.abort_transaction()
