@@ -12,6 +12,7 @@ from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import definition_pb2
 
 from chassis import yaml_message
+from chassis.addresses import mailbox
 from chassis.yaml_message import Fault
 from programs.rules.shapes import OF_INSTITUTION, role_name
 
@@ -94,7 +95,7 @@ def _from_csv(text: str) -> Roster:
     seen: dict[tuple[str, ...], int] = {}
     for line, row in _rows(text, roster):
         problems = list(_problems(row))
-        key = tuple(row[column] for column in ("institution", "role", "email"))
+        key = (row["institution"], row["role"], mailbox(row["email"]))
         if not problems and key in seen:
             problems.append(f"repeats line {seen[key]}: {row['role']} {row['email']} of {row['institution']}")
         seen.setdefault(key, line)

@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from livinglab.program.v1 import cohort_pb2, definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
+from chassis.addresses import mailbox
 from programs import clock
 from services.program.model import states
 from services.program.model.course import Course
@@ -200,7 +201,8 @@ def people(row: Mapping[str, Any]) -> list[definition_pb2.Person]:
 
 def replaced(kept: Sequence[Row], person: definition_pb2.Person, email: str) -> list[Row]:
     """The people with one of them replaced: who has the role, and that address where one is given."""
-    leaving = [p for p in kept if p["role"] == person.role and email in {"", p["email"]}]
+    of_role = [p for p in kept if p["role"] == person.role]
+    leaving = [p for p in of_role if not email or mailbox(email) == mailbox(p["email"])]
     return [person_row(person) if p in leaving[:1] else p for p in kept]
 
 

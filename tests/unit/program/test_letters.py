@@ -1,5 +1,9 @@
 """What letters of a program are filled with, in both languages."""
 
+import re
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from livinglab.program.v1 import definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
@@ -84,3 +88,45 @@ def test_every_value_may_stand_in_a_mail() -> None:
     recipient = notify.Recipient(name="Ani", email="ani@kota-ambon.example", language="id")
     draft = notify.Draft(template="escalation", recipient=recipient, values=values)
     assert list(draft_violations(draft, "draft")) == []
+
+
+def test_a_letter_names_whole_sessions_and_says_how_many_more_there_are() -> None:
+    definition, _ = load_definition(PROGRAMS / "study-visit.yaml")
+    phase = definition.phases[0]
+    del phase.sessions[:]
+    title = "Lokakarya: penyusunan arsitektur SPBE dan peta rencana daerah bersama pendamping"
+    for number in range(36):
+        day, hour = 4 + number // 4, 8 + number % 4
+        phase.sessions.add(
+            id=f"s{number}",
+            title=title,
+            place="Gedung Sate, Bandung",
+            start=f"2027-01-{day:02}T{hour:02}:00",
+            end=f"2027-01-{day:02}T{hour:02}:45",
+            time_zone="Asia/Jakarta",
+        )
+    start = clock.stamp(clock.opening("Asia/Jakarta", phase))
+    pace = pb.Clock(wall_start=start, program_start=start, seconds_per_day=clock.REAL_DAY, time_zone="Asia/Jakarta")
+    step = pb.LetterStep(template="invitation", phase=phase.id)
+    meant = meetings.standing(pace, phase, {}, ())
+    occasion = letters.Occasion("Banyak", "many-1", definition, pace, "Kabupaten Merauke", phase, step, meant)
+    lines = letters.values(occasion, definition_pb2.Person(language="id"))["sessions"].splitlines()
+    whole = re.compile(rf"{title}, Gedung Sate, Bandung: .* \d\d\.\d\d–\d\d\.\d\d WIB")
+    assert all(whole.fullmatch(line) for line in lines[:-1])
+    left = 36 - (len(lines) - 1)
+    assert left > 0
+    assert lines[-1] == f"… dan {left} lagi; semuanya dapat dilihat dengan: livinglab cohort calendar many-1"
+
+
+def test_a_letter_tells_where_a_session_stands_and_not_where_it_stood() -> None:
+    definition, _ = load_definition(PROGRAMS / "living-lab-2022.yaml")
+    start = clock.stamp(clock.opening("Asia/Jakarta", definition.phases[0]))
+    pace = pb.Clock(wall_start=start, program_start=start, seconds_per_day=clock.REAL_DAY, time_zone="Asia/Jakarta")
+    phase = next(phase for phase in definition.phases if phase.sessions)
+    first = phase.sessions[0]
+    [before, *_] = meetings.standing(pace, phase, {}, ())
+    moved = replace(before, start=before.start + timedelta(hours=2), end=before.end + timedelta(hours=2), version=2)
+    [after, *_] = meetings.standing(pace, phase, {first.id: 7}, [moved])
+    assert after.start == before.start + timedelta(days=7, hours=2)
+    [off, *_] = meetings.standing(pace, phase, {first.id: 7}, [replace(moved, cancelled=True)])
+    assert (off.cancelled, off.start) == (True, moved.start)
