@@ -29,7 +29,7 @@ def pause(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, no
     if cohort.paused:
         raise precondition("ALREADY_PAUSED", "the cohort is paused already")
     cohort.state.pause_time.CopyFrom(clock.stamp(now))
-    announce(cohort, pb.Announcement(pause=pb.Pause(reason=command.reason, occasion=command.request_id)))
+    announce(cohort, pb.Announcement(pause=pb.Pause(reason=command.reason, occasion=str(cohort.state.revision))))
 
 
 def resume(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
@@ -47,7 +47,7 @@ def resume(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, n
         if record.state == OPEN:
             announce_opening(cohort, place, "", shifted=True)
     # After the new dates: by the old ones reminders would be due that are not.
-    told = pb.Resumption(reason=command.reason, occasion=command.request_id)
+    told = pb.Resumption(reason=command.reason, occasion=str(cohort.state.revision))
     announce(cohort, pb.Announcement(resumption=told))
 
 
