@@ -17,6 +17,7 @@ from programs.phases import has_ended
 from services.program.engine.client import Engine
 from services.program.model.ledger import Ledger, Result
 from services.program.store.cohorts import Store
+from services.program.store.meetings import session_name
 
 SIGNALS = Counter("livinglab_signals_total", "Signals to participants, by what became of them", ["outcome"])
 
@@ -60,6 +61,27 @@ class Reactions:
     async def on_action_completed(self, tx: Tx, event: coaching.ActionCompleted) -> None:
         """An action of the plan is done."""
         await self._learn(tx, event, lambda ledger: ledger.complete_actions(event.done, event.total))
+
+    async def on_session_changed(self, tx: Tx, event: coaching.SessionScheduled | coaching.SessionCancelled) -> None:
+        """A session stands elsewhere on the calendar, or not any more."""
+        await self._store.meetings.hear(tx, event)
+
+    async def tell_of_session(self, event: coaching.SessionScheduled | coaching.SessionCancelled) -> None:
+        """What a manager did to one session, those invited hear. What moves with its phase is told with it, and that
+        has no reason of its own; of what is called off with its cohort the workflow knows."""
+        if not event.reason or await self._store.course(event.meta.cohort_id) is None:
+            return
+        moved = isinstance(event, coaching.SessionScheduled)
+        session = session_name(event)
+        notice = pb.Notice(
+            template="session_moved" if moved else "session_cancelled",
+            reason=event.reason,
+            occasion=f"{session}.{event.meta.version}",
+            phase=event.phase,
+            session=session,
+        )
+        reached = await self._engine.signal(event.meta.cohort_id, "", "session_changed", notice)
+        SIGNALS.labels("delivered" if reached else "nobody").inc()
 
     async def on_visit_held(self, tx: Tx, event: coaching.VisitHeld) -> None:
         """An institution visited another: each of the two has done something."""
@@ -118,4 +140,6 @@ class Reactions:
             fact(coaching.PlanApproved, self.on_plan_approved),
             fact(coaching.ActionCompleted, self.on_action_completed),
             fact(coaching.VisitHeld, self.on_visit_held),
+            Reaction(coaching.SessionScheduled, self.on_session_changed, self.tell_of_session),
+            Reaction(coaching.SessionCancelled, self.on_session_changed, self.tell_of_session),
         ]

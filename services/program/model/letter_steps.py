@@ -10,9 +10,10 @@ from services.program.model.reminders import Letter
 _FAREWELL = {states.GRADUATED: "graduation", states.WITHDRAWN: "withdrawal"}
 
 
-def invitation(opening: pb.PhaseOpening) -> pb.LetterStep:
-    """To a phase; once more where it was opened again."""
-    return pb.LetterStep(template="invitation", occasion=states.occurrence(opening.phase.id, opening.reopened))
+def invitation(opening: pb.PhaseOpening, missing: Sequence[str]) -> pb.LetterStep:
+    """To a phase, with what is to be done in it; once more where it was opened again."""
+    occasion = states.occurrence(opening.phase.id, opening.reopened)
+    return pb.LetterStep(template="invitation", occasion=occasion, missing=missing)
 
 
 def reminder(due: Letter, missing: Sequence[str]) -> pb.LetterStep:
@@ -36,6 +37,8 @@ def notice(told: pb.Notice, missing: Sequence[str]) -> pb.LetterStep:
         roles=told.roles,
         email=told.email,
         missing=missing,
+        session=told.session,
+        phase=told.phase if told.session else "",
     )
 
 

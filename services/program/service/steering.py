@@ -7,6 +7,7 @@ from typing import Any
 from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2, steering_service_pb2_grpc
 from livinglab.program.v1 import steering_service_pb2 as pb
 
+from chassis.addresses import mailbox
 from chassis.errors import Kind, Refused, Violation, invalid, invalid_field, precondition
 from programs.rules import cohort as cohort_rules
 from programs.rules import shapes
@@ -168,12 +169,13 @@ def _require_replaceable(row: Row, request: pb.ReplacePersonRequest) -> None:
     """Nobody, or more than one, whom the new person would act for."""
     code, person = request.institution, request.person
     holders = [p for p in row["people"] if p["role"] == person.role]
-    leaving = [p for p in holders if request.email in {"", p["email"]}]
+    leaving = [p for p in holders if not request.email or mailbox(request.email) == mailbox(p["email"])]
     if not leaving:
         raise precondition("NOBODY_LEAVES", f"nobody of {code} has that role, or that address in it")
     if len(leaving) > 1:
         raise precondition("SEVERAL_LEAVE", f"several of {code} have that role: give the address of who leaves")
-    if person.email != leaving[0]["email"] and any(p["email"] == person.email for p in holders):
+    others = [p for p in holders if p is not leaving[0]]
+    if any(mailbox(p["email"]) == mailbox(person.email) for p in others):
         raise invalid_field("person.email", f"{person.email} has that role already")
 
 
