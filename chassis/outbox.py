@@ -133,7 +133,7 @@ class Relay:
             naming.CE_ID: row["_id"],
             "ce-source": self._source,
             "ce-type": row["type"],
-            "ce-time": row["time"].isoformat(),
+            "ce-time": _rfc3339(row["time"]),
             naming.CE_SUBJECT: row["aggregate"],
             naming.CE_SEQUENCE: str(row["version"]),
             "ce-datacontenttype": "application/protobuf",
@@ -158,3 +158,9 @@ class Relay:
 
 class LeaseLost(Exception):
     """Another replica holds the lease now."""
+
+
+def _rfc3339(at: datetime) -> str:
+    """With its offset, whatever the driver made of it."""
+    aware = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,6 +1,7 @@
 """E-mail over SMTP: one message as a mail, and the mail server's answer in three kinds."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -38,16 +39,17 @@ class _Policy(EmailPolicy):
     nothing that could be taken for a separator and are folded between each other."""
 
     def fold(self, name: str, value: Any) -> str:
-        addresses = getattr(value, "addresses", ())
-        if len(addresses) == 1 and (folded := _folded(name, addresses[0])):
-            return folded
-        return super().fold(name, value)
+        return _whole(name, value) or super().fold(name, value)
 
     def fold_binary(self, name: str, value: Any) -> bytes:
-        addresses = getattr(value, "addresses", ())
-        if len(addresses) == 1 and (folded := _folded(name, addresses[0])):
-            return folded.encode("ascii")
-        return super().fold_binary(name, value)
+        whole = _whole(name, value)
+        return whole.encode("ascii") if whole else super().fold_binary(name, value)
+
+
+def _whole(name: str, value: Any) -> str:
+    """A header with one recipient, where the usual way would tear it apart; else empty."""
+    addresses: Sequence[Address] = getattr(value, "addresses", ())
+    return _folded(name, addresses[0]) if len(addresses) == 1 else ""
 
 
 def _folded(name: str, address: Address) -> str:

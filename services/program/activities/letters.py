@@ -1,6 +1,5 @@
 """The values that notify's templates are filled with, in the language of each person. Pure."""
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +9,7 @@ from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import definition_pb2, workflow_pb2
 
 from programs import clock, phases
+from services.program.model.letter_steps import LONGEST, one_line
 from services.program.model.meetings import Meeting
 
 _DUTIES = {
@@ -53,8 +53,6 @@ _MORE = {
     "id": "… dan {count} lagi; semuanya dapat dilihat dengan: livinglab cohort {command} {cohort}",
     "en": "… and {count} more; see all of them with: livinglab cohort {command} {cohort}",
 }
-# Of one value, for notify takes 4,000 characters.
-_LONGEST = 3_800
 
 
 @dataclass(frozen=True)
@@ -106,19 +104,13 @@ def values(occasion: Occasion, person: definition_pb2.Person) -> dict[str, str]:
     return found
 
 
-def one_line(text: str) -> str:
-    """What a manager wrote may hold line breaks, and a mail takes none in a value like this."""
-    readable = "".join(c if unicodedata.category(c) not in {"Cc", "Zl", "Zp"} else " " for c in text)
-    return " ".join(readable.split())[:_LONGEST]
-
-
 def _whole_lines(lines: Sequence[str], occasion: Occasion, language: str, command: str) -> str:
     """As many as a mail takes; where some are left out, how many, and where to see them all."""
     for count in range(len(lines), -1, -1):
         left = len(lines) - count
         more = _MORE[language].format(count=left, command=command, cohort=occasion.cohort_id)
         text = "\n".join([*lines[:count], *([more] if left else [])])
-        if len(text) <= _LONGEST:
+        if len(text) <= LONGEST:
             return text
     return ""
 

@@ -54,6 +54,11 @@ class MeetingStore:
         change = {"$set": {"sessions": list(kept.values())}}
         await self._cohorts.update_one({"_id": cohort}, change, session=tx.session)
 
+    async def told(self, cohort_id: str) -> list[Meeting]:
+        """What the calendar said of each session last."""
+        row = await self._cohorts.find_one({"_id": cohort_id}, {"sessions": 1}) or {}
+        return [_meeting(one) for one in row.get("sessions", ())]
+
     async def of_phase(self, course: Course, phase: definition_pb2.Phase) -> list[Meeting]:
         """The sessions of a phase as they stand."""
         known = {"phases": 1, "sessions": 1}
@@ -64,8 +69,7 @@ class MeetingStore:
         """Where a session of the definition belongs once it has moved by the days of the step: from where it stands,
         so that what a manager moved by itself stays so."""
         phase = phases.find_phase(course.definition, step.phase)
-        row = await self._cohorts.find_one({"_id": course.cohort_id}, {"sessions": 1}) or {}
-        told = [_meeting(one) for one in row.get("sessions", ())]
+        told = await self.told(course.cohort_id)
         found = meetings.standing(course.clock, phase, {step.session: step.moved_days}, told)
         return next(meeting for meeting in found if meeting.session == step.session)
 

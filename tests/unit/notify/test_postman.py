@@ -15,7 +15,7 @@ from services.notify.postman import Postman
 # With all its titles, as the roster of Merauke has it.
 TITLED = "Drs. I Gusti Ngurah Agung Bagus Suryadharma Wirawan, S.E., M.Si., Ak., CA., CPA."
 ADDRESS = "kominfo@merauke.example"
-POSTMAN = Postman(Settings(service="notify"))
+POSTMAN = Postman(Settings())
 
 
 def sent(name: str, subject: str = "Undangan") -> bytes:

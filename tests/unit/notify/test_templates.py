@@ -11,7 +11,10 @@ TEXTS = Texts()
 DECLARED = {
     "invitation": {"name", "institution_name", "cohort_title", "phase_title", "sessions", "missing", "deadline"},
     "reminder": {"name", "institution_name", "cohort_title", "phase_title", "missing", "deadline"},
-    "plan_returned": {"name", "institution_name", "cohort_title", "missing", "deadline"},
+    "plan_returned": {"name", "institution_name", "cohort_title", "reason"},
+    "plan_approved": {"name", "institution_name", "cohort_title", "index", "actions"},
+    "assessor_assigned": {"name", "institution_name", "cohort_title", "instrument", "period"},
+    "evaluation_published": {"name", "institution_name", "cohort_title", "instrument", "period", "index", "predicate"},
     "graduation": {"name", "institution_name", "cohort_title"},
     "withdrawal": {"name", "institution_name", "cohort_title"},
     "cancellation": {"name", "institution_name", "cohort_title", "sessions", "reason"},
@@ -51,6 +54,11 @@ VALUES = {
     "deadline": "2022-11-13T23:59:00+07:00",
     "reason": "Gempa bumi di Cianjur\nGedung dipakai untuk pengungsi",
     "days": "19",
+    "index": "3.42",
+    "actions": "12",
+    "instrument": "spbe-2020",
+    "period": "2022",
+    "predicate": "Baik",
 }
 DEADLINE = {"id": "Minggu, 13 November 2022 pukul 23.59 WIB", "en": "Sunday, 13 November 2022 at 23:59 WIB"}
 each_text = pytest.mark.parametrize(("template", "language"), [(t, lang) for t in DECLARED for lang in ("id", "en")])
