@@ -124,7 +124,7 @@ def _fragment(cohort: Any, language: str) -> str:
 def _made(topic: Topic, language: str) -> str:
     """Made once for all who look at it in that language."""
     if language not in topic.made:
-        topic.made[language] = _fragment(topic.latest, language)
+        topic.made[language] = _fragment(topic.latest.cohort, language)
     text: str = topic.made[language]
     return text
 

@@ -1,14 +1,19 @@
 """Signing in with an issuer, what a person then sees, and what another site cannot make them do."""
 
+import asyncio
 import re
 import urllib.parse
+import urllib.request
 import uuid
 from http.cookies import SimpleCookie
 from typing import Any
 
 from livinglab.assessment.v1 import service_pb2, service_pb2_grpc
+from livinglab.program.v1 import service_pb2 as program_pb
+from livinglab.program.v1 import service_pb2_grpc as program_grpc
 
 from tests.harness.browsing import Got, get
+from tests.harness.system import definition, spec
 from tests.integration.console.conftest import BANDUNG, SUMEDANG, Console
 
 SAME = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded"}
@@ -115,3 +120,41 @@ async def test_what_a_role_may_not_do_is_not_shown_and_refused(console: Console)
     # Public pages are the same for everybody: nobody's session shows on them.
     assert "Masuk" in public.text
     assert public.headers["cache-control"] == "public, no-cache"
+
+
+async def test_a_manager_watches_a_cohort_live_and_sees_what_an_order_would_do(console: Console) -> None:
+    program: Any = console.services["program"].as_role(program_grpc.ProgramServiceStub, "manager")
+    launch = program_pb.LaunchCohortRequest(request_id="launch", definition=definition(), cohort=spec("live-1"))
+    await program.LaunchCohort(launch)
+    me = await signed_in(console, "manager")
+    board = await get(f"{console.url}/cohorts/live-1", me)
+    assert board.status == 200
+    assert "Small cohort" in board.text
+    assert "require-trusted-types-for 'script'" in board.headers["content-security-policy"]
+    told = await asyncio.to_thread(first_events, f"{console.url}/cohorts/live-1/live", me, 2)
+    # All of it at once, and again what the watch says.
+    assert [one.startswith("id: ") and "Pertemuan" in one for one in told] == [True, True]
+    order = f"{console.url}/en/cohorts/live-1/order/cancel"
+    fields = form(await get(order, me)) | {"reason": "an election"}
+    preview = await get(order, me | SAME, urllib.parse.urlencode(fields).encode())
+    assert "The cohort ends now: 4 active participants" in preview.text
+    assert (await program.GetCohort(program_pb.GetCohortRequest(cohort_id="live-1"))).cohort.state == 1
+    nothing = await get(order, me | SAME, urllib.parse.urlencode(fields | {"reason": " ", "confirmed": "1"}).encode())
+    assert nothing.status == 409
+    lacking = await get(f"{console.url}/cohorts/live-1/participants", me)
+    assert "Kabupaten Sumedang" in lacking.text
+
+
+def first_events(url: str, headers: dict[str, str], count: int) -> list[str]:
+    """The first events of a stream that have data."""
+    found: list[str] = []
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=20) as stream:
+        lines: list[str] = []
+        while len(found) < count:
+            line = stream.readline().decode().rstrip("\n")
+            if line:
+                lines.append(line)
+                continue
+            text, lines = "\n".join(lines), []
+            found += [text] if "data: " in text else []
+    return found
