@@ -1,6 +1,7 @@
 """Where a token says who somebody is: by a path, and under an issuer's own names."""
 
 import time
+from typing import Any
 
 import pytest
 from livinglab.common.v1 import options_pb2
@@ -17,7 +18,7 @@ CLAIMS = {
 }
 
 
-async def identified(issuer: Issuer, **settings: str | dict[str, str]) -> auth.Identity:
+async def identified(issuer: Issuer, **settings: Any) -> auth.Identity:
     told = Settings(jwks_url=issuer.jwks_url, token_issuer=ISSUER, token_audience=AUDIENCE, **settings)
     now = int(time.time())
     token = issuer.signed({**CLAIMS, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 60})
