@@ -122,23 +122,24 @@ class Activities:
         if step.cancelled_reason:
             await self._cancel_session(course, step)
             return
-        phase = phases.find_phase(course.definition, step.phase)
-        session = next(session for session in phase.sessions if session.id == step.session)
-        start, end = (clock.local(text, session.time_zone) for text in (session.start, session.end))
-        moved = clock.wall_days(course.clock, step.moved_days)
+        meeting = await self._store.meetings.to_schedule(course, step)
+        if meeting.cancelled:
+            return
+        times = {"start_time": clock.stamp(meeting.start), "end_time": clock.stamp(meeting.end)}
+        name = f"{course.cohort_id}:{meeting.session}"
         request = coaching.ScheduleSessionRequest(
-            request_id=f"{course.cohort_id}:{session.id}:schedule" + (f":{step.moved_days}" if step.moved_days else ""),
-            session_id=f"{course.cohort_id}:{session.id}",
+            request_id=f"{name}:schedule:{step.revision}:{times['start_time'].seconds}",
+            session_id=name,
             cohort_id=course.cohort_id,
-            phase=phase.id,
-            title=session.title,
-            place=session.place,
-            start_time=clock.stamp(clock.wall_time(course.clock, start) + moved),
-            end_time=clock.stamp(clock.wall_time(course.clock, end) + moved),
-            time_zone=session.time_zone,
+            phase=meeting.phase,
+            title=meeting.title,
+            place=meeting.place,
+            time_zone=meeting.time_zone,
             rehearsal=course.mark,
+            shifted_days=step.moved_days,
+            **times,
         )
-        await self._coaching_calls.ask(self._coaching.ScheduleSession, request, f"session {session.id}", course)
+        await self._coaching_calls.ask(self._coaching.ScheduleSession, request, f"session {meeting.session}", course)
 
     async def _cancel_session(self, course: Course, step: pb.SessionStep) -> None:
         name = f"{course.cohort_id}:{step.session}"

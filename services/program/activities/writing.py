@@ -13,12 +13,14 @@ from livinglab.program.v1 import workflow_pb2 as pb
 
 from chassis.status import from_rpc_error
 from directory import Institution
-from programs import phases
+from programs import clock, phases
+from programs.rules import shapes
 from services.program.activities import letters
 from services.program.activities.neighbours import Neighbour
-from services.program.activities.refusals import PERMANENT
+from services.program.activities.refusals import PERMANENT, note_problem
 from services.program.activities.together import Together
 from services.program.model.course import Course
+from services.program.store import documents
 from services.program.store.cohorts import Store
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ class Writing:
         self._stub = stub
         self._institutions = institutions
         self._calls = Neighbour("notify", store)
-        self._together: Together[str, notify.Draft, None] = Together(self._send, _MOST, is_refusal=_is_refusal)
+        self._together: Together[str, notify.Draft, str] = Together(self._send, _MOST, is_refusal=_is_refusal)
 
     async def write(self, step: pb.LetterStep) -> None:
         """To the people whom a phase invites, or at the end to all, each in their language. An address that notify
@@ -48,17 +50,37 @@ class Writing:
         invited = [person for person in people if _is_meant(step, phase, person)]
         if not invited:
             return
+        occasion = await self._occasion(course, step, phase)
+        async with self._calls.heeded(step.template, course, step.institution):
+            sending = [self._together.do(course.cohort_id, _draft(occasion, step, person)) for person in invited]
+            answers = await asyncio.gather(*sending, return_exceptions=True)
+            # What may pass comes first: another try writes to those who were not.
+            for error in sorted((a for a in answers if isinstance(a, BaseException)), key=_is_refusal):
+                raise error
+        for person, why in zip(invited, answers, strict=True):
+            if why:
+                told = f"{step.template} to {shapes.role_name(person.role)} {person.name}: {why}"
+                await note_problem(self._store, course.cohort_id, step.institution, told)
+
+    async def _occasion(
+        self, course: Course, step: pb.LetterStep, phase: definition_pb2.Phase | None
+    ) -> letters.Occasion:
+        """What a letter tells, as it stands now: its phase may have moved since the letter was asked for."""
         known = self._institutions.get(step.institution)
         name = known.name if known else step.institution
-        drafts = [_draft(course, step, phase, person, name) for person in invited]
-        async with self._calls.heeded(step.template, course, step.institution):
-            sending = [self._together.do(course.cohort_id, draft) for draft in drafts]
-            failed = [error for error in await asyncio.gather(*sending, return_exceptions=True) if error]
-            # What may pass comes first: another try writes to those who were not.
-            for error in sorted(failed, key=_is_refusal):
-                raise error
+        if phase is None:
+            return letters.Occasion(course.title, course.cohort_id, course.definition, course.clock, name, step=step)
+        if step.HasField("deadline_time"):
+            stands = await self._store.meetings.deadline(course.cohort_id, phase.id)
+            if stands and stands != documents.in_milliseconds(clock.moment(step.deadline_time)):
+                step.deadline_time.CopyFrom(clock.stamp(stands))
+        sessions = await self._store.meetings.of_phase(course, phase)
+        return letters.Occasion(
+            course.title, course.cohort_id, course.definition, course.clock, name, phase, step, sessions
+        )
 
-    async def _send(self, cohort_id: str, drafts: Sequence[notify.Draft]) -> Sequence[None]:
+    async def _send(self, cohort_id: str, drafts: Sequence[notify.Draft]) -> Sequence[str]:
+        """Why notify refused each of them; empty where it was written."""
         course = await self._store.known_course(cohort_id)
         names = "\n".join(draft.key for draft in drafts)
         request = notify.SendMessagesRequest(
@@ -67,8 +89,9 @@ class Writing:
             cohort_id=course.cohort_id,
             rehearsal=course.mark,
         )
-        await self._stub.SendMessages(request)
-        return [None] * len(drafts)
+        answer = await self._stub.SendMessages(request)
+        why = {refused.draft: f"{refused.field} {refused.reason}" for refused in answer.refused}
+        return [why.get(place, "") for place in range(len(drafts))]
 
 
 def _is_refusal(error: BaseException) -> bool:
@@ -82,10 +105,7 @@ def _is_meant(step: pb.LetterStep, phase: definition_pb2.Phase | None, person: d
     return not roles or person.role in roles
 
 
-def _draft(
-    course: Course, step: pb.LetterStep, phase: definition_pb2.Phase | None, person: definition_pb2.Person, name: str
-) -> notify.Draft:
-    occasion = letters.Occasion(course.title, course.definition, course.clock, name, phase, step)
+def _draft(occasion: letters.Occasion, step: pb.LetterStep, person: definition_pb2.Person) -> notify.Draft:
     recipient = notify.Recipient(
         name=person.name, email=person.email, language=person.language, institution=step.institution
     )

@@ -12,18 +12,18 @@ from services.program.engine.client import Engine
 from services.program.engine.launch import Launches
 from services.program.service.ordering import Ordering
 from services.program.store.cohorts import Store
-from services.program.store.news import News
 from services.program.store.participants import require_active
+from services.program.store.watched import Watched
 
 
 class ProgramService(service_pb2_grpc.ProgramServiceServicer):
-    """The contract, on one store and its news, the workflows, and the regions and instruments that are known."""
+    """The contract, on one store and its watchers, the workflows, and the regions and instruments that are known."""
 
     def __init__(
-        self, store: Store, engine: Engine, news: News, regions: Collection[str], instruments: Collection[str]
+        self, store: Store, engine: Engine, watched: Watched, regions: Collection[str], instruments: Collection[str]
     ) -> None:
         self._store = store
-        self._news = news
+        self._watched = watched
         self._orders = Ordering(store, engine)
         self._launches = Launches(store, engine, regions, instruments)
 
@@ -41,7 +41,7 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
         who = auth.caller()
         if own := who.bound_to:
             await self._require_part(request.cohort_id, own)
-        async for cohort in self._news.watch(request.cohort_id, who.subject):
+        async for cohort in self._watched.watch(request.cohort_id, who.subject):
             yield pb.WatchCohortResponse(cohort=cohort)
 
     async def _require_part(self, cohort_id: str, institution: str) -> None:
@@ -62,9 +62,9 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
             require_active(await self._store.participants.standing(cohort.id, request.institution))
 
         order = command_pb2.WithdrawOrder(institution=request.institution)
-        await self._orders.give(request, check, withdraw=order)
-        return pb.WithdrawParticipantResponse()
+        given = await self._orders.give(request, check, withdraw=order)
+        return pb.WithdrawParticipantResponse(preview=given.preview)
 
     async def CancelCohort(self, request: pb.CancelCohortRequest, context: Any) -> pb.CancelCohortResponse:
-        cohort, _ = await self._orders.give(request, cancel=command_pb2.CancelOrder())
-        return pb.CancelCohortResponse(cohort=cohort)
+        given = await self._orders.give(request, cancel=command_pb2.CancelOrder())
+        return pb.CancelCohortResponse(cohort=given.cohort, preview=given.preview)

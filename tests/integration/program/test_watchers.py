@@ -9,7 +9,7 @@ from livinglab.program.v1 import service_pb2 as pb
 from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
 
 from chassis.errors import Kind
-from services.program.store import news
+from services.program.store import watched
 from services.program.store.cohorts import Store
 from tests.harness.orders import OPEN, phase
 from tests.harness.program import BANDUNG, GARUT, SUMEDANG, launching, manager, refusal
@@ -49,7 +49,7 @@ async def test_many_watchers_hear_of_a_change_and_hold_nobody_up(program: Runnin
 async def test_there_is_a_most_of_watchers_of_one_person_and_who_goes_makes_place(
     program: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(news, "MOST_OF_ONE", 3)
+    monkeypatch.setattr(watched, "MOST_OF_ONE", 3)
     cohort_id = await _launched(program)
     streams = [_watching(program, cohort_id, 0) for _ in range(3)]
     await asyncio.gather(*(stream.read() for stream in streams))

@@ -26,7 +26,7 @@ _WATCH_SECONDS = 0.2
 _COLLECTIONS = ("cohorts", "participants")
 
 
-class News:
+class Watched:
     """The state of each cohort as a number that grows, and the cohort as it was read at that number: once for all."""
 
     def __init__(self, store: Store) -> None:
