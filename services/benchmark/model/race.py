@@ -206,5 +206,6 @@ def aggregate(standings: Sequence[Standing], targets: Sequence[str]) -> pb.GetAg
 
 def shown(index: Decimal) -> str:
     """With two digits, or with the more that were published: 3.80, 0.91425."""
-    exponent = index.as_tuple().exponent
-    return f"{index:f}" if isinstance(exponent, int) and exponent <= -DIGITS else written(index)
+    exact = index.normalize()
+    exponent = exact.as_tuple().exponent
+    return f"{exact:f}" if isinstance(exponent, int) and exponent <= -DIGITS else written(exact)
