@@ -31,8 +31,8 @@ async def bars(race: "pb.Race", rows: Sequence[Any]) -> str:
 
 
 def first_by_index(answer: "analysis_pb.ListSeriesResponse", period: str) -> "tuple[Any, int]":
-    """The series that stand highest in the period (those without one by their last index), as many as a chart holds, and
-    how many are left out."""
+    """The series that stand highest in the period (those without one by their last index), as many as a chart holds,
+    and how many are left out."""
     from livinglab.benchmark.v1 import analysis_service_pb2 as analysis_pb
 
     def height(series: Any) -> tuple[bool, float]:
