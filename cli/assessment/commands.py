@@ -175,7 +175,7 @@ def _exported(evaluation: str, layout: str) -> bytes:
         return json.dumps(sheets.as_dict(found, profile, name), ensure_ascii=False, indent=2).encode()
     if layout == "html":
         return report(found, profile, instrument, name).encode()
-    indicators = sheets.indicator_table(profile, instrument)
+    indicators = sheets.indicator_table(profile, instrument, {a.indicator: a.note for a in found.answers})
     if layout == "csv":
         # With its mark, so that a spreadsheet takes it for UTF-8.
         return sheets.as_csv(indicators).encode("utf-8-sig")

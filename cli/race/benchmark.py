@@ -17,6 +17,7 @@ from cli.race.ranking import (
     Rehearsal,
     Stage,
     Svg,
+    Version,
     group_words,
     institution_words,
     race_of,
@@ -71,6 +72,7 @@ def distribution(
     stage: Stage = "",
     group: Group = "",
     basis: BasisOption = None,
+    version: Version = 0,
     rehearsal: Rehearsal = "",
     target: Annotated[list[str] | None, typer.Option("--target", help="Index to reach; the set lines without.")] = None,
     as_json: AsJson = False,
@@ -80,7 +82,7 @@ def distribution(
     """Means, spread and how many reached each target."""
     from livinglab.benchmark.v1 import service_pb2 as pb
 
-    race = race_of(instrument, period, stage, group, basis, rehearsal)
+    race = race_of(instrument, period, stage, group, basis, rehearsal, version)
     request = pb.GetAggregateRequest(race=race, targets=target or [])
     answer = ask("race", lambda stub: stub.GetAggregate(request))
     rows = [[getattr(b, "from"), b.to, str(b.count)] for b in answer.distribution]
@@ -171,6 +173,7 @@ def project(
     stage: Stage = "",
     group: Group = "",
     basis: BasisOption = None,
+    version: Version = 0,
     rehearsal: Rehearsal = "",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -178,7 +181,7 @@ def project(
     """Where an institution will be, and the growth that its target needs."""
     from livinglab.benchmark.v1 import analysis_service_pb2 as pb
 
-    race = race_of(instrument, period, stage, group, basis, rehearsal)
+    race = race_of(instrument, period, stage, group, basis, rehearsal, version)
     request = pb.GetProjectionRequest(race=race, institution=institution, target_period=target_period, target=target)
     answer = ask("analysis", lambda stub: stub.GetProjection(request))
     rows = [

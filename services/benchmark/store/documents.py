@@ -67,13 +67,13 @@ def result_writes(result: race.Result) -> list[Write]:
         "predicate": result.predicate,
         "computed": result.computed,
         "published": result.published,
+        "instrument_version": result.instrument_version,
     }
     whole = {
         "_id": result.id,
         **standing,
         # As people read it.
         "index": race.shown(result.index),
-        "instrument_version": result.instrument_version,
         "cohort_id": result.cohort_id,
         "version": result.version,
         "imported": result.imported,
@@ -111,7 +111,14 @@ def result_of(row: Row) -> race.Result:
 
 def standing_of(row: Row) -> race.Standing:
     """What a ranking needs of a result or of a line of the history."""
-    return race.Standing(row["institution"], _index(row), row["predicate"], row["published"], row["computed"])
+    return race.Standing(
+        row["institution"],
+        _index(row),
+        row["predicate"],
+        row["published"],
+        row["computed"],
+        row.get("instrument_version", 0),
+    )
 
 
 def _index(row: Row) -> Decimal:

@@ -27,13 +27,15 @@ STAGES = {
 
 _RACE = ("instrument", "period", "stage", "rehearsal")
 _ORDER = [("millionths", -1), ("institution", 1)]
-_SHOWN = ("millionths", "institution", "predicate", "published", "computed")
+_SHOWN = ("millionths", "institution", "predicate", "published", "computed", "instrument_version")
 _KEYS = [(name, 1) for name in _RACE]
 # Holds all that a ranking shows, so that the results with their values are not read for it.
-_STANDINGS = [*_KEYS, *_ORDER, ("predicate", 1), ("published", 1), ("computed", 1)]
+_STANDINGS = [*_KEYS, *_ORDER, ("predicate", 1), ("published", 1), ("computed", 1), ("instrument_version", 1)]
+# Another name than that of the index without the version, which may stand beside it.
+_STANDINGS_NAME = "like_standings"
 # Made anew by a rebuild; each generation has its own.
 PROJECTIONS: Mapping[str, Sequence[IndexModel]] = {
-    "results": [IndexModel(_STANDINGS, name="standings"), IndexModel([("institution", 1), ("stage", 1)])],
+    "results": [IndexModel(_STANDINGS, name=_STANDINGS_NAME), IndexModel([("institution", 1), ("stage", 1)])],
     "history": [IndexModel([*_KEYS, ("occurred_time", 1)], name="history")],
     "instruments": [],
     "members": [],
@@ -190,7 +192,7 @@ class Store:
         if as_of is not None:
             return await self._standings_as_of(keys, as_of)
         shown = {"_id": 0, **dict.fromkeys(_SHOWN, 1)}
-        found = (await self._results()).find(keys, shown).sort(_ORDER).hint("standings")
+        found = (await self._results()).find(keys, shown).sort(_ORDER).hint(_STANDINGS_NAME)
         return [standing_of(row) for row in await found.to_list(None)]
 
     async def _standings_as_of(self, keys: Row, as_of: datetime) -> list[model.Standing]:
