@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands to the noun `assessment`."""
     app.command("import")(import_results)
     app.command("results")(list_results)
+    app.command("withdraw-result")(withdraw_result)
 
 
 def import_results(
@@ -134,6 +135,45 @@ def list_results(
         return
     columns = ["institution", "instrument", "period", "stage", "published", "computed", "difference", "predicate"]
     table(columns, [[str(row[key]) for key in columns] for row in rows], right=["published", "computed", "difference"])
+
+
+def withdraw_result(
+    institution: Annotated[str, typer.Argument(metavar="INSTITUTION", help="Code of the institution.")],
+    instrument: Annotated[str, typer.Option("--instrument", metavar="ID")],
+    period: Annotated[str, typer.Option("--period", metavar="PERIOD")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept, for who looks for it later.")],
+    stage: Annotated[str, typer.Option("--stage", metavar="STAGE")] = "publication",
+    as_json: AsJson = False,
+) -> None:
+    """Take out an imported result that was brought in by mistake; rankings follow."""
+    from livinglab.assessment.v1 import evaluation_pb2
+    from livinglab.assessment.v1 import results_service_pb2 as pb
+    from livinglab.assessment.v1.results_service_pb2_grpc import ResultServiceStub
+
+    from cli.race.settings_files import code_meant
+    from cli.speak.connection import connected, new_request_id, run
+
+    stages = {name.removeprefix("STAGE_").lower(): number for name, number in evaluation_pb2.Stage.items()}
+    if stage.replace("-", "_") not in stages:
+        raise typer.BadParameter(f"{stage!r} is none of {', '.join(list(stages)[1:])}", param_hint="--stage")
+    request = pb.WithdrawResultRequest(
+        request_id=new_request_id(),
+        institution=code_meant(institution),
+        instrument=instrument,
+        period=period,
+        stage=evaluation_pb2.Stage.ValueType(stages[stage.replace("-", "_")]),
+        reason=reason,
+    )
+
+    async def call() -> pb.WithdrawResultResponse:
+        async with connected("assessment", ResultServiceStub) as stub:
+            return await stub.WithdrawResult(request)
+
+    result = run(call()).result
+    if as_json:
+        print_json({"id": result.id, "withdrawn_by": result.withdrawn_by, "reason": result.withdrawn_reason})
+    else:
+        say(f"{result.id} is taken out: {result.withdrawn_reason}")
 
 
 def _as_json(one: "pb.Result", stages: dict[int, str]) -> dict[str, Any]:

@@ -87,6 +87,28 @@ def result_writes(result: race.Result) -> list[Write]:
     return [*shown, *member_writes(result.cohort_id, result.institution, result.occurred)]
 
 
+def withdrawal_writes(result: race.Result) -> list[Write]:
+    """That a result which was brought in is none any more. Its document stays under its id and order, so that no older
+    fact brings it back, but in no race; its line in the history says until when it was in one."""
+    of = {
+        "institution": result.institution,
+        "instrument": result.instrument,
+        "period": result.period,
+        "stage": result.stage,
+        "rehearsal": result.rehearsal,
+    }
+    nowhere = dict.fromkeys(of, "")
+    whole = {"_id": result.id, **nowhere, "order": result.order, "withdrawn_from": of}
+    line = {
+        "_id": result.event_id,
+        **of,
+        "order": result.order,
+        "withdrawn": True,
+        "occurred_time": result.occurred,
+    }
+    return [Write("results", whole), Write("history", line)]
+
+
 def result_of(row: Row) -> race.Result:
     """The result that a document holds."""
     return race.Result(

@@ -203,7 +203,8 @@ class Store:
             stored = newest.get(line["institution"])
             if stored is None or stored["order"] < line["order"]:
                 newest[line["institution"]] = line
-        return sorted((standing_of(line) for line in newest.values()), key=lambda s: (-s.index, s.institution))
+        standing = [line for line in newest.values() if not line.get("withdrawn")]
+        return sorted((standing_of(line) for line in standing), key=lambda s: (-s.index, s.institution))
 
     async def periods(self, race: pb.Race, as_of: datetime | None = None) -> list[str]:
         """In which the race was held, or had been by then, in no order."""
@@ -222,7 +223,7 @@ class Store:
         """NOT_FOUND where the institution has none in that race."""
         key = model.result_id(institution, race.instrument, race.period, race.stage, race.rehearsal)
         row = await (await self._results()).find_one({"_id": key})
-        if row is None:
+        if row is None or "withdrawn_from" in row:
             raise not_found("result", f"of {institution} in {race.instrument}, {race.period}, {race.stage}")
         return result_of(row)
 
