@@ -102,6 +102,7 @@ def list_results(
     instrument: Annotated[str, typer.Option("--instrument", metavar="ID", help="On one instrument.")] = "",
     period: Annotated[str, typer.Option("--period", metavar="PERIOD", help="In one period.")] = "",
     stage: Annotated[str, typer.Option("--stage", metavar="STAGE", help="Of one stage.")] = "publication",
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV, as `import` reads it.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List imported results, the published index beside the computed one."""
@@ -109,7 +110,10 @@ def list_results(
     from livinglab.assessment.v1 import results_service_pb2 as pb
     from livinglab.assessment.v1.results_service_pb2_grpc import ResultServiceStub
 
+    from cli.assessment.results_file import EXPORTED, exported
+    from cli.race.ranking import write_csv
     from cli.speak.connection import connected, every_page, run
+    from cli.speak.known import names_of
 
     stages = {name.removeprefix("STAGE_").lower(): number for name, number in evaluation_pb2.Stage.items()}
     stage = stage.replace("-", "_")
@@ -129,7 +133,11 @@ def list_results(
 
             return await every_page(page, lambda found: found.results)
 
-    rows = [_as_json(one, {number: name for name, number in stages.items()}) for one in run(call())]
+    found = run(call())
+    if as_csv:
+        write_csv(EXPORTED, exported(found, names_of({one.institution for one in found})))
+        return
+    rows = [_as_json(one, {number: name for name, number in stages.items()}) for one in found]
     if as_json:
         print_json(rows)
         return
