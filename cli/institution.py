@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.speak.codes import as_code
 from cli.speak.files import read_file, tell_of
 from cli.speak.output import AsJson, print_json, refuse_rows, say, table
 
@@ -23,7 +24,9 @@ _ROWS_AT_ONCE = 1_000
 @app.command("list")
 def list_institutions(
     kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="Only these: kota, country ...")] = "",
-    parent: Annotated[str, typer.Option("--parent", metavar="CODE", help="Only those that belong to this one.")] = "",
+    parent: Annotated[
+        str, typer.Option("--parent", metavar="CODE", parser=as_code, help="Only those that belong to this one.")
+    ] = "",
     as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV, as `import` reads it.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -18,6 +18,7 @@ from cli.assessment.calls import (
     show_evaluation,
     stage_names,
 )
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say, table
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _FORMATS = ("json", "csv", "xlsx", "html")
 
 @app.command("open")
 def open_evaluation(
-    institution: Annotated[str, typer.Argument(metavar="INSTITUTION", help="Code of the region.")],
+    institution: Annotated[str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="Code of the region.")],
     instrument: Annotated[str, typer.Option("--instrument", metavar="ID")],
     period: Annotated[str, typer.Option("--period", metavar="PERIOD", help="2022 or 2022-1.")],
     cohort: Annotated[str, typer.Option("--cohort", metavar="ID", help="The cohort that it belongs to.")] = "",
@@ -51,7 +52,7 @@ def open_evaluation(
 
 @app.command("list")
 def list_evaluations(
-    institution: Annotated[str, typer.Option("--institution", metavar="CODE")] = "",
+    institution: Annotated[str, typer.Option("--institution", metavar="CODE", parser=as_code)] = "",
     instrument: Annotated[str, typer.Option("--instrument", metavar="ID")] = "",
     period: Annotated[str, typer.Option("--period", metavar="PERIOD")] = "",
     cohort: Annotated[str, typer.Option("--cohort", metavar="ID")] = "",

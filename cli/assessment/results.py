@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.speak.codes import as_code
 from cli.speak.output import MOST_ROWS_SHOWN, AsJson, fail, print_json, refuse_rows, say, table
 from cli.speak.progress import progress
 
@@ -98,7 +99,9 @@ def _show(answer: "pb.ImportResultsResponse", *, dry_run: bool) -> None:
 
 
 def list_results(
-    institution: Annotated[str, typer.Option("--institution", metavar="CODE", help="Of one institution.")] = "",
+    institution: Annotated[
+        str, typer.Option("--institution", metavar="CODE", parser=as_code, help="Of one institution.")
+    ] = "",
     instrument: Annotated[str, typer.Option("--instrument", metavar="ID", help="On one instrument.")] = "",
     period: Annotated[str, typer.Option("--period", metavar="PERIOD", help="In one period.")] = "",
     stage: Annotated[str, typer.Option("--stage", metavar="STAGE", help="Of one stage.")] = "publication",
@@ -146,7 +149,7 @@ def list_results(
 
 
 def withdraw_result(
-    institution: Annotated[str, typer.Argument(metavar="INSTITUTION", help="Code of the institution.")],
+    institution: Annotated[str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="Code of the institution.")],
     instrument: Annotated[str, typer.Option("--instrument", metavar="ID")],
     period: Annotated[str, typer.Option("--period", metavar="PERIOD")],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept, for who looks for it later.")],

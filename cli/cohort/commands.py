@@ -8,6 +8,7 @@ from cli.cohort import files, people, steering, view, watch
 from cli.cohort import report as cohort_report
 from cli.cohort.steering import RequestId
 from cli.cohort.view import CohortId, Reason
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say, table
 
 app = typer.Typer(help="Cohorts: check, launch, watch, steer.", no_args_is_help=True)
@@ -108,7 +109,9 @@ def participants(cohort_id: CohortId, as_json: AsJson = False) -> None:
 @app.command()
 def withdraw(
     cohort_id: CohortId,
-    institution: Annotated[str, typer.Argument(metavar="INSTITUTION", help="The code of a participant.")],
+    institution: Annotated[
+        str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="The code of a participant.")
+    ],
     reason: Reason,
     request_id: RequestId = "",
     as_json: AsJson = False,

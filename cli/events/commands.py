@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.events import letters
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, fail
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def tail(
     kind: letters.Kinds = None,
     aggregate: Annotated[str, typer.Option("--aggregate", metavar="ID", help="Facts of this thing alone.")] = "",
     institution: Annotated[
-        str, typer.Option("--institution", metavar="CODE", help="Facts about this institution alone.")
+        str, typer.Option("--institution", metavar="CODE", parser=as_code, help="Facts about this institution alone.")
     ] = "",
     cohort: Annotated[str, typer.Option("--cohort", metavar="ID", help="Facts of this cohort's course alone.")] = "",
     since: Annotated[

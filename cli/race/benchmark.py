@@ -24,13 +24,14 @@ from cli.race.ranking import (
     race_words,
 )
 from cli.speak.answers import ask, fields, message_json, write
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say
 
 app = typer.Typer(help="What the race teaches.", no_args_is_help=True)
 
 _NOTED = 12
 
-Institution = Annotated[str, typer.Argument(metavar="INSTITUTION", help="Code of the institution.")]
+Institution = Annotated[str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="Code of the institution.")]
 Since = Annotated[str, typer.Option("--since", metavar="PERIOD", help="Gains are counted from this period.")]
 Indicator = Annotated[str, typer.Option("--indicator", metavar="NUMBER", help="Official number of the indicator.")]
 
@@ -43,7 +44,9 @@ def gap(
     stage: Stage = "",
     group: Group = "",
     rehearsal: Rehearsal = "",
-    role_model: Annotated[str, typer.Option("--role-model", metavar="INSTITUTION", help="Compared with.")] = "",
+    role_model: Annotated[
+        str, typer.Option("--role-model", metavar="INSTITUTION", parser=as_code, help="Compared with.")
+    ] = "",
     target: Annotated[list[str] | None, typer.Option("--target", help="Index to reach; the set lines without.")] = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,

@@ -20,6 +20,7 @@ from cli.race.ranking import (
     race_of,
 )
 from cli.speak.answers import ask, write
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, say
 
 Since = Annotated[str, typer.Option("--since", metavar="PERIOD", help="The earlier period.")]
@@ -101,7 +102,9 @@ def _chance(written: str) -> str:
 def series(
     instrument: Instrument,
     period: Period,
-    institution: Annotated[str, typer.Argument(metavar="[INSTITUTION]", help="The whole group without.")] = "",
+    institution: Annotated[
+        str, typer.Argument(metavar="[INSTITUTION]", parser=as_code, help="The whole group without.")
+    ] = "",
     stage: Stage = "",
     group: Group = "",
     basis: BasisOption = None,

@@ -14,6 +14,7 @@ from chassis import tables
 from chassis.tables import Table
 from cli.assessment.results_file import EXPORTED, exported, rows_of
 from cli.race import settings_files
+from cli.speak.codes import as_code
 from cli.speak.levels import read_levels
 from directory import official_regions
 from directory.file import rows_of as institution_rows
@@ -180,3 +181,14 @@ def test_listed_institutions_come_back_as_they_went(found: list[tuple[str, str, 
     ):
         back = [(row.code, row.name, row.kind, row.parent) for row in institution_rows(content)]
         assert back == found
+
+
+def test_a_command_reads_a_code_as_files_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [as_code(text) for text in ("32.1", "32,11", "91.01", "", "KOR-11")] == [
+        "32.10",
+        "32.11",
+        "93.01",
+        "",
+        "KOR-11",
+    ]
+    assert capsys.readouterr().err == "91.01 is 93.01 Kabupaten Merauke since 2022 (UU 14/2022)\n"
