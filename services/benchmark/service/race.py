@@ -15,6 +15,7 @@ from livinglab.common.v1 import options_pb2
 
 from chassis import auth, mongo
 from chassis.errors import invalid_field
+from instruments import periods
 from services.benchmark.model import aggregates, disclosure, gaps, likeness, ranking
 from services.benchmark.model import race as model
 from services.benchmark.service.admission import Admission
@@ -175,7 +176,7 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
     async def ListRaces(self, request: pb.ListRacesRequest, context: Any) -> pb.ListRacesResponse:
         order = list(STAGES.values())
         held = await self._store.races()
-        held.sort(key=lambda race: (ranking.year_of(race.period), order.index(race.stage)), reverse=True)
+        held.sort(key=lambda race: (periods.order(race.period), order.index(race.stage)), reverse=True)
         return pb.ListRacesResponse(races=held)
 
 
