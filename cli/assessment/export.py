@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
-from livinglab.assessment.v1 import evaluation_pb2, instrument_pb2, understanding_pb2
+from livinglab.assessment.v1 import evaluation_pb2, guidance_pb2, instrument_pb2, understanding_pb2
 
 from chassis import tables
 from chassis.tables import Sheet
@@ -25,16 +25,24 @@ _SUMMARY_NUMBERS = {"Indeks dihitung", "Indeks diumumkan", "Selisih", "Revisi"}
 
 Profile = understanding_pb2.GetProfileResponse
 Table = list[list[str]]
+# What each indicator still needs, by its code.
+Needs = Mapping[str, guidance_pb2.IndicatorNeeds]
+NOTHING: Needs = {}
 
 
 def indicator_table(
-    profile: Profile, instrument: instrument_pb2.Instrument, explained: Mapping[str, str] | None = None
+    profile: Profile,
+    instrument: instrument_pb2.Instrument,
+    needs: Needs = NOTHING,
+    explained: Mapping[str, str] | None = None,
 ) -> Table:
-    """A header and one row an indicator or instance of one, with what was explained of its level."""
+    """A header and one row an indicator or instance of one, with what was explained of its level; with `needs`, what
+    its next level asks for at the end."""
     domains, aspects, weights = _places(list(instrument.nodes))
     stages = list(profile.stages)
     header = ["No", "Domain", "Aspek", "Indikator", "Bobot (%)", *(STAGE_TITLES[stage] for stage in stages)]
-    table = [[*header, "Hasil", "Selisih", "Penjelasan", "Fakta", "Analisis", "Justifikasi"]]
+    further = ["Tingkat berikutnya", "Yang masih diminta", "Dokumen yang diharapkan"] if needs else []
+    table = [[*header, "Hasil", "Selisih", "Penjelasan", "Fakta", "Analisis", "Justifikasi", *further]]
     for row in profile.rows:
         code = row.indicator if row.indicator in weights else row.indicator.rpartition("-")[0]
         cells = {cell.stage: cell.value for cell in row.cells}
@@ -42,8 +50,16 @@ def indicator_table(
         place = [domains.get(code, ""), aspects.get(code, "")]
         note = [(explained or {}).get(row.indicator, ""), row.note.fact, row.note.analysis, row.note.justification]
         last = values[-1] if values else ""
-        table.append([row.indicator, *place, row.name, weights.get(code, ""), *values, last, row.gap, *note])
+        next_level = asked_for(needs[row.indicator]) if needs else []
+        head = [row.indicator, *place, row.name, weights.get(code, "")]
+        table.append([*head, *values, last, row.gap, *note, *next_level])
     return table
+
+
+def asked_for(needs: guidance_pb2.IndicatorNeeds) -> list[str]:
+    """The next level, what it and those below still ask for, and what can show it, in Bahasa Indonesia."""
+    lacking = "; ".join(f"{need.criterion} {need.text}" for need in (*needs.unmet, *needs.missing))
+    return [needs.next_level, lacking, "; ".join(document.name for document in needs.documents)]
 
 
 def group_table(profile: Profile) -> Table:
@@ -105,14 +121,17 @@ def as_xlsx(summary: Table, indicators: Table, groups: Table) -> bytes:
     )
 
 
-def as_dict(evaluation: evaluation_pb2.Evaluation, profile: Profile, institution: str) -> dict[str, Any]:
+def as_dict(
+    evaluation: evaluation_pb2.Evaluation, profile: Profile, institution: str, needs: Needs = NOTHING
+) -> dict[str, Any]:
     """Everything, for programs; stages by name."""
+    asked = {"needs": [MessageToDict(one, preserving_proto_field_name=True) for one in needs.values()]}
     return {
         "institution": evaluation.institution,
         "institution_name": institution,
         "evaluation": MessageToDict(evaluation, preserving_proto_field_name=True),
         "profile": MessageToDict(profile, preserving_proto_field_name=True),
-    }
+    } | (asked if needs else {})
 
 
 def _places(

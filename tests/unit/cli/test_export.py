@@ -151,7 +151,7 @@ def test_an_exported_evaluation_comes_back_as_the_levels_that_it_holds() -> None
     evaluation, found = evaluated()
     evaluation.answers[4].note = "-2 ada peta; =1+1"
     explained = {answer.indicator: answer.note for answer in evaluation.answers}
-    table = export.indicator_table(found, SPBE, explained)
+    table = export.indicator_table(found, SPBE, explained=explained)
     summary = export.summary_table(evaluation, SPBE, "Kabupaten Sumedang")
     whole = json.dumps(export.as_dict(evaluation, found, "Kabupaten Sumedang"))
     files = [
