@@ -22,7 +22,7 @@ def up(as_json: AsJson = False) -> None:
     """Start the embedded platform and all processes, and leave them running."""
     home = Home(home_folder())
     if not is_running(home):
-        home.folder.mkdir(parents=True, exist_ok=True)
+        home.make()
         home.addresses.unlink(missing_ok=True)
         log = home.folder / "supervisor.log"
         with log.open("wb") as out:

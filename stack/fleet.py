@@ -91,6 +91,7 @@ class Fleet:
             "LIVINGLAB_NATS_URL": self.servers.nats,
             "LIVINGLAB_TEMPORAL_ADDRESS": self.servers.temporal,
             "LIVINGLAB_SMTP_ADDRESS": self.servers.smtp,
+            "LIVINGLAB_REHEARSAL_SMTP_ADDRESS": self.servers.rehearsal_smtp,
             "LIVINGLAB_LISTEN": self.address(name),
             "LIVINGLAB_METRICS_LISTEN": f"127.0.0.1:{self.ports[f'{name}_metrics']}",
             "LIVINGLAB_PEERS": json.dumps(peers),

@@ -24,6 +24,7 @@ def configured_addresses() -> Addresses:
         nats=os.environ.get("LIVINGLAB_NATS_URL", ""),
         temporal=os.environ.get("LIVINGLAB_TEMPORAL_ADDRESS", ""),
         smtp=os.environ.get("LIVINGLAB_SMTP_ADDRESS", ""),
+        rehearsal_smtp=os.environ.get("LIVINGLAB_REHEARSAL_SMTP_ADDRESS", ""),
     )
 
 
@@ -63,12 +64,18 @@ class System:
         await self.platform.stop()
 
 
-async def start_system(home: Home, *, settings: Mapping[str, str] | None = None, test_commands: bool = False) -> System:
-    """Starts everything; all of it is ready, or none is left running."""
+async def start_system(
+    home: Home,
+    *,
+    settings: Mapping[str, str] | None = None,
+    test_commands: bool = False,
+    addresses: Addresses | None = None,
+) -> System:
+    """Starts everything; all of it is ready, or none is left running. `addresses` instead of the configured ones."""
     ports = home.ports([*SERVER_PORTS, *port_names()])
     server_ports = Ports(**{name: ports[name] for name in SERVER_PORTS})
     platform = await start_embedded(
-        home.data, addresses=configured_addresses(), ports=server_ports, test_commands=test_commands
+        home.data, addresses=addresses or configured_addresses(), ports=server_ports, test_commands=test_commands
     )
     fleet = Fleet(home, platform.addresses, ports, Issuer(home.folder / "issuer"), settings or {})
     system = System(home, platform, fleet)

@@ -1,58 +1,74 @@
-"""`make demo`: starts the platform, rehearses a cohort on it, shows what came of it, stops what it started."""
+"""Starts a platform of its own, rehearses a cohort file on it with actors, shows what came of it, stops everything."""
 
 import argparse
 import asyncio
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from livinglab.program.v1 import cohort_pb2
+from livinglab.program.v1 import cohort_pb2, definition_pb2
 from rich.console import Console
 
 from directory import official_regions
 from programs.files.definition import CohortFile, check_cohort
 from stack.binaries import ServerMissing
+from stack.embedded import Addresses
 from stack.home import AlreadyRunning, Home, held, home_folder
 from stack.process import ProcessFailed
 from stack.rehearsal import invariants, report
 from stack.rehearsal.conductor import Conductor
 from stack.rehearsal.stage import Stage
 from stack.servers import mails_folder
-from stack.system import System, empty, start_system
+from stack.system import System, configured_addresses, empty, start_system
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _COHORT = _PROJECT / "programs" / "cohorts" / "living-lab-2022.yaml"
+SEED = "2022"
 _SETTLE_SECONDS = 30.0
 
 
 def main() -> int:
-    """Exit code 0 when the cohort ended and every invariant holds, else 1."""
+    """`make demo`: the cohort of 2022, or another. Exit code as of `rehearse`."""
     parser = argparse.ArgumentParser(prog="python -m stack.rehearsal", description=__doc__)
-    parser.add_argument("cohort", nargs="?", type=Path, default=_COHORT, help="a cohort file that is a rehearsal")
-    parser.add_argument("--seed", default="2022", help="draws the actors; the same seed, the same people")
+    parser.add_argument("cohort", nargs="?", type=Path, default=_COHORT, help="a cohort file")
+    parser.add_argument("--seed", default=SEED, help="draws the actors; the same seed, the same people")
     arguments = parser.parse_args()
+    return rehearse(arguments.cohort, seed=arguments.seed)
+
+
+def rehearse(file: Path, *, seed: str = SEED, seconds_per_day: str = "", real_mail: bool = False) -> int:
+    """Exit code 0 when the cohort ended and every invariant holds, else 1. A cohort that is meant for real is made a
+    rehearsal of its own id. Nobody on the roster is written to, unless `real_mail` says so."""
     out = report.console()
-    loaded = check_cohort(arguments.cohort, official_regions())
+    loaded = check_cohort(file, official_regions())
     if loaded.faults:
         for fault in loaded.faults:
             print(fault, file=sys.stderr)
         return 1
+    _as_rehearsal(loaded.cohort.message, seconds_per_day)
     home = Home(home_folder() / "rehearsal")
     try:
         with held(home):
             for part in (home.data, home.logs):
                 empty(part)
             home.traces.unlink(missing_ok=True)
-            return asyncio.run(_interruptible(out, home, loaded, arguments.seed))
+            return asyncio.run(_interruptible(out, home, loaded, seed, real_mail))
     except (AlreadyRunning, ServerMissing, ProcessFailed) as error:
         print(error, file=sys.stderr)
         return 1
 
 
-async def _interruptible(out: Console, home: Home, loaded: CohortFile, seed: str) -> int:
+def _as_rehearsal(spec: definition_pb2.CohortSpec, seconds_per_day: str) -> None:
+    if not spec.rehearsal:
+        spec.rehearsal, spec.id = True, f"{spec.id}-rehearsal"
+    spec.seconds_per_day = seconds_per_day or spec.seconds_per_day or "1.0"
+
+
+async def _interruptible(out: Console, home: Home, loaded: CohortFile, seed: str, real_mail: bool) -> int:
     """Ctrl-C and SIGTERM end the rehearsal in order: what was started is stopped."""
-    work = asyncio.ensure_future(_rehearse(out, home, loaded, seed))
+    work = asyncio.ensure_future(_rehearse(out, home, loaded, seed, real_mail))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, work.cancel)
     try:
@@ -62,11 +78,11 @@ async def _interruptible(out: Console, home: Home, loaded: CohortFile, seed: str
         return 130
 
 
-async def _rehearse(out: Console, home: Home, loaded: CohortFile, seed: str) -> int:
+async def _rehearse(out: Console, home: Home, loaded: CohortFile, seed: str, real_mail: bool) -> int:
     started = time.monotonic()
     spec, definition = loaded.cohort.message, loaded.definition.message
     with out.status("starting mongod, nats-server, Temporal, a mail server and our processes ..."):
-        system = await start_system(home)
+        system = await start_system(home, addresses=_addresses(real_mail))
     try:
         ready = time.monotonic() - started
         out.print(f"Platform ready in {ready:.1f} s. Workflows can be seen at {system.addresses().get('temporal_ui')}")
@@ -87,6 +103,12 @@ async def _rehearse(out: Console, home: Home, loaded: CohortFile, seed: str) -> 
         return 0 if all(f.holds for f in findings) and cohort.state == cohort_pb2.COHORT_STATE_COMPLETED else 1
     finally:
         await asyncio.shield(system.stop())
+
+
+def _addresses(real_mail: bool) -> Addresses:
+    """Servers that somebody else runs, but not their mail server."""
+    configured = configured_addresses()
+    return replace(configured, rehearsal_smtp=configured.smtp if real_mail else "")
 
 
 async def _settled(system: System, cohort: cohort_pb2.Cohort, stage: Stage) -> list[invariants.Finding]:

@@ -23,7 +23,7 @@ from tests.harness import system as small
 
 COHORT = 20
 # Acknowledged writes of an undisturbed cohort, near enough: a fault's moment is a share of them.
-_WRITES = 700
+_WRITES = 480
 # The last phase closes by itself before that.
 _END_SECONDS = 600.0
 _SETTLE_SECONDS = 120.0

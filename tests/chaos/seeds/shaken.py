@@ -135,11 +135,13 @@ async def _behind_links(system: System, name: str, links: dict[tuple[str, str], 
         return await way(target, address.host, address.port, frames=frames)
 
     peers = {peer: await way(peer, "127.0.0.1", fleet.ports[peer]) for peer in MEMBERS}
+    mailbox = await to("smtp", "mailbox")
     return {
         # Directly: the set would give its own address, which goes past the link.
         "LIVINGLAB_MONGO_URI": f"mongodb://{await to('mongodb', 'mongod')}/?directConnection=true",
         "LIVINGLAB_NATS_URL": f"nats://{await to('nats', 'nats-server', frames=True)}",
         "LIVINGLAB_TEMPORAL_ADDRESS": await to("temporal", "temporal"),
-        "LIVINGLAB_SMTP_ADDRESS": await to("smtp", "mailbox"),
+        "LIVINGLAB_SMTP_ADDRESS": mailbox,
+        "LIVINGLAB_REHEARSAL_SMTP_ADDRESS": mailbox,
         "LIVINGLAB_PEERS": json.dumps(peers),
     }
