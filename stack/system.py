@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from stack.doctor.patient import Servers
 from stack.embedded import Addresses, Platform, Ports, start_embedded
 from stack.fleet import Fleet, port_names
 from stack.home import Home
@@ -50,6 +51,11 @@ class System:
         for name in self.fleet.members:
             reached[f"{name}_metrics"] = f"http://127.0.0.1:{self.fleet.ports[f'{name}_metrics']}/metrics"
         return {name: address for name, address in reached.items() if address}
+
+    def servers(self) -> Servers:
+        """Where a doctor looks."""
+        reached = self.platform.addresses
+        return Servers(reached.mongodb, reached.nats, reached.temporal)
 
     def tell(self) -> None:
         """Writes the addresses where commands look for them."""

@@ -115,10 +115,9 @@ async def _settled(system: System, cohort: cohort_pb2.Cohort, stage: Stage) -> l
     """The last facts and mails may be on their way when the cohort ends: looks until all holds or time is up."""
     mailbox = system.platform.servers.get("mailbox")
     folder = mails_folder(mailbox.data_dir) if mailbox else None
-    servers = system.platform.addresses
     deadline = time.monotonic() + _SETTLE_SECONDS
     while True:
-        findings = await invariants.check(servers.mongodb, servers.nats, folder, cohort, stage.acknowledged)
+        findings = await invariants.check(system.servers(), folder, cohort, stage.acknowledged)
         if all(finding.holds for finding in findings) or time.monotonic() > deadline:
             return findings
         await asyncio.sleep(0.5)

@@ -105,11 +105,11 @@ def _reached(acknowledged: Callable[[], int], share: float) -> bool:
 
 async def _broken(platform: Shaken, cohort: cohort_pb2.Cohort, stage: Stage) -> list[str]:
     system = platform.system
-    servers, folder = system.platform.addresses, mails_folder(system.platform.servers["mailbox"].data_dir)
+    folder = mails_folder(system.platform.servers["mailbox"].data_dir)
     last: list[str] = []
 
     async def all_hold() -> bool:
-        findings = await invariants.check(servers.mongodb, servers.nats, folder, cohort, stage.acknowledged)
+        findings = await invariants.check(system.servers(), folder, cohort, stage.acknowledged)
         last[:] = [f"{finding.what}: {finding.found}" for finding in findings if not finding.holds]
         return not last
 
