@@ -74,8 +74,9 @@ async def _save_one(nc: Client, stream: str, folder: Path) -> None:
                     raise StreamRefused(f"{stream}: {chunk.headers}")
                 break
             file.write(chunk.data)
-            # The next ones are sent when some were taken.
-            await chunk.respond(b"")
+            if chunk.reply:
+                # The next ones are sent when some were taken.
+                await chunk.respond(b"")
     await subscription.unsubscribe()
 
 

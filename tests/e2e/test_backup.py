@@ -1,7 +1,6 @@
 """A backup that is taken while a cohort runs, brought back elsewhere: nothing disagrees, and the cohort goes on."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,10 @@ MIDDLE, LATER = 25, 40
 
 
 @pytest.fixture(scope="module")
-def backup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def backup(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kept") / "backup"
     asyncio.run(_in_the_middle_of_a_cohort(Home(tmp_path_factory.mktemp("system")), folder))
-    yield folder
+    return folder
 
 
 async def _in_the_middle_of_a_cohort(home: Home, folder: Path) -> None:
