@@ -60,8 +60,13 @@ check: setup k8s-check ## format, lint, types, import rules, protos, manifests
 	$(BIN)/buf format --diff --exit-code protos
 	$(BIN)/buf breaking --against $(RELEASED)
 
-test: setup ## every test; T=path picks some
+test: setup ## every test; T=path picks some, T="--lf" those that failed last
+ifeq ($(T),tests)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract --cov --cov-report=
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/e2e tests/chaos tests/workflow tests/integration tests/replay
+else
 	$(BIN)/python -m pytest $(T)
+endif
 
 unit: setup ## what needs no server
 	$(BIN)/python -m pytest tests/unit tests/contract

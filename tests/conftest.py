@@ -11,16 +11,19 @@ from stack.servers import nats
 from tests.harness.servers import Servers, start_servers
 
 _OWN_SOCKETS = ("integration", "workflow", "replay", "e2e", "chaos")
+# The longest first, so that no worker is left with one of them at the end.
+_ORDER = ("e2e", "chaos", "workflow", "integration", "replay", "contract", "unit")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks each test by its folder; what needs no server must open no socket."""
+    """Marks each test by its folder, the longest first; what needs no server must open no socket."""
     root = Path(__file__).parent
     for item in items:
         folder = item.path.relative_to(root).parts[0]
         item.add_marker(folder)
         if folder not in _OWN_SOCKETS:
             item.add_marker(pytest.mark.disable_socket)
+    items.sort(key=lambda item: _ORDER.index(item.path.relative_to(root).parts[0]))
 
 
 @pytest.fixture(scope="session")
