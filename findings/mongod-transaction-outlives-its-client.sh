@@ -28,6 +28,9 @@ try:
     client.admin.command("replSetInitiate", {"_id": "rs", "members": members})
     while not client.admin.command("hello")["isWritablePrimary"]:
         time.sleep(0.1)
+    # One that met the server before it was in a set would never have sessions.
+    client.close()
+    client = MongoClient("127.0.0.1", port, directConnection=True)
     client.a.things.insert_one({"_id": 1, "n": 0})
     if (child := os.fork()) == 0:
         other = MongoClient("127.0.0.1", port, directConnection=True)
