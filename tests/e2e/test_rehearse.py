@@ -1,4 +1,4 @@
-"""`livinglab rehearse`: one's own file, meant for real, from start to end; its own targets, and nobody real written to."""
+"""`livinglab rehearse`: a file that is meant for real, its own targets, and nobody real written to."""
 
 import asyncio
 import os
