@@ -33,7 +33,7 @@ targets:
 COHORT = """
 id: tiny-2031
 title: Tiny cohort
-definition: tiny.yaml
+definition: tiny
 roster_file: roster.csv
 """
 
