@@ -64,6 +64,10 @@ class Settings(BaseSettings):
 
     # Longest wait of a call whose caller set no deadline.
     deadline_seconds: float = 30.0
+    # Calls and watchers at once, of everybody; calls of one caller that are served at once, and that wait for those.
+    maximum_concurrent_rpcs: int = 2_000
+    calls_at_once: int = 16
+    calls_waiting: int = 500
     # After SIGTERM: how long calls under way may take.
     grace_seconds: float = 10.0
 

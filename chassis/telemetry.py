@@ -15,7 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
 from opentelemetry.sdk.trace.sampling import ParentBased, SamplingResult, TraceIdRatioBased
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
@@ -165,6 +165,15 @@ class _Unsampled(AbstractContextManager[Span]):
 
     def __exit__(self, *_: object) -> None:
         otel_context.detach(self._token)
+
+
+def refused(code: str, reason: str, message: str, *, ours: bool) -> None:
+    """The current span ends with this code of gRPC; an error where it is our own failure and not the caller's."""
+    current = trace.get_current_span()
+    if current.is_recording():
+        current.set_attributes({"rpc.grpc.status_code": code, "livinglab.reason": reason})
+        if ours:
+            current.set_status(StatusCode.ERROR, message)
 
 
 def traceparent() -> str:

@@ -1,14 +1,16 @@
-"""Field rules of the protos, compiled once per message and enforced on every request, all faults at once."""
+"""Field rules of the protos, compiled once per message and enforced on every request: all faults at once, as long as
+looking for them is little work. What one caller sends must not hold up the others."""
 
 import re
 import zoneinfo
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from livinglab.common.v1 import options_pb2
 
 from chassis.errors import Violation
@@ -17,11 +19,35 @@ Check = Callable[[Message, str, list[Violation]], None]
 Fault = Callable[[Any], str | None]
 
 
+MOST_FAULTS = 50
+# Protobuf's own are the years 1 to 9999, at whose ends no day can be added or taken away.
+_EARLIEST, _LATEST = datetime(1800, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_SECONDS = range(int(_EARLIEST.timestamp()), int(_LATEST.timestamp()))
+
+
+class _Enough(Exception):
+    """What was found is enough to refuse the request."""
+
+
+class _Faults(list[Violation]):
+    """The faults found so far; no more than people read."""
+
+    def append(self, fault: Violation) -> None:
+        """Ends the search at the fiftieth."""
+        super().append(fault)
+        if len(self) >= MOST_FAULTS:
+            raise _Enough
+
+
 def violations(message: Message) -> list[Violation]:
-    """Every fault of a request, with its field path; empty when it is well formed."""
-    found: list[Violation] = []
-    for check in _checks(message.DESCRIPTOR):
-        check(message, "", found)
+    """The faults of a request, with their field paths: all of them, or those up to the first list that is too long,
+    or the first fifty. Empty when it is well formed."""
+    found = _Faults()
+    try:
+        for check in _checks(message.DESCRIPTOR):
+            check(message, "", found)
+    except _Enough:
+        found.extend([Violation("", "is not looked at any further: there may be more faults")])
     return found
 
 
@@ -42,6 +68,8 @@ def _field_checks(field: FieldDescriptor) -> Iterator[Check]:
     elif faults:
         yield _scalar(field.name, faults, "" if field.type == FieldDescriptor.TYPE_STRING else None)
     inner = field.message_type
+    if inner is not None and inner.full_name == "google.protobuf.Timestamp":
+        yield _times(field.name) if field.is_repeated else _time(field.name)
     if inner is not None and _own(inner) and not inner.GetOptions().map_entry:
         yield _each_nested(field.name, inner) if field.is_repeated else _nested(field.name, inner)
 
@@ -66,6 +94,8 @@ def _most_items(name: str, most: int) -> Check:
         count = len(getattr(message, name))
         if count > most:
             found.append(Violation(path + name, f"has {count} items; at most {most} are taken"))
+            # Nobody looks at what is in it.
+            raise _Enough
 
     return check
 
@@ -106,6 +136,24 @@ def _nested(name: str, inner: Descriptor) -> Check:
                 nested(value, f"{path}{name}.", found)
 
     return check
+
+
+def _time(name: str) -> Check:
+    def check(message: Message, path: str, found: list[Violation]) -> None:
+        if message.HasField(name):
+            _first_fault(getattr(message, name), (_moment,), path + name, found)
+
+    return check
+
+
+def _times(name: str) -> Check:
+    return _scalars(name, (_moment,))
+
+
+def _moment(value: Timestamp) -> str | None:
+    if value.seconds in _SECONDS and 0 <= value.nanos < 10**9:
+        return None
+    return "must be a time between 1800 and 2200"
 
 
 def _each_nested(name: str, inner: Descriptor) -> Check:
@@ -151,11 +199,12 @@ def _shape(pattern: str, description: str) -> Fault:
 
 def _date(value: str) -> str | None:
     try:
+        day = date.fromisoformat(value)
         # Python reads week dates too.
-        valid = date.fromisoformat(value).isoformat() == value
+        valid = day.isoformat() == value and _EARLIEST.year <= day.year < _LATEST.year
     except ValueError:
         valid = False
-    return None if valid else "must be a date such as 2022-11-01"
+    return None if valid else "must be a date such as 2022-11-01, between 1800 and 2200"
 
 
 def _time_zone(value: str) -> str | None:

@@ -32,21 +32,23 @@ class Issuer:
     def token(
         self,
         role: str,
-        *,
+        *more: str,
         institution: str = "",
         subject: str = "",
         seconds: int = DAY_SECONDS,
         audience: str = AUDIENCE,
     ) -> str:
-        """A token for one role, bound to an institution where the role is; valid for `seconds` (may be negative)."""
-        if role not in ROLES:
-            raise ValueError(f"{role} is not one of {', '.join(ROLES)}")
+        """A token for one role or several, bound to an institution where a role is; valid for `seconds` (may be
+        negative)."""
+        for one in (role, *more):
+            if one not in ROLES:
+                raise ValueError(f"{one} is not one of {', '.join(ROLES)}")
         now = int(time.time())
         claims = {
             "iss": ISSUER,
             "aud": audience,
             "sub": subject or (f"{role}@{institution}" if institution else role),
-            "roles": [role],
+            "roles": [role, *more],
             "institution": institution,
             "iat": now,
             "exp": now + seconds,

@@ -9,6 +9,18 @@ from livinglab.common.v1 import options_pb2
 from chassis.errors import denied
 
 _ROLES = {label.removeprefix("ROLE_").lower(): number for label, number in options_pb2.Role.items() if number}
+_BY_REACH = (
+    options_pb2.ROLE_SYSTEM,
+    options_pb2.ROLE_MANAGER,
+    options_pb2.ROLE_PLATFORM,
+    options_pb2.ROLE_HEAD,
+    options_pb2.ROLE_OPERATOR,
+    options_pb2.ROLE_SECRETARY,
+    options_pb2.ROLE_REGENT,
+    options_pb2.ROLE_ASSESSOR,
+    options_pb2.ROLE_COACH,
+    options_pb2.ROLE_PUBLIC,
+)
 _BOUND_ROLES = frozenset(
     {options_pb2.ROLE_OPERATOR, options_pb2.ROLE_HEAD, options_pb2.ROLE_SECRETARY, options_pb2.ROLE_REGENT}
 )
@@ -22,6 +34,13 @@ class Identity:
     roles: frozenset[int]
     institution: str
     expires: float
+    # Where a caller without a token calls from.
+    peer: str = ""
+
+    @property
+    def key(self) -> str:
+        """Tells callers apart."""
+        return f"{self.subject}@{self.peer}" if self.peer else self.subject
 
 
 @dataclass
@@ -29,8 +48,8 @@ class Caller:
     """The identity behind the call that is being served."""
 
     identity: Identity
-    # The roles that opened the method to it.
-    admitted: frozenset[int]
+    # The one role in which it is served here, whatever other roles the token carries.
+    role: int
     institution_checked: bool = field(default=False)
 
     @property
@@ -40,9 +59,8 @@ class Caller:
 
     @property
     def bound_to(self) -> str | None:
-        """The one institution that this caller may reach here; None where there is no such bound. Who operates one
-        institution and assesses others is bound wherever only the operator may call."""
-        return self.identity.institution if self.admitted <= _BOUND_ROLES else None
+        """The one institution that this caller may reach here; None where there is no such bound."""
+        return self.identity.institution if self.role in _BOUND_ROLES else None
 
     def require_institution(self, institution: str) -> None:
         """Refuses a region's user who touches another institution. Methods whose policy says
@@ -67,9 +85,9 @@ def actor(default: str) -> str:
     return found.subject if found else default
 
 
-def set_caller(identity: Identity, admitted: frozenset[int]) -> Caller:
-    """Names the caller for the rest of this task."""
-    found = Caller(identity, admitted)
+def set_caller(identity: Identity, role: int) -> Caller:
+    """Names the caller for the rest of this task, in one of the roles of its token."""
+    found = Caller(identity, role)
     _caller.set(found)
     return found
 
@@ -82,9 +100,9 @@ def policy_of(method: MethodDescriptor) -> options_pb2.Policy:
     return options.Extensions[options_pb2.policy]
 
 
-def require_role(identity: Identity, allowed: frozenset[int], method: str) -> frozenset[int]:
-    """The roles of the caller that are allowed; refuses who has none of them."""
-    admitted = identity.roles & allowed
+def require_roles(identity: Identity, allowed: frozenset[int], method: str) -> tuple[int, ...]:
+    """The roles of the caller that are allowed, those first that reach furthest; refuses who has none of them."""
+    admitted = tuple(role for role in _BY_REACH if role in identity.roles and role in allowed)
     if not admitted:
         names = ", ".join(sorted(role_name(role) for role in allowed))
         raise denied("ROLE", f"{method} is for {names}")

@@ -16,7 +16,7 @@ from chassis.errors import Kind, Refused, unauthenticated
 # many addresses cost no memory.
 _MOST_PEERS = 10_000
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_PUBLIC = Identity("public", frozenset({options_pb2.ROLE_PUBLIC}), "", math.inf)
+_PUBLIC = frozenset({options_pb2.ROLE_PUBLIC})
 
 
 @dataclass
@@ -45,7 +45,8 @@ class Visitors:
         x-forwarded-for. UNAUTHENTICATED where only tokens count, RESOURCE_EXHAUSTED for a peer beyond its allowance."""
         if not self._most:
             raise unauthenticated("NO_TOKEN", "send a bearer token: authorization: Bearer ...")
-        allowance = self._allowance(_block(self._origin(peer, forwarded)))
+        block = _block(self._origin(peer, forwarded))
+        allowance = self._allowance(block)
         if allowance.calls < 1:
             seconds = (1 - allowance.calls) * 60 / self._most
             raise Refused(
@@ -55,7 +56,7 @@ class Visitors:
                 retry_seconds=seconds,
             )
         allowance.calls -= 1
-        return _PUBLIC
+        return Identity("public", _PUBLIC, "", math.inf, block)
 
     def _origin(self, peer: str, forwarded: str) -> str:
         """The address that a call comes from: the last one in front of our own proxies. What stands before it in the

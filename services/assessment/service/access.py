@@ -12,12 +12,11 @@ from services.assessment.model.publication import for_public
 from services.assessment.store.evaluations import Store
 
 Evaluation = evaluation_pb2.Evaluation
-_PUBLIC = frozenset({options_pb2.ROLE_PUBLIC})
 
 
 def is_public(caller: auth.Caller) -> bool:
-    """Somebody who looks at the race and has no other role."""
-    return caller.identity.roles <= _PUBLIC
+    """Somebody who looks at the race."""
+    return caller.role == options_pb2.ROLE_PUBLIC
 
 
 async def own(store: Store, evaluation_id: str, tx: mongo.Tx | None = None) -> Evaluation:

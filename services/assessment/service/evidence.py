@@ -139,7 +139,7 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
         evaluation = await self._evaluations.get(request.evaluation_id)
         caller = auth.caller()
         caller.require_institution(evaluation.institution)
-        assessing = caller.identity.roles == {options_pb2.ROLE_ASSESSOR}
+        assessing = caller.role == options_pb2.ROLE_ASSESSOR
         if assessing:
             _require_assigned(evaluation)
         scorer = (await self._editions.of(evaluation)).scorer
@@ -214,7 +214,7 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
         """Own people and managers read all; assessors what is handed in where they are assigned."""
         caller = auth.caller()
         caller.require_institution(found.institution)
-        if caller.bound_to is not None or options_pb2.ROLE_MANAGER in caller.identity.roles:
+        if caller.bound_to is not None or caller.role == options_pb2.ROLE_MANAGER:
             return
         for evaluation_id in await self._store.evaluations_showing(found.id):
             if _is_assigned(await self._evaluations.get(evaluation_id)):

@@ -106,10 +106,10 @@ class ResultService(results_service_pb2_grpc.ResultServiceServicer):
 
 def _require_reach(request: pb.ListResultsRequest) -> None:
     """What was published is for everybody, what came before it for those whom it concerns."""
-    identity = auth.caller().identity
-    if identity.roles & _UNBOUND or request.stage == evaluation_pb2.STAGE_PUBLICATION:
+    caller = auth.caller()
+    if caller.role in _UNBOUND or request.stage == evaluation_pb2.STAGE_PUBLICATION:
         return
-    if not identity.institution or request.institution != identity.institution:
+    if not caller.bound_to or request.institution != caller.bound_to:
         raise denied(
             "NOT_PUBLISHED", "ask for the publication stage: earlier stages are open to the institution itself"
         )

@@ -194,7 +194,7 @@ def _by_now() -> tuple[str, datetime]:
 
 
 def _is_manager() -> bool:
-    return options_pb2.ROLE_MANAGER in auth.caller().identity.roles
+    return auth.caller().role == options_pb2.ROLE_MANAGER
 
 
 def _require_duty(

@@ -122,7 +122,7 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
 
     def _apart(self, race: pb.Race, groups: model.Groups, results: Sequence[model.Result]) -> disclosure.Apart:
         bodies = [result.institution for result in results]
-        published, drafts = race.stage == aggregates.PUBLIC_STAGE, bool(auth.caller().admitted & _SEE_DRAFTS)
+        published, drafts = race.stage == aggregates.PUBLIC_STAGE, auth.caller().role in _SEE_DRAFTS
         return disclosure.apart(race.group, groups, bodies, published=published, drafts=drafts)
 
     async def _is_draft_to_caller(self, race: pb.Race, other: model.Result) -> bool:

@@ -106,7 +106,7 @@ async def heard(client: Any, name: str, events: Sequence[Message], *, bulk: int 
 
 
 async def answers(store: Store) -> list[bytes]:
-    auth.set_caller(auth.Identity("manager", MANAGER, "", 0.0), MANAGER)
+    auth.set_caller(auth.Identity("manager", MANAGER, "", 0.0), options_pb2.ROLE_MANAGER)
     live = Live(store)
     admission = Admission(store, live, REGIONS)
     race: Any = BenchmarkService(store, live, admission, REGIONS)

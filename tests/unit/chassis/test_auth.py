@@ -1,4 +1,4 @@
-"""Who may reach what: the bound to one institution follows the role that opened the method."""
+"""Who may reach what: one role at a time, each with its own bound, whatever other roles a token carries."""
 
 import time
 
@@ -9,29 +9,40 @@ from chassis import auth
 from chassis.errors import Kind, Refused
 
 
-def caller(*held: int, allowed: frozenset[int]) -> auth.Caller:
-    identity = auth.Identity("somebody", frozenset(held), "32.11", time.time() + 60)
-    return auth.set_caller(identity, auth.require_role(identity, allowed, "Method"))
+def identity(*held: int) -> auth.Identity:
+    return auth.Identity("somebody", frozenset(held), "32.11", time.time() + 60)
 
 
-@pytest.mark.parametrize("other", [roles.ROLE_PUBLIC, roles.ROLE_ASSESSOR, roles.ROLE_COACH])
-def test_another_role_does_not_lift_the_bound_where_it_does_not_open_the_method(other: int) -> None:
-    writer = caller(roles.ROLE_OPERATOR, other, allowed=frozenset({roles.ROLE_OPERATOR, roles.ROLE_HEAD}))
-    assert writer.bound_to == "32.11"
+BOUND = (roles.ROLE_OPERATOR, roles.ROLE_HEAD, roles.ROLE_SECRETARY, roles.ROLE_REGENT)
+
+
+@pytest.mark.parametrize("role", BOUND)
+def test_people_of_an_institution_reach_that_one(role: int) -> None:
+    caller = auth.set_caller(identity(role, roles.ROLE_PUBLIC, roles.ROLE_ASSESSOR), role)
+    assert caller.bound_to == "32.11"
+    caller.require_institution("32.11")
     with pytest.raises(Refused) as refused:
-        writer.require_institution("32.04")
+        caller.require_institution("32.04")
     assert refused.value.kind is Kind.PERMISSION_DENIED
 
 
-def test_a_role_without_a_bound_opens_what_it_may_open() -> None:
-    reader = caller(
-        roles.ROLE_OPERATOR, roles.ROLE_ASSESSOR, allowed=frozenset({roles.ROLE_OPERATOR, roles.ROLE_ASSESSOR})
-    )
-    assert reader.bound_to is None
-    reader.require_institution("32.04")
-    assert reader.institution_checked
+def test_other_roles_reach_every_institution() -> None:
+    caller = auth.set_caller(identity(roles.ROLE_OPERATOR, roles.ROLE_MANAGER), roles.ROLE_MANAGER)
+    assert caller.bound_to is None
+    caller.require_institution("32.04")
+    assert caller.institution_checked
+
+
+def test_a_call_is_served_in_the_role_that_reaches_furthest_first() -> None:
+    every = frozenset(roles.Role.values())
+    held = identity(roles.ROLE_PUBLIC, roles.ROLE_OPERATOR, roles.ROLE_MANAGER)
+    tried = auth.require_roles(held, every, "Method")
+    assert tried == (roles.ROLE_MANAGER, roles.ROLE_OPERATOR, roles.ROLE_PUBLIC)
+    assert auth.require_roles(held, frozenset({roles.ROLE_PUBLIC}), "Method") == (roles.ROLE_PUBLIC,)
+    # Each role has its place.
+    assert set(auth.require_roles(identity(*roles.Role.values()), every, "Method")) == every - {roles.ROLE_UNSPECIFIED}
 
 
 def test_who_has_none_of_the_roles_is_refused_by_name_of_those_who_may() -> None:
     with pytest.raises(Refused, match="head, operator"):
-        caller(roles.ROLE_COACH, allowed=frozenset({roles.ROLE_OPERATOR, roles.ROLE_HEAD}))
+        auth.require_roles(identity(roles.ROLE_COACH), frozenset({roles.ROLE_OPERATOR, roles.ROLE_HEAD}), "Method")

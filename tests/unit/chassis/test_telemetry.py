@@ -2,8 +2,10 @@
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ParentBased
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanKind, StatusCode
 
 from chassis import telemetry
 
@@ -39,3 +41,19 @@ def test_the_share_of_traces_that_begin_here_is_drawn_once(
     assert least <= kept <= most
     assert len(seen) == 1_000
     assert telemetry.traceparent() == ""
+
+
+@pytest.mark.parametrize(("code", "ours"), [("INTERNAL", True), ("PERMISSION_DENIED", False)])
+def test_a_span_says_how_its_call_ended(monkeypatch: pytest.MonkeyPatch, code: str, ours: bool) -> None:
+    monkeypatch.setattr(telemetry._Roots, "share", 1.0)
+    kept = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    monkeypatch.setattr(telemetry, "_TRACER", provider.get_tracer("test"))
+    with telemetry.span("call", SpanKind.SERVER, ""):
+        telemetry.refused(code, "REASON", "what happened", ours=ours)
+    (span,) = kept.get_finished_spans()
+    assert span.attributes == {"rpc.grpc.status_code": code, "livinglab.reason": "REASON"}
+    assert (span.status.status_code is StatusCode.ERROR) is ours
+    # Nobody listens: nothing to say, and nothing goes wrong.
+    telemetry.refused(code, "REASON", "what happened", ours=ours)

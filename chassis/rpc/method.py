@@ -9,7 +9,12 @@ from opentelemetry.trace import SpanKind
 from prometheus_client import Counter
 
 from chassis import auth, telemetry
-from chassis.errors import Refused, denied
+from chassis.errors import Kind, Refused, denied
+
+# What is not the caller's doing.
+_OURS = frozenset({Kind.INTERNAL, Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED})
+# A request that names things and says little about them; methods that take more say so in their policy.
+_REQUEST_BYTES = 64 * 2**10
 
 
 class Method:
@@ -21,6 +26,7 @@ class Method:
         self.service = descriptor.containing_service.full_name
         self.path = f"/{self.service}/{self.name}"
         self.roles = frozenset(policy.roles)
+        self.most_bytes = policy.max_request_bytes or _REQUEST_BYTES
         self._own_institution = policy.own_institution
         self.seconds = telemetry.RPC_SECONDS.labels(self.service, self.name)
         # By status code: to look a label up takes longer than to count.
@@ -56,6 +62,7 @@ class Observed:
     def refused(self, refused: Refused) -> None:
         """The call ends with this refusal."""
         self._code = refused.kind.value
+        telemetry.refused(self._code, refused.reason, refused.message, ours=refused.kind in _OURS)
         telemetry.log.info(
             "refused", method=self._method.path, code=self._code, reason=refused.reason, faults=len(refused.violations)
         )
@@ -63,6 +70,7 @@ class Observed:
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
             self._code = "CANCELLED"
+            telemetry.refused(self._code, "CANCELLED", "", ours=False)
         self._span.__exit__(None, None, None)
         self._method.seconds.observe(time.perf_counter() - self._started)
         self._method.count(self._code)
