@@ -12,7 +12,7 @@ from prometheus_client import Counter
 from chassis import telemetry
 from services.notify import model
 from services.notify.model import Outcome, Taken, Turned, Unreachable
-from services.notify.postman import PostOffice, Postman
+from services.notify.postman import Postman, PostOffice
 from services.notify.store import Claimed, DatabaseFailure, Store
 
 _AT_ONCE = 4

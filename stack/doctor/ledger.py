@@ -9,13 +9,15 @@ from typing import Any
 
 import nats
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
 from chassis import facts, naming
 
 _FETCH_SECONDS = 10.0
-_AT_ONCE = 5_000
+_AT_ONCE = 500
+# The server forgets a reader that asks for nothing.
+_IDLE_SECONDS = 60
 _TABLE = """
 CREATE TABLE facts (stream TEXT, place INTEGER, id TEXT, type TEXT, aggregate TEXT, version INTEGER, cohort TEXT,
     rehearsal TEXT, seconds REAL, payload BLOB, PRIMARY KEY (stream, place)) WITHOUT ROWID;
@@ -113,21 +115,24 @@ async def _all_consumers(js: JetStreamContext, stream: str) -> list[Any]:
 async def _fill(ledger: Ledger, js: JetStreamContext, service: str) -> None:
     stream = naming.stream(service)
     try:
-        last = (await js.stream_info(stream)).state.last_seq
+        state = (await js.stream_info(stream)).state
     except NotFoundError:
         return
-    config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL)
-    subscription = await js.subscribe(f"{service}.>", stream=stream, ordered_consumer=True, config=config)
-    rows, place = [], 0
-    while place < last:
-        msg = await subscription.next_msg(timeout=_FETCH_SECONDS)
-        place = msg.metadata.sequence.stream
-        rows.append(_row(ledger, stream, place, msg.headers or {}, msg.data))
-        if len(rows) >= _AT_ONCE:
-            _store(ledger, rows)
-            rows = []
-    _store(ledger, rows)
-    await subscription.unsubscribe()
+    # Asked for batch by batch: a subscription would hold whatever the broker is ahead by.
+    config = ConsumerConfig(
+        deliver_policy=DeliverPolicy.ALL,
+        ack_policy=AckPolicy.NONE,
+        inactive_threshold=_IDLE_SECONDS,
+        mem_storage=True,
+    )
+    reader = await js.pull_subscribe(f"{service}.>", durable=None, stream=stream, config=config)
+    place = 0 if state.messages else state.last_seq
+    while place < state.last_seq:
+        messages = await reader.fetch(_AT_ONCE, timeout=_FETCH_SECONDS)
+        place = messages[-1].metadata.sequence.stream
+        rows = [_row(ledger, stream, m.metadata.sequence.stream, m.headers or {}, m.data) for m in messages]
+        _store(ledger, rows)
+    await reader.unsubscribe()
 
 
 def _row(ledger: Ledger, stream: str, place: int, headers: dict[str, str], payload: bytes) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from livinglab.program.v1 import service_pb2 as program
 from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
 
 from chassis import naming, rpc
-from stack.backup import whole
+from stack.backup import databases, whole
 from stack.doctor.examination import settled
 from stack.home import Home
 from stack.rehearsal.stage import Stage
@@ -43,6 +43,12 @@ async def _in_the_middle_of_a_cohort(home: Home, folder: Path) -> None:
         await system.stop()
 
 
+async def _save_databases(system: System, stage: Stage, folder: Path) -> None:
+    """In the middle, and nothing else."""
+    await eventually(lambda: stage.acknowledged.total() >= LATER, timeout=60)
+    await databases.save(system.servers().mongodb, "", folder)
+
+
 async def _save(system: System, stage: Stage, folder: Path) -> None:
     """The databases are read a while after the streams and Temporal were."""
 
@@ -67,6 +73,31 @@ async def test_what_is_restored_agrees_and_goes_on(backup: Path, tmp_path: Path)
         assert cohort.participants == cohort.graduated + cohort.withdrawn + cohort.failed == 4
         broken = [finding for finding in await settled(system.servers(), 60) if not finding.holds]
         assert broken == []
+
+
+@pytest.mark.timeout(400)
+async def test_an_older_database_under_newer_streams_is_named_with_what_mends_it(tmp_path: Path) -> None:
+    system, older = await start_system(Home(tmp_path / "system")), tmp_path / "older"
+    saving: list[asyncio.Task[None]] = []
+    try:
+        await carried_through(
+            system, COHORT, lambda stage: saving.append(asyncio.create_task(_save_databases(system, stage, older)))
+        )
+        await saving[0]
+        await system.fleet.stop_all()
+        await databases.load(system.servers().mongodb, "", older)
+        await system.fleet.start_all()
+        broken = {f.what: f for f in await settled(system.servers(), 5) if not f.holds}
+    finally:
+        await system.stop()
+    # The database has lost what its streams, its readers' places and Temporal know.
+    assert broken.keys() >= {
+        "what the facts tell is in their owners' databases",
+        "every fact that was settled had its effect",
+        "what runs in the database runs in Temporal",
+    }
+    assert all(finding.mend for finding in broken.values())
+    assert COHORT in broken["what runs in the database runs in Temporal"].found
 
 
 async def test_nothing_is_put_over_a_platform_unasked(backup: Path, tmp_path: Path) -> None:
