@@ -79,9 +79,7 @@ def _as_rehearsal(spec: definition_pb2.CohortSpec, seconds_per_day: str) -> None
     spec.seconds_per_day = seconds_per_day or spec.seconds_per_day or "1.0"
 
 
-async def _interruptible(
-    out: Console, home: Home, loaded: CohortFile, seed: str, real_mail: bool, as_json: bool
-) -> int:
+async def _interruptible(out: Console, home: Home, loaded: CohortFile, asked: Asked) -> int:
     """Ctrl-C and SIGTERM end the rehearsal in order: what was started is stopped."""
     work = asyncio.ensure_future(_rehearse(out, home, loaded, asked))
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -93,7 +91,7 @@ async def _interruptible(
         return 130
 
 
-async def _rehearse(out: Console, home: Home, loaded: CohortFile, seed: str, real_mail: bool, as_json: bool) -> int:
+async def _rehearse(out: Console, home: Home, loaded: CohortFile, asked: Asked) -> int:
     started = time.monotonic()
     spec, definition = loaded.cohort.message, loaded.definition.message
     with out.status("starting mongod, nats-server, Temporal, a mail server and our processes ..."):
