@@ -15,7 +15,8 @@ from stack.home import Home
 from stack.issuer import AUDIENCE, ISSUER, Issuer
 from stack.process import Process, python_argv
 
-_READY_SECONDS = 60.0
+# One that waits for a server is not ended for it: it says what for, and goes on when it is there.
+_READY_SECONDS = 3_600.0
 _POLL_SECONDS = 0.05
 _PROJECT = Path(__file__).resolve().parents[1]
 
