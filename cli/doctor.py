@@ -38,7 +38,7 @@ def doctor(
 def show(findings: "Sequence[Finding]", as_json: bool = False) -> None:
     """What holds and what does not; ends the command with exit code 1 where something does not."""
     if as_json:
-        print_json([{"invariant": f.what, "ok": f.holds, "found": f.found, "mend": f.mend} for f in findings])
+        print_json([finding.as_json() for finding in findings])
     else:
         table(["", "invariant", "found"], [("ok" if f.holds else "BROKEN", f.what, f.found) for f in findings])
         for finding in findings:

@@ -15,7 +15,8 @@ from stack.home import Home
 from stack.issuer import AUDIENCE, ISSUER, Issuer
 from stack.process import Process, python_argv
 
-_READY_SECONDS = 60.0
+# One that waits for a server is not ended for it: it says what for, and goes on when it is there.
+_READY_SECONDS = 3_600.0
 _POLL_SECONDS = 0.05
 _PROJECT = Path(__file__).resolve().parents[1]
 
@@ -27,7 +28,9 @@ MEMBERS = {
     "notify": "services.notify",
     "program": "services.program",
     "program-worker": "services.program.worker",
+    "console": "services.console",
 }
+CONSOLE_HTTP = "console_http"
 
 
 @dataclass
@@ -52,6 +55,11 @@ class Fleet:
     def address(self, name: str) -> str:
         """gRPC address of a process."""
         return f"127.0.0.1:{self.ports[name]}"
+
+    @property
+    def console(self) -> str:
+        """Where the pages are: the public race itself."""
+        return f"http://127.0.0.1:{self.ports[CONSOLE_HTTP]}"
 
     def write_token(self) -> None:
         """The token that our processes show to each other; to be renewed within a day."""
@@ -94,6 +102,7 @@ class Fleet:
             "LIVINGLAB_REHEARSAL_SMTP_ADDRESS": self.servers.rehearsal_smtp,
             "LIVINGLAB_LISTEN": self.address(name),
             "LIVINGLAB_METRICS_LISTEN": f"127.0.0.1:{self.ports[f'{name}_metrics']}",
+            "LIVINGLAB_HTTP_LISTEN": f"127.0.0.1:{self.ports[CONSOLE_HTTP]}",
             "LIVINGLAB_PEERS": json.dumps(peers),
             "LIVINGLAB_JWKS_URL": self.issuer.jwks_url,
             "LIVINGLAB_TOKEN_ISSUER": ISSUER,
@@ -109,7 +118,7 @@ class Fleet:
 
 def port_names() -> list[str]:
     """What the fleet needs a port for."""
-    return [name for member in MEMBERS for name in (member, f"{member}_metrics")]
+    return [CONSOLE_HTTP, *(name for member in MEMBERS for name in (member, f"{member}_metrics"))]
 
 
 async def _serving(address: str) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from stack.backup import databases, streams
 from stack.doctor import facts_hold
@@ -70,17 +71,17 @@ async def save(
     if time.monotonic() - started > _LONGEST_SECONDS:
         raise BackupRefused("it took so long that the outboxes no longer reach back to the streams")
     tell("databases: " + ", ".join(f"{count} documents of {name}" for name, count in counts.items()))
-    manifest = {"version": _VERSION, "time": began.isoformat(), "temporal": temporal is not None, "documents": counts}
+    told = {"version": _VERSION, "time": began.isoformat(), "temporal": temporal is not None, "documents": counts}
     # Last: a folder without it is not a backup.
-    (folder / _MANIFEST).write_text(json.dumps(manifest, indent=2))
+    (folder / _MANIFEST).write_text(json.dumps(told, indent=2))
 
 
 async def load(home: Home, folder: Path, tell: Tell, *, over: bool = False) -> list[Finding] | None:
     """Everything back: into the servers of this home, or into those that are configured; `over` what they have. Then
     the processes are started, the doctor looks, and all of it is stopped; None where somebody else runs the servers."""
-    manifest = _manifest(folder)
+    told = manifest(folder)
     configured = configured_addresses()
-    if not configured.temporal and manifest["temporal"]:
+    if not configured.temporal and told["temporal"]:
         _place(folder / _TEMPORAL, home.data / "temporal" / _TEMPORAL, over)
     ports = home.ports([*SERVER_PORTS, *port_names()])
     platform = await start_embedded(
@@ -116,14 +117,15 @@ async def publish_again(servers: Servers) -> int:
     return await databases.publish_again(servers.mongodb, servers.prefix, missing)
 
 
-def _manifest(folder: Path) -> dict[str, bool]:
+def manifest(folder: Path) -> dict[str, Any]:
+    """What a backup says of itself; refused where there is no whole one."""
     try:
-        manifest: dict[str, bool] = json.loads((folder / _MANIFEST).read_text())
+        found: dict[str, Any] = json.loads((folder / _MANIFEST).read_text())
     except (OSError, ValueError) as error:
         raise BackupRefused(f"{folder} holds no whole backup") from error
-    if manifest["version"] != _VERSION:
-        raise BackupRefused(f"{folder} was written by another release, in form {manifest['version']}")
-    return manifest
+    if found["version"] != _VERSION:
+        raise BackupRefused(f"{folder} was written by another release, in form {found['version']}")
+    return found
 
 
 def _copied(source: Path, target: Path) -> None:

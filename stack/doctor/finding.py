@@ -15,6 +15,10 @@ class Finding:
     found: str
     mend: str = ""
 
+    def as_json(self) -> dict[str, object]:
+        """As machines are told."""
+        return {"invariant": self.what, "ok": self.holds, "found": self.found, "mend": self.mend}
+
 
 def some(names: Sequence[str], more: str = "") -> str:
     """The first few of them, and how many there are."""

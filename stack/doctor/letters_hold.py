@@ -41,8 +41,15 @@ class Course:
 
     def day(self, at: datetime, zone: str = "") -> date:
         """The day of the program, in a zone."""
-        meant = clock.program_time(self.clock, at) + timedelta(seconds=30)
-        return meant.replace(second=0, microsecond=0).astimezone(ZoneInfo(zone or self.zone)).date()
+        return self._meant(at).astimezone(ZoneInfo(zone or self.zone)).date()
+
+    def last_day(self, deadline: datetime) -> date:
+        """The day that a deadline ends."""
+        return (self._meant(deadline) - timedelta(minutes=1)).astimezone(ZoneInfo(self.zone)).date()
+
+    def _meant(self, at: datetime) -> datetime:
+        """A compressed clock rounds; people mean whole minutes."""
+        return (clock.program_time(self.clock, at) + timedelta(seconds=30)).replace(second=0, microsecond=0)
 
 
 async def check(patient: Patient) -> AsyncIterator[Finding]:
@@ -52,9 +59,9 @@ async def check(patient: Patient) -> AsyncIterator[Finding]:
         course = _course(patient, row)
         shown = ["values", "language", "accept_time", "template"]
         async for letter in patient.rows("notify", "messages", {"cohort_id": row["_id"]}, shown):
-            faults = list(_faults(course, letter))
+            found = list(faults(course, letter))
             named += 1
-            wrong += [f"{letter['template']} {letter['_id']} of {row['_id']}: {fault}" for fault in faults]
+            wrong += [f"{letter['template']} {letter['_id']} of {row['_id']}: {fault}" for fault in found]
     yield Finding(
         "every day that a letter names stood when it was written",
         not wrong,
@@ -96,7 +103,8 @@ def _when(event: Any) -> datetime:
     return at
 
 
-def _faults(course: Course, letter: dict[str, Any]) -> Iterator[str]:
+def faults(course: Course, letter: dict[str, Any]) -> Iterator[str]:
+    """What of one letter's days did not stand when it was accepted."""
     values, at = letter["values"], letter["accept_time"]
     phase = course.phases.get(values.get("phase_title", ""))
     if phase and values.get("deadline") and not _may_be(course, phase, date.fromisoformat(values["deadline"]), at):
@@ -112,7 +120,7 @@ def _may_be(course: Course, phase: str, named: date, at: datetime) -> bool:
         # From before everything moved: no fact says what stood then.
         return True
     standing = _standing(known, at)
-    days = {course.day(deadline - timedelta(seconds=60)) for deadline in standing}
+    days = {course.last_day(deadline) for deadline in standing}
     if phase in course.extended:
         # By its gate, of which no fact tells: an earlier letter named an earlier day.
         return not days or named <= max(days)

@@ -2,10 +2,11 @@
 
 import argparse
 import asyncio
+import json
 import signal
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from livinglab.program.v1 import cohort_pb2, definition_pb2
@@ -29,6 +30,15 @@ SEED = "2022"
 _SETTLE_SECONDS = 30.0
 
 
+@dataclass(frozen=True)
+class Asked:
+    """How somebody wants a rehearsal."""
+
+    seed: str
+    real_mail: bool
+    as_json: bool
+
+
 def main() -> int:
     """`make demo`: the cohort of 2022, or another. Exit code as of `rehearse`."""
     parser = argparse.ArgumentParser(prog="python -m stack.rehearsal", description=__doc__)
@@ -38,10 +48,13 @@ def main() -> int:
     return rehearse(arguments.cohort, seed=arguments.seed)
 
 
-def rehearse(file: Path, *, seed: str = SEED, seconds_per_day: str = "", real_mail: bool = False) -> int:
+def rehearse(
+    file: Path, *, seed: str = SEED, seconds_per_day: str = "", real_mail: bool = False, as_json: bool = False
+) -> int:
     """Exit code 0 when the cohort ended and every invariant holds, else 1. A cohort that is meant for real is made a
-    rehearsal of its own id. Nobody on the roster is written to, unless `real_mail` says so."""
-    out = report.console()
+    rehearsal of its own id. Nobody on the roster is written to, unless `real_mail` says so. For machines the
+    invariants go to standard output, everything else to standard error."""
+    out = report.console(aside=as_json)
     loaded = check_cohort(file, official_regions())
     if loaded.faults:
         for fault in loaded.faults:
@@ -54,7 +67,7 @@ def rehearse(file: Path, *, seed: str = SEED, seconds_per_day: str = "", real_ma
             for part in (home.data, home.logs):
                 empty(part)
             home.traces.unlink(missing_ok=True)
-            return asyncio.run(_interruptible(out, home, loaded, seed, real_mail))
+            return asyncio.run(_interruptible(out, home, loaded, Asked(seed, real_mail, as_json)))
     except (AlreadyRunning, ServerMissing, ProcessFailed) as error:
         print(error, file=sys.stderr)
         return 1
@@ -66,9 +79,9 @@ def _as_rehearsal(spec: definition_pb2.CohortSpec, seconds_per_day: str) -> None
     spec.seconds_per_day = seconds_per_day or spec.seconds_per_day or "1.0"
 
 
-async def _interruptible(out: Console, home: Home, loaded: CohortFile, seed: str, real_mail: bool) -> int:
+async def _interruptible(out: Console, home: Home, loaded: CohortFile, asked: Asked) -> int:
     """Ctrl-C and SIGTERM end the rehearsal in order: what was started is stopped."""
-    work = asyncio.ensure_future(_rehearse(out, home, loaded, seed, real_mail))
+    work = asyncio.ensure_future(_rehearse(out, home, loaded, asked))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, work.cancel)
     try:
@@ -78,11 +91,11 @@ async def _interruptible(out: Console, home: Home, loaded: CohortFile, seed: str
         return 130
 
 
-async def _rehearse(out: Console, home: Home, loaded: CohortFile, seed: str, real_mail: bool) -> int:
+async def _rehearse(out: Console, home: Home, loaded: CohortFile, asked: Asked) -> int:
     started = time.monotonic()
     spec, definition = loaded.cohort.message, loaded.definition.message
     with out.status("starting mongod, nats-server, Temporal, a mail server and our processes ..."):
-        system = await start_system(home, addresses=_addresses(real_mail))
+        system = await start_system(home, addresses=_addresses(asked.real_mail))
     try:
         ready = time.monotonic() - started
         out.print(f"Platform ready in {ready:.1f} s. Workflows can be seen at {system.addresses().get('temporal_ui')}")
@@ -91,7 +104,7 @@ async def _rehearse(out: Console, home: Home, loaded: CohortFile, seed: str, rea
         stage = Stage(system.addresses(), system.fleet.issuer, spec.id)
         try:
             with report.Live(out) as live:
-                cohort = await Conductor(stage, definition, spec, seed).run(live.show)
+                cohort = await Conductor(stage, definition, spec, asked.seed).run(live.show)
             findings = await _settled(system, cohort, stage)
             out.print()
             names = {code: region.name for code, region in official_regions().items()}
@@ -99,6 +112,8 @@ async def _rehearse(out: Console, home: Home, loaded: CohortFile, seed: str, rea
         finally:
             await stage.close()
         report.invariants(out, findings)
+        if asked.as_json:
+            print(json.dumps([finding.as_json() for finding in findings], indent=2))
         out.print(f"\n{time.monotonic() - started:.0f} s in all.")
         return 0 if all(f.holds for f in findings) and cohort.state == cohort_pb2.COHORT_STATE_COMPLETED else 1
     finally:

@@ -27,10 +27,11 @@ _PLAN_STATES = {
 }
 
 
-def console() -> Console:
-    """Standard output, wide enough where nobody's terminal sets the width."""
-    out = Console(file=sys.stdout, highlight=False)
-    return out if out.is_terminal else Console(file=sys.stdout, highlight=False, width=120)
+def console(*, aside: bool = False) -> Console:
+    """Standard output, or `aside` standard error, wide enough where nobody's terminal sets the width."""
+    file = sys.stderr if aside else sys.stdout
+    out = Console(file=file, highlight=False)
+    return out if out.is_terminal else Console(file=file, highlight=False, width=120)
 
 
 class Live:

@@ -6,11 +6,11 @@ import json
 import os
 import random
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from stack.__main__ import _mend
+from stack import __main__ as supervisor
 from stack.embedded import Ports, start_embedded
 from stack.fleet import MEMBERS, Fleet, port_names
 from stack.home import Home
@@ -109,17 +109,25 @@ async def shaken(home: Home) -> AsyncIterator[Shaken]:
             clocks.give(process)
         try:
             await fleet.start_all()
-            mending = asyncio.create_task(_mend(system))
+            keeping = [asyncio.create_task(work) for work in _keepers(system)]
             try:
                 yield Shaken(system, links, clocks, disks)
             finally:
-                mending.cancel()
-                await asyncio.gather(mending, return_exceptions=True)
+                for keeper in keeping:
+                    keeper.cancel()
+                await asyncio.gather(*keeping, return_exceptions=True)
         finally:
             await asyncio.gather(*(link.stop() for link in links.values()))
             await system.stop()
     finally:
         disks.unmount()
+
+
+def _keepers(system: System) -> Iterator[Coroutine[Any, Any, None]]:
+    """What a supervisor does beside a running platform."""
+    yield supervisor._mend(system)
+    if heal := getattr(supervisor, "_heal", None):
+        yield heal(system.platform)
 
 
 async def _behind_links(system: System, name: str, links: dict[tuple[str, str], Link]) -> dict[str, str]:
