@@ -126,8 +126,7 @@ async def shaken(home: Home) -> AsyncIterator[Shaken]:
 def _keepers(system: System) -> Iterator[Coroutine[Any, Any, None]]:
     """What a supervisor does beside a running platform."""
     yield supervisor._mend(system)
-    if heal := getattr(supervisor, "_heal", None):
-        yield heal(system.platform)
+    yield supervisor._heal(system.platform)
 
 
 async def _behind_links(system: System, name: str, links: dict[tuple[str, str], Link]) -> dict[str, str]:
