@@ -29,7 +29,7 @@ ALL = [(root, way) for root, kind in ROOTS.items() for way in lists(kind.DESCRIP
 
 def filled(kind: Any, way: tuple[Any, ...], count: int) -> Message:
     """A message whose last list has so many items."""
-    message = kind()
+    message: Message = kind()
     at: Any = message
     for field in way[:-1]:
         held = getattr(at, field.name)
