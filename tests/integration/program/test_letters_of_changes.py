@@ -93,7 +93,7 @@ async def test_a_session_that_is_moved_or_cancelled_is_told_and_shown(program: R
 async def test_an_order_can_be_previewed_and_nothing_is_done(program: Running, neighbours: Neighbours) -> None:
     cohort_id = await opened(program)
     before = await shown(program, cohort_id)
-    about = {"cohort_id": cohort_id, "reason": "floods", "validate_only": True}
+    about: dict[str, Any] = {"cohort_id": cohort_id, "reason": "floods", "validate_only": True}
     moving = pb.ReschedulePhaseRequest(request_id=request_id(), phase="governance", deadline_days=2, **about)
     preview = (await steering(program).ReschedulePhase(moving)).preview
     [move] = preview.moves
