@@ -31,6 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m stack.rehearsal", description=__doc__)
     parser.add_argument("cohort", nargs="?", type=Path, default=_COHORT, help="a cohort file that is a rehearsal")
     parser.add_argument("--seed", default="2022", help="draws the actors; the same seed, the same people")
+    parser.add_argument("--stay", action="store_true", help="leave the platform running at the end, until Ctrl-C")
     arguments = parser.parse_args()
     out = report.console()
     loaded = check_cohort(arguments.cohort, official_regions())
@@ -44,15 +45,15 @@ def main() -> int:
             for part in (home.data, home.logs):
                 empty(part)
             home.traces.unlink(missing_ok=True)
-            return asyncio.run(_interruptible(out, home, loaded, arguments.seed))
+            return asyncio.run(_interruptible(out, home, loaded, arguments.seed, arguments.stay))
     except (AlreadyRunning, ServerMissing, ProcessFailed) as error:
         print(error, file=sys.stderr)
         return 1
 
 
-async def _interruptible(out: Console, home: Home, loaded: CohortFile, seed: str) -> int:
+async def _interruptible(out: Console, home: Home, loaded: CohortFile, seed: str, stay: bool) -> int:
     """Ctrl-C and SIGTERM end the rehearsal in order: what was started is stopped."""
-    work = asyncio.ensure_future(_rehearse(out, home, loaded, seed))
+    work = asyncio.ensure_future(_rehearse(out, home, loaded, seed, stay))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, work.cancel)
     try:
@@ -62,7 +63,7 @@ async def _interruptible(out: Console, home: Home, loaded: CohortFile, seed: str
         return 130
 
 
-async def _rehearse(out: Console, home: Home, loaded: CohortFile, seed: str) -> int:
+async def _rehearse(out: Console, home: Home, loaded: CohortFile, seed: str, stay: bool) -> int:
     started = time.monotonic()
     spec, definition = loaded.cohort.message, loaded.definition.message
     with out.status("starting mongod, nats-server, Temporal, a mail server and our processes ..."):
@@ -84,6 +85,9 @@ async def _rehearse(out: Console, home: Home, loaded: CohortFile, seed: str) -> 
             await stage.close()
         report.invariants(out, findings)
         out.print(f"\n{time.monotonic() - started:.0f} s in all.")
+        if stay:
+            out.print(f"The public race: {system.fleet.console}/ (Ctrl-C stops the platform)")
+            await asyncio.Event().wait()
         return 0 if all(f.holds for f in findings) and cohort.state == cohort_pb2.COHORT_STATE_COMPLETED else 1
     finally:
         await asyncio.shield(system.stop())
