@@ -11,10 +11,12 @@ from livinglab.assessment.v1 import (
 
 from chassis import runtime
 from chassis.rpc import Served
+from directory.assignments import Assignments
 from directory.projection import Institutions
 from instruments import instrument_files
 from instruments.file import load
 from services.assessment import reactions
+from services.assessment.service.access import Access
 from services.assessment.service.evaluations import AssessmentService
 from services.assessment.service.understanding import UnderstandingService
 from services.assessment.service.verification import VerificationService
@@ -32,26 +34,29 @@ async def main(process: runtime.Process) -> None:
     institutions = Institutions(store.db)
     await institutions.prepare()
     process.background("institutions", institutions.follow())
+    assignments = Assignments(store.db)
+    await assignments.prepare()
+    access = Access(store, assignments)
     editions = Editions(store)
     await process.relay(store.db)
-    await process.consume(store.db, reactions.table(institutions))
+    await process.consume(store.db, reactions.table(institutions, assignments))
     await process.serve(
         Served(
             service_pb2.DESCRIPTOR.services_by_name["AssessmentService"],
-            AssessmentService(store, editions, institutions.known),
+            AssessmentService(store, access, editions, institutions.known),
             service_pb2_grpc.add_AssessmentServiceServicer_to_server,
         ),
         Served(
             verification_pb2.DESCRIPTOR.services_by_name["VerificationService"],
-            VerificationService(store, editions),
+            VerificationService(store, access, editions),
             verification_pb2_grpc.add_VerificationServiceServicer_to_server,
         ),
         Served(
             understanding_pb2.DESCRIPTOR.services_by_name["UnderstandingService"],
-            UnderstandingService(store, editions),
+            UnderstandingService(store, access, editions),
             understanding_pb2_grpc.add_UnderstandingServiceServicer_to_server,
         ),
-        *await evidence_and_results(store, editions, institutions.known),
+        *await evidence_and_results(store, access, editions, institutions.known),
     )
 
 

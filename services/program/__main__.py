@@ -24,6 +24,7 @@ from services.program.engine.client import Engine
 from services.program.engine.schedules import Schedules
 from services.program.engine.visibility import NotRegistered, register_search_attributes
 from services.program.reactions import Reactions
+from services.program.service.access import Access
 from services.program.service.audit import AuditService
 from services.program.service.cohorts import ProgramService
 from services.program.service.directory import DirectoryService
@@ -44,7 +45,8 @@ async def main(process: runtime.Process) -> None:
         "Temporal", lambda: connect(settings.temporal_address, settings.temporal_namespace), RuntimeError
     )
     await process.wait_for("search attributes", lambda: register_search_attributes(client), NotRegistered)
-    engine = Engine(client)
+    engine, access = Engine(client), Access(store)
+    await access.assignments.prepare()
     directory_store, institutions = DirectoryStore(store.db), Institutions(store.db)
     await directory_store.prepare()
     await institutions.prepare()
@@ -55,11 +57,11 @@ async def main(process: runtime.Process) -> None:
     schedules = Schedules(schedule_store, client)
     process.background("schedules", schedules.run())
     await process.relay(store.db)
-    await process.consume(store.db, Reactions(store, engine).table())
+    await process.consume(store.db, Reactions(store, engine).table(access.assignments))
     await process.serve(
         Served(
             service_pb2.DESCRIPTOR.services_by_name["ProgramService"],
-            ProgramService(store, engine, regions, instruments),
+            ProgramService(store, access, engine, regions, instruments),
             service_pb2_grpc.add_ProgramServiceServicer_to_server,
         ),
         Served(
@@ -74,7 +76,7 @@ async def main(process: runtime.Process) -> None:
         ),
         Served(
             audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"],
-            AuditService(store),
+            AuditService(store, access),
             audit_service_pb2_grpc.add_AuditServiceServicer_to_server,
         ),
         Served(
@@ -84,7 +86,7 @@ async def main(process: runtime.Process) -> None:
         ),
         Served(
             report_service_pb2.DESCRIPTOR.services_by_name["ReportService"],
-            ReportService(store),
+            ReportService(store, access),
             report_service_pb2_grpc.add_ReportServiceServicer_to_server,
         ),
     )

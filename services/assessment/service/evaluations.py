@@ -19,8 +19,9 @@ from services.assessment.store.evaluations import Store
 class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
     """The contract, on one store, the editions of instruments and the institutions that are known."""
 
-    def __init__(self, store: Store, editions: Editions, institutions: Mapping[str, Any]) -> None:
+    def __init__(self, store: Store, reach: access.Access, editions: Editions, institutions: Mapping[str, Any]) -> None:
         self._store = store
+        self._access = reach
         self._editions = editions
         self._institutions = institutions
 
@@ -66,7 +67,7 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
 
     async def SaveAnswers(self, request: pb.SaveAnswersRequest, context: Any) -> pb.SaveAnswersResponse:
         async def decide(tx: mongo.Tx) -> pb.SaveAnswersResponse:
-            evaluation = await access.own(self._store, request.evaluation_id, tx)
+            evaluation = await self._access.own(request.evaluation_id, tx)
             scorer = (await self._editions.of(evaluation)).scorer
             outcome = self_assessment.save_answers(
                 evaluation, request, scorer, auth.caller().subject, datetime.now(UTC)
@@ -78,7 +79,7 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
 
     async def SubmitEvaluation(self, request: pb.SubmitEvaluationRequest, context: Any) -> pb.SubmitEvaluationResponse:
         async def decide(tx: mongo.Tx) -> pb.SubmitEvaluationResponse:
-            evaluation = await access.own(self._store, request.evaluation_id, tx)
+            evaluation = await self._access.own(request.evaluation_id, tx)
             scorer = (await self._editions.of(evaluation)).scorer
             outcome = self_assessment.submit(evaluation, request.etag, scorer, auth.caller().subject, datetime.now(UTC))
             await access.save(self._store, tx, evaluation, outcome)
@@ -87,7 +88,7 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
         return await self._store.db.once(request, decide, pb.SubmitEvaluationResponse)
 
     async def GetEvaluation(self, request: pb.GetEvaluationRequest, context: Any) -> pb.GetEvaluationResponse:
-        evaluation = await access.visible(self._store, request.evaluation_id)
+        evaluation = await self._access.visible(request.evaluation_id)
         return pb.GetEvaluationResponse(evaluation=await self._shown(evaluation))
 
     async def ListEvaluations(self, request: pb.ListEvaluationsRequest, context: Any) -> pb.ListEvaluationsResponse:
@@ -98,8 +99,7 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
         named = {key: getattr(request, key) for key in ("institution", "instrument", "period", "cohort_id")}
         keys: dict[str, Any] = {key: value for key, value in named.items() if value}
         keys["rehearsal"] = request.rehearsal
-        if access.is_public(caller):
-            keys["state"] = evaluation_pb2.EVALUATION_STATE_PUBLISHED
+        keys |= await self._access.listed(caller, request.institution)
         size = mongo.page_size(request.page_size)
         evaluations, token = await self._store.page(keys, size, request.page_token)
         return pb.ListEvaluationsResponse(evaluations=evaluations, next_page_token=token)

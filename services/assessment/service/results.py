@@ -13,6 +13,7 @@ from chassis import auth, mongo
 from chassis.errors import denied, invalid_field
 from directory.known import Directory
 from services.assessment.model import results
+from services.assessment.service.access import Access
 from services.assessment.store.editions import Edition, Editions
 from services.assessment.store.results import ResultStore
 
@@ -23,8 +24,6 @@ _LATE_SECONDS = 2.0
 _UNBOUND = frozenset(
     {
         options_pb2.ROLE_MANAGER,
-        options_pb2.ROLE_ASSESSOR,
-        options_pb2.ROLE_COACH,
         options_pb2.ROLE_PLATFORM,
         options_pb2.ROLE_SYSTEM,
     }
@@ -34,8 +33,9 @@ _UNBOUND = frozenset(
 class ResultService(results_service_pb2_grpc.ResultServiceServicer):
     """The contract, on one store, the instruments and the institutions that are known."""
 
-    def __init__(self, store: ResultStore, editions: Editions, institutions: Directory) -> None:
+    def __init__(self, store: ResultStore, reach: Access, editions: Editions, institutions: Directory) -> None:
         self._store = store
+        self._access = reach
         self._editions = editions
         self._institutions = institutions
 
@@ -97,22 +97,23 @@ class ResultService(results_service_pb2_grpc.ResultServiceServicer):
         return {name: edition for name, edition in found.items() if edition is not None}
 
     async def ListResults(self, request: pb.ListResultsRequest, context: Any) -> pb.ListResultsResponse:
-        _require_reach(request)
+        await self._require_reach(request)
         named = {key: getattr(request, key) for key in ("institution", "instrument", "period", "stage")}
         keys = {key: value for key, value in named.items() if value}
         found, token = await self._store.page(keys, mongo.page_size(request.page_size), request.page_token)
         return pb.ListResultsResponse(results=found, next_page_token=token)
 
-
-def _require_reach(request: pb.ListResultsRequest) -> None:
-    """What was published is for everybody, what came before it for those whom it concerns."""
-    caller = auth.caller()
-    if caller.role in _UNBOUND or request.stage == evaluation_pb2.STAGE_PUBLICATION:
-        return
-    if not caller.bound_to or request.institution != caller.bound_to:
-        raise denied(
-            "NOT_PUBLISHED", "ask for the publication stage: earlier stages are open to the institution itself"
-        )
+    async def _require_reach(self, request: pb.ListResultsRequest) -> None:
+        """What was published is for everybody, what came before it for those whom it concerns."""
+        caller = auth.caller()
+        if caller.role in _UNBOUND or request.stage == evaluation_pb2.STAGE_PUBLICATION:
+            return
+        reached = await self._access.assignments.reached(caller)
+        mine = reached if reached is not None else {caller.bound_to or ""}
+        if not request.institution or request.institution not in mine:
+            raise denied(
+                "NOT_PUBLISHED", "ask for the publication stage: earlier stages are open to the institution itself"
+            )
 
 
 def _differing(changed: Sequence[pb.Result]) -> list[pb.Result]:

@@ -21,8 +21,9 @@ from services.assessment.store.evaluations import Store
 class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
     """The contract, on one store and the editions of instruments."""
 
-    def __init__(self, store: Store, editions: Editions) -> None:
+    def __init__(self, store: Store, reach: access.Access, editions: Editions) -> None:
         self._store = store
+        self._access = reach
         self._editions = editions
 
     async def WhatIf(self, request: pb.WhatIfRequest, context: Any) -> pb.WhatIfResponse:
@@ -33,7 +34,7 @@ class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
         return what_if(values, changes, scorer)
 
     async def GetProfile(self, request: pb.GetProfileRequest, context: Any) -> pb.GetProfileResponse:
-        evaluation = await access.visible(self._store, request.evaluation_id)
+        evaluation = await self._access.visible(request.evaluation_id)
         edition = await self._editions.of(evaluation)
         return profile(evaluation, edition.instrument, edition.scorer)
 
@@ -41,7 +42,7 @@ class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
         self, request: pb.DelegateIndicatorsRequest, context: Any
     ) -> pb.DelegateIndicatorsResponse:
         async def decide(tx: mongo.Tx) -> pb.DelegateIndicatorsResponse:
-            evaluation = await access.own(self._store, request.evaluation_id, tx)
+            evaluation = await self._access.own(request.evaluation_id, tx)
             scorer = (await self._editions.of(evaluation)).scorer
             outcome = work.delegate(evaluation, request, scorer, auth.caller().subject, datetime.now(UTC))
             await access.save(self._store, tx, evaluation, outcome)
@@ -50,7 +51,7 @@ class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
         return await self._store.db.once(request, decide, pb.DelegateIndicatorsResponse)
 
     async def ListWork(self, request: pb.ListWorkRequest, context: Any) -> pb.ListWorkResponse:
-        evaluation = await access.own(self._store, request.evaluation_id)
+        evaluation = await self._access.own(request.evaluation_id)
         edition = await self._editions.of(evaluation)
         today = cycle.today(datetime.now(UTC))
         items = work.queue(evaluation, edition.instrument, edition.scorer, request.agency, today)
@@ -64,7 +65,7 @@ class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
             if request.values or request.instrument_version:
                 field = "values" if request.values else "instrument_version"
                 raise invalid([Violation(field, "come from the evaluation: leave it out")])
-            evaluation = await access.visible(self._store, request.evaluation_id)
+            evaluation = await self._access.visible(request.evaluation_id)
             return cycle.values_of(evaluation), (await self._editions.of(evaluation)).scorer
         # Bare values are nobody's.
         auth.caller().institution_checked = True
