@@ -111,9 +111,7 @@ async def test_a_visit_that_cannot_be_is_refused_and_every_fault_is_named(coachi
     assert await count(coaching, "visits") == 0
 
 
-@pytest.mark.parametrize(
-    ("role", "institution"), [("operator", BANDUNG), ("regent", SUMEDANG), ("manager", "")]
-)
+@pytest.mark.parametrize(("role", "institution"), [("operator", BANDUNG), ("regent", SUMEDANG), ("manager", "")])
 async def test_either_party_or_a_manager_says_that_a_visit_was_held(
     coaching: Running, role: str, institution: str
 ) -> None:
