@@ -66,8 +66,11 @@ async def page(db: Database, event_type: str, size: int, token: str) -> tuple[li
     """Letters after the token, by id, and the token of the next page."""
     wanted = {**mongo.after(token), **({"headers.ce-type": event_type} if event_type else {})}
     rows = await db["dead_letters"].find(wanted).sort("_id").limit(size + 1).to_list(None)
-    following = mongo.page_token(rows[size - 1]["_id"]) if len(rows) > size else ""
-    return [_message(row) for row in rows[:size]], following
+    letters = [_message(row) for row in rows[:size]]
+    # A letter may be as large as the broker takes them.
+    letters = letters[: mongo.fitting(letters)]
+    following = mongo.page_token(letters[-1].id) if len(rows) > len(letters) else ""
+    return letters, following
 
 
 async def find(db: Database, letter_id: str) -> Letter | None:

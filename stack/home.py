@@ -78,11 +78,17 @@ class Home:
         except (OSError, ValueError):
             last = {}
         ports = {name: last[name] if can_listen(last.get(name, 0)) else free_port() for name in names}
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private(self.folder)
         new = kept.with_suffix(".new")
         new.write_text(json.dumps(ports, indent=2))
         new.replace(kept)
         return ports
+
+
+def make_private(folder: Path) -> None:
+    """The folder, for nobody else on this machine: letters, tokens and databases are in it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
 
 
 class AlreadyRunning(Exception):
@@ -92,7 +98,7 @@ class AlreadyRunning(Exception):
 @contextmanager
 def held(home: Home) -> Iterator[None]:
     """Keeps others from running a platform in the same folder; AlreadyRunning where somebody does."""
-    home.folder.mkdir(parents=True, exist_ok=True)
+    make_private(home.folder)
     with home.lock.open("a+") as file:
         if not _locked(file):
             raise AlreadyRunning(f"the platform of {home.folder} runs already")

@@ -118,12 +118,16 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
         return pb.ListSessionsResponse(sessions=await self._store.sessions(request.cohort_id))
 
     async def RecordAttendance(self, request: pb.RecordAttendanceRequest, context: Any) -> pb.RecordAttendanceResponse:
-        auth.caller().require_institution(request.institution)
+        caller = auth.caller()
+        caller.require_institution(request.institution)
+        if caller.bound_to is not None and request.role != caller.role:
+            raise denied("OTHER_SEAT", f"{caller.subject} says for itself that it was there, and for nobody else")
         self._require_sound(request)
 
         async def decide(tx: mongo.Tx) -> pb.RecordAttendanceResponse:
             session = await self._known_session(tx, request.session_id)
             sessions.require_on(session)
+            sessions.require_begun(session, datetime.now(UTC))
             if await self._store.seat(tx, request, session):
                 tx.add(sessions.attended(request, session))
             return pb.RecordAttendanceResponse()
