@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
+from chassis import tls
 from chassis.config import Settings
 from chassis.outgoing import LARGEST_MESSAGE
 from chassis.rpc.gate import Gate
@@ -57,7 +58,12 @@ class Server:
             [*self._names[1:], reflection.SERVICE_NAME, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name],
             added,
         )
-        if self._server.add_insecure_port(settings.listen) == 0:
+        credentials = tls.of(settings).server()
+        if credentials is None:
+            port = self._server.add_insecure_port(settings.listen)
+        else:
+            port = self._server.add_secure_port(settings.listen, credentials)
+        if port == 0:
             raise OSError(f"cannot listen on {settings.listen}")
 
     async def start(self) -> None:

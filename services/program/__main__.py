@@ -17,7 +17,7 @@ from livinglab.program.v1 import (
 
 from chassis import runtime
 from chassis.rpc import Served
-from chassis.temporal import connect
+from chassis.temporal import connect, tls
 from directory.projection import Institutions
 from instruments import instrument_files
 from services.program.engine.client import Engine
@@ -42,7 +42,7 @@ async def main(process: runtime.Process) -> None:
     await store.prepare()
     settings = process.settings
     client = await process.wait_for(
-        "Temporal", lambda: connect(settings.temporal_address, settings.temporal_namespace), RuntimeError
+        "Temporal", lambda: connect(settings.temporal_address, settings.temporal_namespace, tls(settings)), RuntimeError
     )
     await process.wait_for("search attributes", lambda: register_search_attributes(client), NotRegistered)
     engine, access = Engine(client), Access(store)

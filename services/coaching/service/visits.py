@@ -9,7 +9,7 @@ from livinglab.coaching.v1 import visit_service_pb2 as pb
 from livinglab.common.v1 import options_pb2
 
 from chassis import auth, mongo, naming
-from chassis.errors import Violation, denied, invalid, not_found
+from chassis.errors import denied, invalid, not_found
 from directory.assignments import Assignments
 from directory.known import Directory
 from directory.projection import require_heard
@@ -30,9 +30,6 @@ class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
         caller.require_institution(request.visitor)
         require_heard(self._institutions, request.visitor, request.host)
         faults = visits.faults(request, self._institutions) + coaches.faults(request, self._institutions)
-        if caller.bound_to is not None and not request.rehearsal and request.start_date < self._today(request.host):
-            # What is over can be entered by a manager, who was told of it.
-            faults.append(Violation("start_date", "has passed at the host"))
         if faults:
             raise invalid(faults)
         new_id = naming.new_id()

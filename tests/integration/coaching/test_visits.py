@@ -15,6 +15,7 @@ from stack.issuer import Issuer
 from tests.harness.coaching import BANDUNG, COHORT, SUMEDANG, count, published, refusal, request_id
 from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
+from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
     from livinglab.coaching.v1.visit_service_pb2_grpc import VisitServiceAsyncStub
@@ -238,3 +239,31 @@ async def test_visits_come_in_pages(coaching: Running) -> None:
     assert [visit.id for visit in first.visits] == ["a", "b"]
     rest = await manager.ListVisits(pb.ListVisitsRequest(page_token=first.next_page_token, institution=SUMEDANG))
     assert ([visit.id for visit in rest.visits], rest.next_page_token) == (["c"], "")
+
+
+async def test_a_visit_that_only_the_visitor_knows_of_was_not_held(coaching: Running) -> None:
+    visitor, host = people(coaching, "operator", BANDUNG), people(coaching, "head", SUMEDANG)
+    visit = (await visitor.PlanVisit(plan())).visit
+    assert visit.accepted_by == ""
+    refused = await refusal(visitor.ConfirmVisitHeld(confirmation(visit)))
+    assert (refused.kind, refused.reason) == (Kind.FAILED_PRECONDITION, "NOT_ACCEPTED")
+    accepting = pb.AcceptVisitRequest(request_id=request_id(), visit_id=visit.id)
+    assert (await refusal(visitor.AcceptVisit(accepting))).reason == "OTHER_INSTITUTION"
+    accepted = (await host.AcceptVisit(accepting)).visit
+    assert accepted.accepted_by == f"head@{SUMEDANG}"
+    [fact] = await published(coaching, events_pb2.VisitAccepted, 1)
+    assert (fact.institution, fact.host, fact.visit_id) == (BANDUNG, SUMEDANG, visit.id)
+    # Other days are to be accepted anew.
+    moved = (await visitor.PlanVisit(plan(visit_id=visit.id, start_date="2022-10-04"))).visit
+    assert moved.accepted_by == ""
+    # The host needs nobody's leave to say that somebody was there.
+    assert (await host.ConfirmVisitHeld(confirmation(visit))).visit.state == HELD
+
+
+async def test_a_coach_speaks_for_those_that_it_is_assigned_to(coaching: Running) -> None:
+    visit = await planned(coaching)
+    coached = people(coaching, "coach")
+    assert (await refusal(coached.ConfirmVisitHeld(confirmation(visit)))).reason == "NOT_ASSIGNED"
+    await coaching.hear(events_pb2.CoachAssigned(institution=BANDUNG, coach_id="coach"), cohort_id=COHORT)
+    await eventually(lambda: coaching.db["assigned"].find_one({"subject": "coach"}))
+    assert (await coached.ConfirmVisitHeld(confirmation(visit))).visit.state == HELD
