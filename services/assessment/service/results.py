@@ -1,7 +1,7 @@
 """RPCs on earlier results: the import of a file's rows, and lists."""
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from livinglab.assessment.v1 import results_service_pb2 as pb
 from livinglab.common.v1 import options_pb2
 
 from chassis import auth, mongo
-from chassis.errors import denied, invalid_field
+from chassis.errors import invalid_field
 from directory.known import Directory
 from services.assessment.model import results
 from services.assessment.service.access import Access
@@ -97,23 +97,35 @@ class ResultService(results_service_pb2_grpc.ResultServiceServicer):
         return {name: edition for name, edition in found.items() if edition is not None}
 
     async def ListResults(self, request: pb.ListResultsRequest, context: Any) -> pb.ListResultsResponse:
-        await self._require_reach(request)
         named = {key: getattr(request, key) for key in ("institution", "instrument", "period", "stage")}
         keys = {key: value for key, value in named.items() if value}
         found, token = await self._store.page(keys, mongo.page_size(request.page_size), request.page_token)
-        return pb.ListResultsResponse(results=found, next_page_token=token)
+        mine = await self._mine()
+        seen = [one if _whole(one, mine) else _index_of(one) for one in found]
+        return pb.ListResultsResponse(results=seen, next_page_token=token)
 
-    async def _require_reach(self, request: pb.ListResultsRequest) -> None:
-        """What was published is for everybody, what came before it for those whom it concerns."""
+    async def _mine(self) -> Collection[str] | None:
+        """The institutions whose unpublished values the caller sees; None for all."""
         caller = auth.caller()
-        if caller.role in _UNBOUND or request.stage == evaluation_pb2.STAGE_PUBLICATION:
-            return
+        if caller.role in _UNBOUND:
+            return None
         reached = await self._access.assignments.reached(caller)
-        mine = reached if reached is not None else {caller.bound_to or ""}
-        if not request.institution or request.institution not in mine:
-            raise denied(
-                "NOT_PUBLISHED", "ask for the publication stage: earlier stages are open to the institution itself"
-            )
+        return reached if reached is not None else {caller.bound_to or ""}
+
+
+def _whole(result: pb.Result, mine: Collection[str] | None) -> bool:
+    """What was published is for everybody, what came before it for those whom it concerns."""
+    return mine is None or result.institution in mine or result.stage == evaluation_pb2.STAGE_PUBLICATION
+
+
+def _index_of(result: pb.Result) -> pb.Result:
+    """What the ranking shows of it too."""
+    shown = pb.Result()
+    shown.CopyFrom(result)
+    for field in ("values", "difference", "imported_by"):
+        shown.ClearField(field)
+    del shown.score.nodes[:]
+    return shown
 
 
 def _differing(changed: Sequence[pb.Result]) -> list[pb.Result]:
