@@ -17,7 +17,6 @@ from chassis.outgoing import LARGEST_MESSAGE
 from chassis.rpc.gate import Gate
 
 _SERVER_OPTIONS = [
-    ("grpc.max_receive_message_length", LARGEST_MESSAGE),
     ("grpc.max_send_message_length", LARGEST_MESSAGE),
     ("grpc.so_reuseport", 0),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -47,7 +46,7 @@ class Server:
         self._gate = Gate(settings, methods)
         self._server = grpc.aio.server(
             interceptors=[self._gate],
-            options=_SERVER_OPTIONS,
+            options=[*_SERVER_OPTIONS, ("grpc.max_receive_message_length", self._gate.largest)],
             maximum_concurrent_rpcs=settings.maximum_concurrent_rpcs,
         )
         added: Any = _ByPath(self._server)
