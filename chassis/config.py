@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     # Where this process listens.
     listen: str = "0.0.0.0:50051"
     metrics_listen: str = "0.0.0.0:9464"
+    # The console alone: where browsers come in.
+    http_listen: str = "0.0.0.0:8080"
 
     # Where the other processes are, as JSON by name; otherwise their name and the usual port.
     peers: dict[str, str] = {}

@@ -77,6 +77,12 @@ class Process:
         self._stack.push_async_callback(channel.close)
         return channel
 
+    def anonymous_channel(self, peer: str) -> Any:
+        """A channel on which this process is nobody: each call carries the identity of who it is made for."""
+        channel = rpc.channel(self.settings.peer(peer), lambda: "")
+        self._stack.push_async_callback(channel.close)
+        return channel
+
     async def relay(self, db: mongo.Database) -> None:
         """Publishes this service's facts."""
         js = (await self.nats()).jetstream()
@@ -97,6 +103,10 @@ class Process:
         await server.ready()
         telemetry.log.info("serving", address=self.settings.listen)
         return server
+
+    def at_end(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Done when the process ends, before what was opened earlier is closed."""
+        self._stack.push_async_callback(work)
 
     def background(self, what: str, work: Coroutine[Any, Any, None]) -> None:
         """Work for the life of the process. Should it fail, the process ends and is started anew."""

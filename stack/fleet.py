@@ -27,7 +27,9 @@ MEMBERS = {
     "notify": "services.notify",
     "program": "services.program",
     "program-worker": "services.program.worker",
+    "console": "services.console",
 }
+CONSOLE_HTTP = "console_http"
 
 
 @dataclass
@@ -52,6 +54,11 @@ class Fleet:
     def address(self, name: str) -> str:
         """gRPC address of a process."""
         return f"127.0.0.1:{self.ports[name]}"
+
+    @property
+    def console(self) -> str:
+        """Where the pages are: the public race itself."""
+        return f"http://127.0.0.1:{self.ports[CONSOLE_HTTP]}"
 
     def write_token(self) -> None:
         """The token that our processes show to each other; to be renewed within a day."""
@@ -93,6 +100,7 @@ class Fleet:
             "LIVINGLAB_SMTP_ADDRESS": self.servers.smtp,
             "LIVINGLAB_LISTEN": self.address(name),
             "LIVINGLAB_METRICS_LISTEN": f"127.0.0.1:{self.ports[f'{name}_metrics']}",
+            "LIVINGLAB_HTTP_LISTEN": f"127.0.0.1:{self.ports[CONSOLE_HTTP]}",
             "LIVINGLAB_PEERS": json.dumps(peers),
             "LIVINGLAB_JWKS_URL": self.issuer.jwks_url,
             "LIVINGLAB_TOKEN_ISSUER": ISSUER,
@@ -108,7 +116,7 @@ class Fleet:
 
 def port_names() -> list[str]:
     """What the fleet needs a port for."""
-    return [name for member in MEMBERS for name in (member, f"{member}_metrics")]
+    return [CONSOLE_HTTP, *(name for member in MEMBERS for name in (member, f"{member}_metrics"))]
 
 
 async def _serving(address: str) -> None:

@@ -37,7 +37,9 @@ class System:
 
     def addresses(self) -> dict[str, str]:
         """What can be reached, by name: gRPC of each process, the servers, the metrics pages."""
-        reached = {name: self.fleet.address(name) for name in self.fleet.members}
+        members = {name: self.fleet.address(name) for name in self.fleet.members}
+        # First, since that is what people want to open.
+        reached = {"console": self.fleet.console, **{name: a for name, a in members.items() if name != "console"}}
         servers = self.platform.addresses
         reached |= {
             "mongodb": servers.mongodb,

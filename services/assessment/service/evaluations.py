@@ -113,8 +113,9 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
             )
         if not known_instrument:
             faults.append(Violation("instrument", f"{request.instrument} is not a known instrument"))
-        if request.rehearsal and request.rehearsal != request.cohort_id:
-            faults.append(Violation("rehearsal", "is the cohort's id, or empty"))
+        if request.rehearsal and not request.cohort_id:
+            # A cohort that was split off a rehearsal goes on in that one: the realm need not be its own id.
+            faults.append(Violation("rehearsal", "is the realm of a cohort, which is not named"))
         if faults:
             raise invalid(faults)
 

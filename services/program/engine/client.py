@@ -16,6 +16,7 @@ from chassis.errors import Kind, Refused, precondition, unavailable
 from programs import names
 from services.program.engine import search_attributes, versions
 from services.program.model.course import Course
+from services.program.model.orders import words
 
 A = TypeVar("A")
 
@@ -53,17 +54,6 @@ class Engine:
         how: dict[str, Any] = {"signal": signal, "build_id": self._build_id, "reuse": reuse}
         await self._start("ParticipantWorkflow", start.cohort_id, start, start.institution, **how)
 
-    async def cancel(self, course: Course, cancellation: pb.Cancellation) -> None:
-        """Cancels the cohort, also one whose workflow has not started yet."""
-        signal = ("cancelled", cancellation)
-        await self._start("ProgramWorkflow", course.cohort_id, course.program_input(), signal=signal)
-
-    async def withdraw(self, course: Course, institution: str, withdrawal: pb.Withdrawal) -> None:
-        """Takes a participant out, also one whose workflow has not started yet."""
-        start, signal = course.participant_input(institution), ("withdrawn", withdrawal)
-        build_id = self._build_id or await self._build_of(course.cohort_id)
-        await self._start("ParticipantWorkflow", course.cohort_id, start, institution, signal=signal, build_id=build_id)
-
     async def signal(self, cohort_id: str, institution: str, signal: str, news: Any) -> bool:
         """Tells a participant's workflow something; False when there is none that runs."""
         handle = self._client.get_workflow_handle(names.workflow_id(cohort_id, institution))
@@ -77,7 +67,7 @@ class Engine:
         return True
 
     async def steer(self, cohort_id: str, command: command_pb2.Command) -> command_pb2.CommandAnswer:
-        """Has a cohort carry out a command. A repeat of its request_id has the first answer. FAILED_PRECONDITION and
+        """Has a cohort carry out a command. A repeat has the first answer. FAILED_PRECONDITION and
         the like as the cohort says; UNAVAILABLE where no worker takes it up in time: it may come to count later."""
         handle = self._client.get_workflow_handle(names.workflow_id(cohort_id))
         try:
@@ -85,7 +75,7 @@ class Engine:
                 handle.execute_update(
                     "steer",
                     command,
-                    id=command.request_id,
+                    id=words.key(command),
                     result_type=command_pb2.CommandAnswer,
                     rpc_timeout=_STEERING_TIMEOUT,
                 )
@@ -97,16 +87,6 @@ class Engine:
                 _require_namespace(error)
                 raise precondition("COHORT_ENDED", f"cohort {cohort_id} has ended already") from error
             raise
-
-    async def _build_of(self, cohort_id: str) -> str:
-        """The build that runs a cohort; empty where that is not decided or builds are not told apart."""
-        try:
-            found = await _in_time(self._client.get_workflow_handle(names.workflow_id(cohort_id)).describe())
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return ""
-            raise
-        return found.raw_info.versioning_info.deployment_version.build_id
 
     async def _start(
         self,

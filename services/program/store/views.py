@@ -59,6 +59,7 @@ def cohort(row: Row, participants: Iterable[Standing]) -> cohort_pb2.Cohort:
         problems=row["problems"],
         pause_time=stamp(row.get("pause_time")),
         split_from=row.get("split_from", ""),
+        realm=documents.realm(row),
     )
 
 

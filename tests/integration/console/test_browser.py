@@ -1,0 +1,42 @@
+"""The pages in a real Chromium: accessible in both languages, on a phone, without script, by keyboard."""
+
+from tests.harness.browsing import browser, faults
+from tests.integration.console.conftest import SUMEDANG, Console
+
+WIDTHS = (1280, 320)
+PATHS = ("/", "/?group=province:32", f"/r/{SUMEDANG}", "/r/EVIL-1", "/find?q=bandung", "/nothing")
+
+
+async def test_every_public_page_is_accessible_and_fits_a_phone(nation: Console) -> None:
+    found = []
+    async with browser(bypass_csp=True) as context:
+        page = await context.new_page()
+        for width in WIDTHS:
+            await page.set_viewport_size({"width": width, "height": 740})
+            for path in (*PATHS, *(f"/en{path}" for path in PATHS)):
+                await page.goto(nation.url + path)
+                found += [f"{path} at {width}: {fault}" for fault in await faults(page)]
+                if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                    found.append(f"{path} at {width}: wider than the screen")
+    assert not found, "\n".join(found)
+
+
+async def test_the_race_can_be_used_by_keyboard_without_script(nation: Console) -> None:
+    complaints: list[str] = []
+    async with browser(java_script_enabled=False) as context:
+        page = await context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        await page.goto(nation.url + "/")
+        await page.keyboard.press("Tab")
+        assert await page.locator(":focus").inner_text() == "Langsung ke isi"
+        await page.get_by_label("Cari daerah").fill("sumedang")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("link", name="Kabupaten Sumedang").click()
+        assert await page.get_by_role("heading", level=1).inner_text() == "Kabupaten Sumedang"
+        await page.goto(nation.url + "/")
+        await page.get_by_label("Kelompok").select_option("province:32")
+        await page.get_by_role("button", name="Tampilkan").press("Enter")
+        await page.wait_for_url("**group=province*")
+        assert "Jawa Barat, 2025" in await page.locator("h2#ringkasan").inner_text()
+        assert await context.cookies() == []
+    assert complaints == []
