@@ -1,5 +1,6 @@
 """Temporal as this service uses it: workflows started once by their id, signals to them, and nothing more."""
 
+import asyncio
 from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -22,6 +23,8 @@ A = TypeVar("A")
 
 # A command that no worker has taken up by then is answered with UNAVAILABLE; its request_id still stands.
 _STEERING_TIMEOUT = timedelta(seconds=20)
+# Well within the ten seconds that our clients wait. A start is idempotent: whoever is refused asks again.
+_START_SECONDS = 6.0
 _NO_ANSWER = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED)
 
 
@@ -114,19 +117,22 @@ class Engine:
                     versioning_override=versions.pinned(build_id),
                     start_signal=signal[0] if signal else None,
                     start_signal_args=signal[1:] if signal else [],
-                )
+                ),
+                _START_SECONDS,
             )
         except WorkflowAlreadyStartedError:
             # It has run to its end.
             return
 
 
-async def _in_time(call: Awaitable[A]) -> A:
-    """UNAVAILABLE where Temporal, or the worker behind it, does not answer."""
+async def _in_time(call: Awaitable[A], seconds: float | None = None) -> A:
+    """UNAVAILABLE where Temporal, or the worker behind it, does not answer; `seconds` where that is to be told sooner
+    than Temporal's client gives up, which is later than our callers wait."""
     try:
-        return await call
+        async with asyncio.timeout(seconds):
+            return await call
     except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError) as error:
-        raise unavailable("the cohort's workflow") from error
+        raise unavailable("the cohort's workflow" if seconds is None else "Temporal") from error
     except RPCError as error:
         if error.status in _NO_ANSWER:
             raise unavailable("Temporal") from error
