@@ -15,7 +15,7 @@ _LARGEST_HEAD = 32 * 1024
 _KEEP_ALIVE_SECONDS = 20
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Signals belong to the process, which stops what it runs in its own order."""
 
     @contextmanager
@@ -46,7 +46,7 @@ async def serve(process: Process, application: Any) -> None:
     )
     # uvicorn would end the interpreter where it cannot listen; whoever runs a process wants the error.
     listening = _bound(host, int(port))
-    server = _Server(config)
+    server = Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
 
     async def end() -> None:

@@ -10,6 +10,7 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from stack import sign_in
 from stack.embedded import Addresses
 from stack.home import Home
 from stack.issuer import AUDIENCE, ISSUER, Issuer
@@ -29,7 +30,7 @@ MEMBERS = {
     "program-worker": "services.program.worker",
     "console": "services.console",
 }
-CONSOLE_HTTP = "console_http"
+CONSOLE_HTTP, SIGN_IN = "console_http", "sign_in"
 
 
 @dataclass
@@ -101,6 +102,7 @@ class Fleet:
             "LIVINGLAB_LISTEN": self.address(name),
             "LIVINGLAB_METRICS_LISTEN": f"127.0.0.1:{self.ports[f'{name}_metrics']}",
             "LIVINGLAB_HTTP_LISTEN": f"127.0.0.1:{self.ports[CONSOLE_HTTP]}",
+            **(sign_in.configuration(self.console, self.ports[SIGN_IN]) if name == "console" else {}),
             "LIVINGLAB_PEERS": json.dumps(peers),
             "LIVINGLAB_JWKS_URL": self.issuer.jwks_url,
             "LIVINGLAB_TOKEN_ISSUER": ISSUER,
@@ -116,7 +118,7 @@ class Fleet:
 
 def port_names() -> list[str]:
     """What the fleet needs a port for."""
-    return [CONSOLE_HTTP, *(name for member in MEMBERS for name in (member, f"{member}_metrics"))]
+    return [CONSOLE_HTTP, SIGN_IN, *(name for member in MEMBERS for name in (member, f"{member}_metrics"))]
 
 
 async def _serving(address: str) -> None:

@@ -7,7 +7,7 @@ from services.console.session.neighbours import Neighbours
 
 async def main(process: runtime.Process) -> None:
     """Serves pages; whether the services answer shows on the pages and keeps nobody from starting."""
-    await web.serve(process, application(Neighbours(process.anonymous_channel)))
+    await web.serve(process, application(Neighbours(process.anonymous_channel), process.settings, process.stopping))
     await process.serve()
 
 

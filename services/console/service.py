@@ -1,5 +1,6 @@
 """Requests in: which page an address is, and what a refusal or a failure looks like to a person."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,12 +12,28 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chassis import telemetry
+from chassis.config import Settings
 from chassis.errors import Kind, Refused
 from chassis.status import from_rpc_error
-from services.console.live import Remembered
-from services.console.pages import answers, find, race, region, shell
+from services.console.live import Remembered, Watches
+from services.console.pages import (
+    answers,
+    assessment,
+    cohorts,
+    find,
+    orders,
+    plan,
+    race,
+    region,
+    shell,
+    sign_in,
+    work,
+)
 from services.console.pages.asked import Asked
 from services.console.session.neighbours import Neighbours
+from services.console.session.people import NotSignedIn
+from services.console.session.sessions import Sessions
+from services.console.session.sign_in import SignIn
 
 Page = Callable[[Request], Awaitable[Response]]
 
@@ -33,8 +50,11 @@ _STATUS = {
 _FOREVER = "public, max-age=31536000, immutable"
 
 
-def application(neighbours: Neighbours) -> Starlette:
-    """The whole console. Indonesian pages start at /, English ones at /en/."""
+_BOTH = ["GET", "POST"]
+
+
+def application(neighbours: Neighbours, settings: Settings, stopping: asyncio.Event) -> Starlette:
+    """The whole console. Indonesian pages start at /, English ones at /en/. Streams end when `stopping` is set."""
     routes = [
         Route("/healthz", _healthy),
         Route("/static/{name}", _static),
@@ -42,16 +62,43 @@ def application(neighbours: Neighbours) -> Starlette:
         Route("/race.json", race.json_table),
         Route("/r/{code:path}.csv", region.csv_table),
         Route("/r/{code:path}.json", region.json_table),
+        Route("/sign-in", sign_in.begin),
+        Route("/sign-in/back", sign_in.back),
+        Route("/sign-out", sign_in.end, methods=["POST"]),
     ]
     for language, start in (("id", ""), ("en", "/en")):
         routes += [
             Route(f"{start}/", _in(language, race.page)),
             Route(f"{start}/find", _in(language, find.page)),
             Route(f"{start}/r/{{code:path}}", _in(language, region.page)),
+            Route(f"{start}/work", _in(language, work.page)),
+            Route(f"{start}/work/assessment/{{evaluation}}", _in(language, assessment.overview), methods=_BOTH),
+            Route(
+                f"{start}/work/assessment/{{evaluation}}/{{indicator}}",
+                _in(language, assessment.indicator),
+                methods=_BOTH,
+            ),
+            Route(f"{start}/work/plan/{{plan:path}}", _in(language, plan.page), methods=_BOTH),
+            Route(f"{start}/cohorts/{{cohort}}", _in(language, cohorts.board)),
+            Route(f"{start}/cohorts/{{cohort}}/live", _in(language, cohorts.live)),
+            Route(f"{start}/cohorts/{{cohort}}/participants", _in(language, cohorts.participants)),
+            Route(f"{start}/cohorts/{{cohort}}/order/{{order}}", _in(language, orders.page), methods=_BOTH),
         ]
-    handlers: Any = {grpc.aio.AioRpcError: _refused, Refused: _refused, HTTPException: _wrong, Exception: _failed}
+    handlers: Any = {
+        grpc.aio.AioRpcError: _refused,
+        Refused: _refused,
+        NotSignedIn: _sign_in,
+        HTTPException: _wrong,
+        Exception: _failed,
+    }
     made = Starlette(routes=routes, exception_handlers=handlers)
+    made.state.neighbours = neighbours
     made.state.asked = Asked(neighbours, Remembered())
+    made.state.watches = Watches()
+    made.state.sessions = Sessions()
+    made.state.sign_in = SignIn(settings)
+    made.state.stopping = stopping
+    shell.environment().globals["sign_in"] = made.state.sign_in.possible
     return made
 
 
@@ -69,8 +116,8 @@ async def _healthy(_request: Request) -> Response:
 
 
 async def _static(request: Request) -> Response:
-    media = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml"}
-    for name in ("console.css", "icon.svg"):
+    media = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml", "js": "text/javascript; charset=utf-8"}
+    for name in ("console.css", "icon.svg", "live.js"):
         if request.path_params["name"] == shell.static_name(name):
             made = answers.answer(shell.static_file(name), media[name.rpartition(".")[2]])
             sent = answers.public(request, made)
@@ -91,6 +138,13 @@ def _told(request: Request, status: int, title: str, *lines: str) -> Response:
 
 def _other(language: str) -> str:
     return "en" if language == "id" else "id"
+
+
+async def _sign_in(request: Request, _error: Any) -> Response:
+    """Whoever is not signed in goes to do so, and comes back to the page; a form is not sent again by itself."""
+    place = request.url.path if request.method == "GET" and not request.url.path.endswith("/live") else "/work"
+    headers = {**answers.SAFETY, "cache-control": answers.PRIVATE, "location": f"/sign-in{shell.query(next=place)}"}
+    return Response(status_code=303, headers=headers)
 
 
 async def _wrong(request: Request, error: Any) -> Response:

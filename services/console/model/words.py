@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 
+from services.console.model.work_words import WORK
+
 LANGUAGES = ("id", "en")
 
 # Key: Bahasa Indonesia, English.
 _TEXTS: Mapping[str, tuple[str, str]] = {
+    **WORK,
     "site": ("Living Lab Layanan Digital", "Digital Services Living Lab"),
     "skip": ("Langsung ke isi", "Skip to content"),
     "other_language": ("English", "Bahasa Indonesia"),

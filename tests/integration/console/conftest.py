@@ -1,5 +1,6 @@
 """The console with the services behind it, in the test's own event loop, and a small nation with hostile names."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
@@ -12,6 +13,7 @@ from livinglab.benchmark.v1 import service_pb2 as benchmark_pb
 from livinglab.benchmark.v1 import service_pb2_grpc as benchmark_grpc
 from livinglab.program.v1 import directory_service_pb2, directory_service_pb2_grpc
 
+from stack import sign_in
 from stack.issuer import Issuer
 from stack.ports import free_port
 from tests.harness.browsing import Got, get
@@ -20,7 +22,7 @@ from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
 from tests.harness.waiting import eventually
 
-SERVICES = ("assessment", "benchmark", "program")
+SERVICES = ("assessment", "benchmark", "coaching", "program")
 SUMEDANG, BANDUNG, CITY, PROVINCE = "32.11", "32.04", "32.73", "32"
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 INDICATORS = 47
@@ -70,14 +72,32 @@ async def console(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncItera
     """Everything started, nothing in it."""
     temporal = await own_namespace(servers)
     http = f"127.0.0.1:{free_port()}"
+    port = free_port()
+    provider = sign_in.server(issuer, port, f"http://{http}")
     async with AsyncExitStack() as stack:
+        serving = asyncio.create_task(provider.serve())
+
+        async def end() -> None:
+            provider.should_exit = True
+            await serving
+
+        stack.push_async_callback(end)
         services = {}
         for name in SERVICES:
             started = running_service(name, servers, issuer, nats_url, temporal_namespace=temporal.namespace)
             services[name] = await stack.enter_async_context(started)
         peers = {name: running.address for name, running in services.items()}
         await stack.enter_async_context(
-            running_service("console", servers, issuer, nats_url, peers=peers, http_listen=http)
+            running_service(
+                "console",
+                servers,
+                issuer,
+                nats_url,
+                peers=peers,
+                http_listen=http,
+                sign_in_url=f"http://127.0.0.1:{port}",
+                console_url=f"http://{http}",
+            )
         )
         yield Console(f"http://{http}", services)
 

@@ -2,6 +2,7 @@
 
 from tests.harness.browsing import browser, faults
 from tests.integration.console.conftest import SUMEDANG, Console
+from tests.integration.console.test_sign_in import opened
 
 WIDTHS = (1280, 320)
 PATHS = ("/", "/?group=province:32", f"/r/{SUMEDANG}", "/r/EVIL-1", "/find?q=bandung", "/nothing")
@@ -40,3 +41,28 @@ async def test_the_race_can_be_used_by_keyboard_without_script(nation: Console) 
         assert "Jawa Barat, 2025" in await page.locator("h2#ringkasan").inner_text()
         assert await context.cookies() == []
     assert complaints == []
+
+
+async def test_a_head_signs_in_and_answers_on_a_phone_with_accessible_pages(console: Console) -> None:
+    evaluation = await opened(console)
+    found = []
+    async with browser(bypass_csp=True, viewport={"width": 320, "height": 740}) as context:
+        page = await context.new_page()
+        await page.goto(console.url + "/")
+        await page.get_by_role("link", name="Masuk").click()
+        await page.get_by_label("Peran").select_option("head")
+        await page.get_by_role("button", name="Masuk").click()
+        await page.wait_for_url("**/work")
+        for path in ("/work", f"/work/assessment/{evaluation}", f"/en/work/assessment/{evaluation}/2"):
+            await page.goto(console.url + path)
+            found += [f"{path}: {fault}" for fault in await faults(page)]
+            if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{path}: wider than the screen")
+        await page.goto(f"{console.url}/work/assessment/{evaluation}")
+        await page.get_by_role("link", name="Isi indikator berikutnya yang kosong").press("Enter")
+        await page.get_by_role("radio").nth(2).check()
+        await page.get_by_label("Penjelasan").fill("Ada peraturan bupati.")
+        await page.get_by_role("button", name="Simpan dan lanjut").press("Enter")
+        await page.get_by_text("Tersimpan.").wait_for()
+        assert (await page.get_by_role("heading", level=1).inner_text()).startswith("2.")
+    assert not found, "\n".join(found)
