@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.cohort import view
+from cli.cohort import preview, view
+from cli.cohort.preview import DryRun
 from cli.cohort.steering import RequestId, order, send
 from cli.cohort.view import CohortId, Reason
 from cli.speak.output import AsJson, fail, note, print_json, say
@@ -23,10 +24,12 @@ def readmit(
     institution: Institution,
     reason: Reason,
     request_id: RequestId = "",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Take a participant in again that failed or withdrew; it is excused of what it missed."""
-    _order("ReadmitParticipant", cohort_id, institution, reason, request_id, as_json, f"{institution} is in again")
+    said = f"{institution} is in again"
+    _order("ReadmitParticipant", cohort_id, institution, reason, request_id, as_json, said, validate_only=dry_run)
 
 
 def enrol(
@@ -36,6 +39,7 @@ def enrol(
     institution: Annotated[str, typer.Option("--institution", help="The code of a region.")] = "",
     person: Annotated[list[str] | None, typer.Option("--person", help=_PERSON)] = None,
     request_id: RequestId = "",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Take participants in late: those of a roster, or one with its people."""
@@ -51,11 +55,16 @@ def enrol(
         for participant in late:
             # Each is an order of its own; the whole file can be sent again.
             name = f"{first}:{participant.institution}"
-            about = {"cohort_id": cohort_id, "participant": participant, "reason": reason}
+            about = {"cohort_id": cohort_id, "participant": participant, "reason": reason, "validate_only": dry_run}
             answer = await send("EnrolParticipant", name, **about)
+            if dry_run:
+                say(f"{participant.institution}:") if not as_json else None
+                preview.show(answer.preview, as_json)
         return answer
 
     cohort = connection.run(call()).cohort
+    if dry_run:
+        return
     if as_json:
         print_json({"enrolled": [p.institution for p in late], "cohort": view.as_dict(cohort)})
         return
@@ -70,11 +79,12 @@ def replace(
     reason: Reason,
     email: Annotated[str, typer.Option("--email", help="The address of who leaves, where several have the role.")] = "",
     request_id: RequestId = "",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Have somebody else act for a participant in a role."""
     new = _person(person)
-    about = {"person": new, "email": email}
+    about = {"person": new, "email": email, "validate_only": dry_run}
     said = f"{new.name} acts for {institution}"
     _order("ReplacePerson", cohort_id, institution, reason, request_id, as_json, said, **about)
 
@@ -86,12 +96,13 @@ def split(
     title: Annotated[str, typer.Option("--title", help="The title of the new cohort.")],
     reason: Reason,
     request_id: RequestId = "",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Have participants go on in a cohort of their own, with what they have done and the same dates."""
     fields = {"cohort_id": cohort_id, "new_cohort_id": new_id, "title": title, "institutions": institutions}
     said = f"{len(institutions)} went on in {new_id}"
-    order("SplitCohort", request_id, as_json, said, reason=reason, **fields)
+    order("SplitCohort", request_id, as_json, said, reason=reason, validate_only=dry_run, **fields)
 
 
 def resolve(
@@ -100,11 +111,13 @@ def resolve(
     institution: Annotated[str, typer.Argument(metavar="[INSTITUTION]", help="Of a participant.")] = "",
     retry: Annotated[bool, typer.Option("--retry/--dismiss", help="Ask again what was refused, or let it be.")] = True,
     request_id: RequestId = "",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Deal with what another service refused for good: of a participant, or of the cohort itself."""
     said = "asked again" if retry else "left as it is"
-    _order("ResolveProblems", cohort_id, institution, reason, request_id, as_json, said, retry=retry)
+    about = {"retry": retry, "validate_only": dry_run}
+    _order("ResolveProblems", cohort_id, institution, reason, request_id, as_json, said, **about)
 
 
 def _order(
