@@ -7,12 +7,15 @@ PROTOS := $(shell find protos -name '*.proto')
 SOURCES := chassis services cli stack directory instruments programs tests bench
 # Which tests: make test T=tests/unit
 T ?= tests
+# Which seeds: make chaos SEEDS=200, or FIRST=17 SEEDS=1 for one again
+SEEDS ?= 20
+FIRST ?= 1
 # The contract as it was released last: what stands in it is kept.
 RELEASED := tests/contract/released.binpb
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup proto demo up down check test unit integration e2e bench histories k8s-check released lock clean
+.PHONY: help setup proto demo up down check test unit integration e2e chaos bench histories k8s-check released lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -73,6 +76,9 @@ integration: setup ## one service at a time on real servers
 
 e2e: setup ## every process and server, and what happens when one is killed
 	$(BIN)/python -m pytest tests/e2e tests/chaos
+
+chaos: setup ## cohorts under drawn faults: SEEDS=200 many of them, FIRST=17 SEEDS=1 that one again
+	$(BIN)/python -m tests.chaos.seeds --seeds $(SEEDS) --first $(FIRST)
 
 bench: setup ## ours beside the bare limit, in one run; writes bench/latest.json
 	@$(BIN)/python -m bench

@@ -52,6 +52,8 @@ def table(store: Store, institutions: Institutions) -> tuple[Reaction, ...]:
         Reaction(assessment_pb.InstrumentPublished, known),
         *(Reaction(event, known) for event in MEMBERSHIP),
         *(Reaction(event, result) for event in RESULTS),
+        # Of what left the race nothing is told: whoever asks no longer finds it.
+        Reaction(imported_pb.ResultWithdrawn, known),
         Reaction(directory_pb.InstitutionRegistered, institutions.keep),
         Reaction(coaching_pb.CoachAssigned, assignments.on_coach_assigned),
         Reaction(assessment_pb.AssessorAssigned, assignments.on_assessor_assigned),

@@ -85,8 +85,9 @@ _MAIL = _Policy(linesep="\r\n", utf8=False)
 class Postman:
     """Speaks to the mail server over few connections that it uses again. One send at a time on each."""
 
-    def __init__(self, settings: Settings) -> None:
-        host, _, port = settings.smtp_address.rpartition(":")
+    def __init__(self, settings: Settings, address: str = "") -> None:
+        """`address` instead of the mail server of the settings."""
+        host, _, port = (address or settings.smtp_address).rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
         self._from = settings.mail_from
         self._sender = parseaddr(settings.mail_from)[1]
@@ -178,6 +179,32 @@ class Postman:
         )
         await client.connect(timeout=_CONNECT_SECONDS)
         return client
+
+
+class PostOffice:
+    """Real letters go to the mail server; those of a rehearsal to a box of their own or, where there is none, nowhere:
+    the roster of a rehearsal is often that of the cohort to come."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._real = Postman(settings)
+        box = settings.rehearsal_smtp_address
+        self._rehearsed = Postman(settings, box) if box else None
+
+    async def send(self, message: pb.Message) -> Outcome:
+        """Offers the mail once. Never raises for what a mail server or the network does."""
+        if not message.rehearsal:
+            return await self._real.send(message)
+        if self._rehearsed is None:
+            return Taken()
+        outcome = await self._rehearsed.send(message)
+        # A box that is away must not hold up real letters.
+        return Turned(outcome.words, for_good=False) if isinstance(outcome, Unreachable) else outcome
+
+    async def close(self) -> None:
+        """Takes leave of both."""
+        await self._real.close()
+        if self._rehearsed is not None:
+            await self._rehearsed.close()
 
 
 async def _alive(client: aiosmtplib.SMTP) -> bool:
