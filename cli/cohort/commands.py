@@ -9,6 +9,7 @@ from cli.cohort import report as cohort_report
 from cli.cohort.preview import DryRun
 from cli.cohort.steering import RequestId
 from cli.cohort.view import CohortId, Reason
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say, table
 
 app = typer.Typer(help="Cohorts: check, launch, watch, steer.", no_args_is_help=True)
@@ -110,7 +111,9 @@ def participants(cohort_id: CohortId, as_json: AsJson = False) -> None:
 @app.command()
 def withdraw(
     cohort_id: CohortId,
-    institution: Annotated[str, typer.Argument(metavar="INSTITUTION", help="The code of a participant.")],
+    institution: Annotated[
+        str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="The code of a participant.")
+    ],
     reason: Reason,
     request_id: RequestId = "",
     dry_run: DryRun = False,

@@ -10,12 +10,13 @@ from cli.cohort import preview, view
 from cli.cohort.preview import DryRun
 from cli.cohort.steering import RequestId, order, send
 from cli.cohort.view import CohortId, Reason
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, fail, note, print_json, say
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import definition_pb2
 
-Institution = Annotated[str, typer.Argument(metavar="INSTITUTION", help="The code of a participant.")]
+Institution = Annotated[str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="The code of a participant.")]
 _PERSON = "role:name:email, or role:name:email:language"
 
 
@@ -92,7 +93,9 @@ def replace(
 def split(
     cohort_id: CohortId,
     new_id: Annotated[str, typer.Argument(metavar="NEW-ID", help="The id of the new cohort.")],
-    institutions: Annotated[list[str], typer.Argument(metavar="INSTITUTION...", help="Who goes on in it.")],
+    institutions: Annotated[
+        list[str], typer.Argument(metavar="INSTITUTION...", parser=as_code, help="Who goes on in it.")
+    ],
     title: Annotated[str, typer.Option("--title", help="The title of the new cohort.")],
     reason: Reason,
     request_id: RequestId = "",
@@ -108,7 +111,7 @@ def split(
 def resolve(
     cohort_id: CohortId,
     reason: Reason,
-    institution: Annotated[str, typer.Argument(metavar="[INSTITUTION]", help="Of a participant.")] = "",
+    institution: Annotated[str, typer.Argument(metavar="[INSTITUTION]", parser=as_code, help="Of a participant.")] = "",
     retry: Annotated[bool, typer.Option("--retry/--dismiss", help="Ask again what was refused, or let it be.")] = True,
     request_id: RequestId = "",
     dry_run: DryRun = False,
