@@ -13,7 +13,7 @@ from livinglab.program.v1 import cohort_pb2, definition_pb2
 from rich.console import Console
 
 from directory import official_regions
-from programs.files.definition import CohortFile, check_cohort
+from programs.files.definition import PROGRAMS, CohortFile, check_cohort
 from stack.binaries import ServerMissing
 from stack.embedded import Addresses
 from stack.home import AlreadyRunning, Home, held, home_folder
@@ -24,8 +24,7 @@ from stack.rehearsal.stage import Stage
 from stack.servers import mails_folder
 from stack.system import System, configured_addresses, empty, start_system
 
-_PROJECT = Path(__file__).resolve().parents[2]
-_COHORT = _PROJECT / "programs" / "cohorts" / "living-lab-2022.yaml"
+_COHORT = PROGRAMS / "cohorts" / "living-lab-2022.yaml"
 SEED = "2022"
 _SETTLE_SECONDS = 30.0
 

@@ -255,7 +255,7 @@ async def test_the_audit_is_told_page_by_page_oldest_first(program: Running, sto
         # Two of them in the same moment.
         step = ordered(cohort_id, number + 1, f"r{number}", after_hours=number // 2, pause=command_pb2.PauseOrder())
         await store.steering.record(step)
-    stub: Any = program.as_role(AuditServiceStub, "coach")
+    stub: Any = program.as_role(AuditServiceStub, "platform")
     request = audit_service_pb2.ListAuditRequest(cohort_id=cohort_id, page_size=2)
     told: list[audit_service_pb2.AuditEntry] = []
     while True:
