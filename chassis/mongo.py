@@ -22,6 +22,8 @@ from chassis.transactions import run_transaction as run_transaction
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
+# Bytes of a page of a list; an answer may have twice as many.
+LARGEST_PAGE = 4 * 2**20
 _NAMESPACE_EXISTS = 48
 # In bytes. Brokers take 1 MiB by default, headers included.
 LARGEST_FACT = 1_000_000
@@ -196,6 +198,16 @@ async def require_primary(uri: str) -> None:
         raise NotPrimaryError("the server is not primary")
 
 
+def fitting(messages: Sequence[Message]) -> int:
+    """How many of them, from the first, make a page that fits into an answer: one at least."""
+    size = 0
+    for n, message in enumerate(messages):
+        size += message.ByteSize()
+        if n and size > LARGEST_PAGE:
+            return n
+    return len(messages)
+
+
 def _too_large(event: Message, size: int) -> Refused:
     message = (
         f"this is too much at once: its fact {event.DESCRIPTOR.name} would have {size:,} bytes, "
@@ -239,4 +251,5 @@ def timestamp(moment: datetime | None) -> Timestamp | None:
 
 
 def _request_key(request: Any) -> str:
-    return f"{request.DESCRIPTOR.name}:{auth.actor('')}:{request.request_id}"
+    # Who moved to another institution since has no right to what the old one was told.
+    return f"{request.DESCRIPTOR.name}:{auth.actor('')}:{request.request_id}" + auth.moved()

@@ -13,7 +13,7 @@ from livinglab.program.v1 import cohort_pb2, definition_pb2
 from rich.console import Console
 
 from directory import official_regions
-from programs.files.definition import CohortFile, check_cohort
+from programs.files.definition import PROGRAMS, CohortFile, check_cohort
 from stack.binaries import ServerMissing
 from stack.embedded import Addresses
 from stack.home import AlreadyRunning, Home, held, home_folder
@@ -24,8 +24,7 @@ from stack.rehearsal.stage import Stage
 from stack.servers import mails_folder
 from stack.system import System, configured_addresses, empty, start_system
 
-_PROJECT = Path(__file__).resolve().parents[2]
-_COHORT = _PROJECT / "programs" / "cohorts" / "living-lab-2022.yaml"
+_COHORT = PROGRAMS / "cohorts" / "living-lab-2022.yaml"
 SEED = "2022"
 _SETTLE_SECONDS = 30.0
 
@@ -37,6 +36,8 @@ class Asked:
     seed: str
     real_mail: bool
     as_json: bool
+    # The platform runs on at the end, until Ctrl-C.
+    stay: bool
 
 
 def main() -> int:
@@ -44,12 +45,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m stack.rehearsal", description=__doc__)
     parser.add_argument("cohort", nargs="?", type=Path, default=_COHORT, help="a cohort file")
     parser.add_argument("--seed", default=SEED, help="draws the actors; the same seed, the same people")
+    parser.add_argument("--stay", action="store_true", help="leave the platform running at the end, until Ctrl-C")
     arguments = parser.parse_args()
-    return rehearse(arguments.cohort, seed=arguments.seed)
+    return rehearse(arguments.cohort, seed=arguments.seed, stay=arguments.stay)
 
 
 def rehearse(
-    file: Path, *, seed: str = SEED, seconds_per_day: str = "", real_mail: bool = False, as_json: bool = False
+    file: Path,
+    *,
+    seed: str = SEED,
+    seconds_per_day: str = "",
+    real_mail: bool = False,
+    as_json: bool = False,
+    stay: bool = False,
 ) -> int:
     """Exit code 0 when the cohort ended and every invariant holds, else 1. A cohort that is meant for real is made a
     rehearsal of its own id. Nobody on the roster is written to, unless `real_mail` says so. For machines the
@@ -67,7 +75,7 @@ def rehearse(
             for part in (home.data, home.logs):
                 empty(part)
             home.traces.unlink(missing_ok=True)
-            return asyncio.run(_interruptible(out, home, loaded, Asked(seed, real_mail, as_json)))
+            return asyncio.run(_interruptible(out, home, loaded, Asked(seed, real_mail, as_json, stay)))
     except (AlreadyRunning, ServerMissing, ProcessFailed) as error:
         print(error, file=sys.stderr)
         return 1
@@ -115,6 +123,9 @@ async def _rehearse(out: Console, home: Home, loaded: CohortFile, asked: Asked) 
         if asked.as_json:
             print(json.dumps([finding.as_json() for finding in findings], indent=2))
         out.print(f"\n{time.monotonic() - started:.0f} s in all.")
+        if asked.stay:
+            out.print(f"The public race: {system.fleet.console}/ (Ctrl-C stops the platform)")
+            await asyncio.Event().wait()
         return 0 if all(f.holds for f in findings) and cohort.state == cohort_pb2.COHORT_STATE_COMPLETED else 1
     finally:
         await asyncio.shield(system.stop())

@@ -12,7 +12,7 @@ from livinglab.notify.v1 import service_pb2 as notify
 from livinglab.program.v1 import cohort_pb2
 from livinglab.program.v1 import events_pb2 as program_events
 
-from stack.doctor import cohorts_hold, facts_hold, projections_hold
+from stack.doctor.examination import PARTS
 from stack.doctor.finding import Finding
 from stack.doctor.patient import Patient, Servers, examined
 from stack.mailbox import mails
@@ -26,7 +26,7 @@ async def check(
     """Every invariant, whether it holds or not. `folder` is where its mails are; None where nobody knows."""
     async with examined(servers, timedelta()) as patient:
         findings = list(_participants(patient, cohort))
-        for part in (facts_hold, cohorts_hold, projections_hold):
+        for part in PARTS:
             findings += [finding async for finding in part.check(patient)]
         findings += [finding async for finding in _acknowledged_is_stored(patient, cohort.id, acknowledged)]
         findings.append(await _mails_match(patient, folder, cohort.id))

@@ -7,9 +7,9 @@ from livinglab.program.v1 import cohort_pb2, command_pb2, service_pb2_grpc
 from livinglab.program.v1 import service_pb2 as pb
 
 from chassis import auth, mongo
-from chassis.errors import denied
 from services.program.engine.client import Engine
 from services.program.engine.launch import Launches
+from services.program.service.access import Access
 from services.program.service.ordering import Ordering
 from services.program.store.cohorts import Store
 from services.program.store.participants import require_active
@@ -20,9 +20,16 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
     """The contract, on one store and its watchers, the workflows, and the regions and instruments that are known."""
 
     def __init__(
-        self, store: Store, engine: Engine, watched: Watched, regions: Collection[str], instruments: Collection[str]
+        self,
+        store: Store,
+        access: Access,
+        engine: Engine,
+        watched: Watched,
+        regions: Collection[str],
+        instruments: Collection[str],
     ) -> None:
         self._store = store
+        self._access = access
         self._watched = watched
         self._orders = Ordering(store, engine)
         self._launches = Launches(store, engine, regions, instruments)
@@ -31,28 +38,30 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
         return await self._launches.launch(request)
 
     async def GetCohort(self, request: pb.GetCohortRequest, context: Any) -> pb.GetCohortResponse:
-        return pb.GetCohortResponse(cohort=await self._store.cohort(request.cohort_id))
+        return pb.GetCohortResponse(cohort=await self._access.shown(await self._store.cohort(request.cohort_id)))
 
     async def ListCohorts(self, request: pb.ListCohortsRequest, context: Any) -> pb.ListCohortsResponse:
         cohorts, token = await self._store.cohorts(mongo.page_size(request.page_size), request.page_token)
+        cohorts = [await self._access.shown(cohort) for cohort in cohorts]
         return pb.ListCohortsResponse(cohorts=cohorts, next_page_token=token)
 
     async def WatchCohort(self, request: pb.WatchCohortRequest, context: Any) -> AsyncIterator[pb.WatchCohortResponse]:
-        who = auth.caller()
-        if own := who.bound_to:
-            await self._require_part(request.cohort_id, own)
-        async for cohort in self._watched.watch(request.cohort_id, who.subject):
-            yield pb.WatchCohortResponse(cohort=cohort)
-
-    async def _require_part(self, cohort_id: str, institution: str) -> None:
-        """A region's people watch the cohorts that it takes part in."""
-        await self._store.known_course(cohort_id)
-        if not await self._store.participants.known(cohort_id, institution):
-            raise denied("OTHER_COHORT", f"{institution} takes no part in cohort {cohort_id}")
+        last = None
+        async for cohort in self._watched.watch(request.cohort_id, auth.caller().subject):
+            # Others are given the same one, and what this caller may see of it may be the same as before.
+            mine = cohort_pb2.Cohort()
+            mine.CopyFrom(cohort)
+            shown = await self._access.shown(mine)
+            if shown != last:
+                yield pb.WatchCohortResponse(cohort=shown)
+            last = shown
 
     async def ListParticipants(self, request: pb.ListParticipantsRequest, context: Any) -> pb.ListParticipantsResponse:
         size = mongo.page_size(request.page_size)
         participants, token = await self._store.participant_page(request.cohort_id, size, request.page_token)
+        seen = await self._access.require_part(request.cohort_id)
+        if seen is not None:
+            participants = [one for one in participants if one.institution in seen]
         return pb.ListParticipantsResponse(participants=participants, next_page_token=token)
 
     async def WithdrawParticipant(
