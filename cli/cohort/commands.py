@@ -8,6 +8,8 @@ from cli.cohort import files, people, steering, view, watch
 from cli.cohort import report as cohort_report
 from cli.cohort.steering import RequestId
 from cli.cohort.view import CohortId, Reason
+from cli.speak.known import name_of
+from cli.speak.language import word
 from cli.speak.output import AsJson, print_json, say, table
 
 app = typer.Typer(help="Cohorts: check, launch, watch, steer.", no_args_is_help=True)
@@ -101,8 +103,18 @@ def participants(cohort_id: CohortId, as_json: AsJson = False) -> None:
             ]
         )
         return
-    rows = [(p.institution, view.word(p, "state"), ", ".join(p.duties), ", ".join(p.missing), p.reason) for p in found]
-    table(["institution", "state", "done", "missing", "why"], rows)
+    rows = [
+        (
+            p.institution,
+            name_of(p.institution),
+            word(view.word(p, "state")),
+            str(len(p.duties)),
+            ", ".join(p.missing),
+            "; ".join(filter(None, [p.reason, *(f"{word('problem')}: {problem}" for problem in p.problems)])),
+        )
+        for p in found
+    ]
+    table(["code", "institution", "state", "done", "missing", "why"], rows, right=["done"])
 
 
 @app.command()

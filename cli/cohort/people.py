@@ -102,9 +102,46 @@ def resolve(
     request_id: RequestId = "",
     as_json: AsJson = False,
 ) -> None:
-    """Deal with what another service refused for good: of a participant, or of the cohort itself."""
+    """Deal with what another service refused for good: of one participant, or everything of the cohort."""
     said = "asked again" if retry else "left as it is"
-    _order("ResolveProblems", cohort_id, institution, reason, request_id, as_json, said, retry=retry)
+    if institution:
+        _order("ResolveProblems", cohort_id, institution, reason, request_id, as_json, said, retry=retry)
+        return
+    from cli.speak import connection
+
+    whose, answer = connection.run(_resolve_all(cohort_id, reason, retry, request_id or connection.new_request_id()))
+    if as_json:
+        print_json({"resolved": whose, "cohort": view.as_dict(answer.cohort)})
+        return
+    say(f"{said}: {', '.join(name or cohort_id for name in whose)}")
+    view.show(answer.cohort, as_json=False)
+
+
+async def _resolve_all(cohort_id: str, reason: str, retry: bool, request_id: str) -> "tuple[list[str], Any]":
+    """Whose problems were dealt with, the cohort's own as an empty name, each by an order of its own; and the last
+    answer."""
+    from livinglab.program.v1 import service_pb2 as pb
+    from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
+
+    from cli.speak import connection
+
+    async with connection.connected("program", ProgramServiceStub) as program:
+        stub: Any = program
+        cohort = (await stub.GetCohort(pb.GetCohortRequest(cohort_id=cohort_id))).cohort
+        request = pb.ListParticipantsRequest(cohort_id=cohort_id, page_size=1000)
+
+        def page(token: str) -> Any:
+            request.page_token = token
+            return stub.ListParticipants(request)
+
+        found = await connection.every_page(page, lambda one: one.participants)
+    whose = [*([""] if cohort.problems else []), *(p.institution for p in found if p.problems)]
+    answer: Any = None
+    # With nothing to resolve the order says so itself.
+    for name in whose or [""]:
+        about = {"cohort_id": cohort_id, "institution": name, "reason": reason, "retry": retry}
+        answer = await send("ResolveProblems", f"{request_id}:{name}" if name else request_id, **about)
+    return whose, answer
 
 
 def _order(

@@ -10,10 +10,8 @@ from typing import Any, NoReturn, TypeVar
 
 import grpc
 import grpc.aio
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import SpanKind, get_tracer_provider, set_tracer_provider
 
-from chassis import naming, rpc, telemetry
+from chassis import naming, outgoing, tracing
 from chassis.errors import Kind, Refused
 from chassis.status import from_rpc_error
 from cli.speak.output import fail
@@ -56,10 +54,18 @@ def token_institution() -> str:
         return ""
 
 
+def own_institution(named: str = "") -> str:
+    """The institution that a command names, else the one in the token of the last login."""
+    institution = named or token_institution()
+    if not institution:
+        fail("your token names no institution: name one with --institution")
+    return institution
+
+
 @asynccontextmanager
 async def connected(service: str, stub: Callable[[grpc.aio.Channel], S]) -> AsyncIterator[S]:
     """The service's stub for the length of the block."""
-    async with rpc.channel(address(service), authorization) as channel:
+    async with outgoing.channel(address(service), authorization) as channel:
         yield stub(channel)
 
 
@@ -75,11 +81,9 @@ def call(service: str, stub: Callable[[grpc.aio.Channel], Any], method: str, req
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Runs a command's calls under one trace; a refusal becomes its lines on stderr and exit code 1."""
-    if not isinstance(get_tracer_provider(), TracerProvider):
-        set_tracer_provider(TracerProvider(shutdown_on_exit=False))
 
     async def traced() -> T:
-        with telemetry.span("livinglab", SpanKind.CLIENT):
+        with tracing.begun():
             return await work
 
     try:

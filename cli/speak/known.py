@@ -36,6 +36,12 @@ def known_institutions() -> KnownInstitutions:
     return KnownInstitutions()
 
 
+def name_of(code: str) -> str:
+    """The name of an institution, with its code where nobody knows it: Kabupaten Sumedang."""
+    found = known_institutions().get(code)
+    return found.name if found else code
+
+
 def _registered() -> dict[str, Institution]:
     """All of the platform's; without one that answers there are none, and a line on stderr says so."""
     import typer
