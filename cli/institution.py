@@ -1,16 +1,18 @@
 """`livinglab institution`: the directory, out as a list and in from a file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.speak.files import read_file
+from cli.speak.files import read_file, tell_of
 from cli.speak.output import AsJson, print_json, refuse_rows, say, table
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import directory_service_pb2 as pb
+
+    from chassis.tables import Table
 
 app = typer.Typer(help="The directory of institutions.", no_args_is_help=True)
 
@@ -39,7 +41,7 @@ def list_institutions(
 
 @app.command("import")
 def import_institutions(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV: code,name,kind,parent.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or XLSX: code,name,kind,parent.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Name the bad rows, and store nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -48,7 +50,7 @@ def import_institutions(
     from directory.file import LARGEST_FILE
 
     content = read_file(file, LARGEST_FILE)
-    answer = run(_import(content, dry_run=dry_run))
+    answer = run(_import(content, tell_of(file), dry_run=dry_run))
     rejected = [{"line": row.line, "reason": row.reason} for row in answer.rejected]
     if as_json:
         print_json({"imported": answer.imported, "unchanged": answer.unchanged, "rejected": rejected})
@@ -59,14 +61,14 @@ def import_institutions(
         say(f"{answer.imported} institutions {verb}, {answer.unchanged} unchanged")
 
 
-async def _import(content: bytes, *, dry_run: bool) -> "pb.ImportInstitutionsResponse":
+async def _import(content: bytes, tell: "Callable[[Table], None]", *, dry_run: bool) -> "pb.ImportInstitutionsResponse":
     from livinglab.program.v1 import directory_service_pb2 as pb
     from livinglab.program.v1.directory_service_pb2_grpc import DirectoryServiceStub
 
     from cli.speak.connection import connected, new_request_id
     from directory.file import rows_of
 
-    rows, request_id = list(rows_of(content)), new_request_id()
+    rows, request_id = list(rows_of(content, tell)), new_request_id()
 
     def requests() -> Iterator[pb.ImportInstitutionsRequest]:
         for start in range(0, max(1, len(rows)), _ROWS_AT_ONCE):

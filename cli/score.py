@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.instrument import find_instrument
-from cli.speak.files import read_file
+from cli.speak.files import read_file, tell_of
 from cli.speak.output import AsJson, fail, print_json, say, table
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _values(file: Path, scorer: "Scorer") -> dict[str, Decimal]:
     """The file's values, or an end with every fault that it has."""
     from cli.speak.levels import LARGEST_FILE, read_levels
 
-    levels = read_levels(read_file(file, LARGEST_FILE))
+    levels = read_levels(read_file(file, LARGEST_FILE), tell_of(file))
     faults = list(levels.faults)
     # What is written without a level is still to be an indicator: a slip of the pen there would go unseen.
     bare = [item for item in levels.lines if item not in levels.values]
@@ -58,7 +58,7 @@ def _values(file: Path, scorer: "Scorer") -> dict[str, Decimal]:
 
 
 def _as_json(result: "Result") -> dict[str, Any]:
-    from instruments.scoring import written
+    from instruments.rounding import written
 
     # Domains and aspects are there even where an instrument has none, for programs that read many instruments.
     groups: dict[str, dict[str, str]] = {"aspects": {}, "domains": {}}
@@ -68,7 +68,7 @@ def _as_json(result: "Result") -> dict[str, Any]:
 
 
 def _show(result: "Result") -> None:
-    from instruments.scoring import written
+    from instruments.rounding import written
 
     rows = [[kind, number, written(value)] for (kind, number), value in result.nodes.items()]
     table(["kind", "number", "value"], [*rows, ["index", "", written(result.index)]], right=["value"])

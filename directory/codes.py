@@ -56,7 +56,8 @@ def code_of(text: str) -> str:
 
 def as_written(text: str) -> str:
     """The code before any succession: as it was before a spreadsheet took it for a number."""
-    code = "".join(text.split()).lstrip("'")
+    joined = "".join(text.split()).lstrip("'")
+    code = joined if joined[:1].isdigit() else text.strip()
     if _WITH_COMMA.fullmatch(code):
         code = code.replace(",", ".")
     province = _PROVINCE_WITH_PLACES.fullmatch(code)
@@ -99,6 +100,11 @@ def _meant(code: str, known: Mapping[str, Institution] | Collection[str]) -> str
     letters = {one.lower(): one for one in known if not one[0].isdigit()} if not code[:1].isdigit() else {}
     close = get_close_matches(code.lower(), letters, 1, 0.75)
     return letters[close[0]] if close else ""
+
+
+def is_of_statistics(code: str) -> bool:
+    """Whether only the statistics office has such a code."""
+    return code in _STATISTICS and code not in official_regions()
 
 
 def too_early(code: str, year: int) -> str:

@@ -4,7 +4,7 @@ Every replica follows the collection by a change stream: whichever of them heard
 within milliseconds, and no lookup asks the database."""
 
 import asyncio
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from livinglab.common.v1 import options_pb2
@@ -14,13 +14,14 @@ from pymongo.errors import PyMongoError
 
 from chassis import auth, mongo, telemetry
 from chassis.changes import Changes
-from chassis.errors import Kind, Refused
-from directory import Institution
+from chassis.errors import Kind, Refused, Violation, invalid
+from directory import Institution, codes
 from directory.known import Directory
 
 COLLECTION = "institutions"
 _RETRY_SECONDS = 0.25
 _LATE_SECONDS = 0.5
+_PATIENT_SECONDS = 2.0
 
 
 class Institutions:
@@ -66,20 +67,29 @@ class Institutions:
                 if changed:
                     await self._read(session, changed)
 
-    async def _read(self, session: Any, codes: Sequence[str] | None = None) -> None:
-        query = {} if codes is None else {"_id": {"$in": codes}}
+    async def _read(self, session: Any, changed: Sequence[str] | None = None) -> None:
+        query = {} if changed is None else {"_id": {"$in": changed}}
         self.known.learn([institution_of(row) for row in await self._rows.find(query, session=session).to_list(None)])
 
 
-def require_heard(known: Container[str], *codes: str) -> None:
+def require_heard(known: Container[str], *named: str) -> None:
     """ABORTED for another process of ours that names an institution which is not known here: program has it in its
     directory, or it would not ask, so the fact is on its way. People are told by INVALID_ARGUMENT instead."""
     if auth.caller().role != options_pb2.ROLE_SYSTEM:
         return
-    for code in codes:
+    for code in named:
         if code not in known:
             message = f"the registration of institution {code} has not arrived here yet: try again"
             raise Refused(Kind.ABORTED, "INSTITUTION_NOT_HEARD", message, retry_seconds=_LATE_SECONDS)
+
+
+async def require_known(known: Directory, fields: Mapping[str, str]) -> None:
+    """INVALID_ARGUMENT, by field, for codes that no institution has, each with the one that may be meant. Who registers
+    an institution and names it right after waits a moment."""
+    await known.heard_of(set(fields.values()), _PATIENT_SECONDS)
+    strangers = [Violation(field, codes.unknown(code, known)) for field, code in fields.items() if code not in known]
+    if strangers:
+        raise invalid(strangers)
 
 
 def row_of(one: Institution) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from livinglab.assessment.v1 import evaluation_pb2, instrument_pb2
 
 from instruments.aggregation import Tally, group_of, keys_of, shares_of, value_of
 from instruments.lint import DECIMAL_PLACES, INSTANCE, decimal, leaves, lint, unreadable
+from instruments.rounding import written
 
 _MILLIONTHS = 10**DECIMAL_PLACES
 
@@ -47,18 +48,6 @@ class Gain:
 
     step: Fraction
     top: Fraction
-
-
-def rounded(value: Fraction, digits: int = 2) -> Decimal:
-    """The value rounded half up (away from zero), with exactly that many digits after the point."""
-    unit: int = 10**digits
-    count = (2 * abs(value.numerator) * unit + value.denominator) // (2 * value.denominator)
-    return Decimal(-count if value < 0 else count).scaleb(-digits)
-
-
-def written(value: Fraction, digits: int = 2) -> str:
-    """The rounded value as text, 2.64; never in powers of ten."""
-    return f"{rounded(value, digits):f}"
 
 
 class Scorer:

@@ -3,7 +3,7 @@ that they come back unchanged. Nothing here knows what a table is about: who rea
 
 from chassis.tables.cells import guarded, number, text, whole
 from chassis.tables.form import Column, Form
-from chassis.tables.read import Row, Table, plain_rows
+from chassis.tables.read import Row, Table, plain_rows, remarks_of
 from chassis.tables.write import Sheet, csv_of, xlsx_of
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "guarded",
     "number",
     "plain_rows",
+    "remarks_of",
     "text",
     "whole",
     "xlsx_of",

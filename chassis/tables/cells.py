@@ -5,6 +5,8 @@ from decimal import Decimal
 
 # What a spreadsheet holds of a number; digits beyond come from binary fractions.
 SIGNIFICANT = 15
+# A longer number comes from no spreadsheet.
+_LONGEST = 32
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 # What a spreadsheet would take for a formula, the two blanks included that some of them skip.
@@ -54,7 +56,7 @@ def number(value: str) -> str:
 
 def _significant(plain: str) -> str:
     digits = plain.lstrip("-").replace(".", "").lstrip("0")
-    if len(digits) <= SIGNIFICANT or "." not in plain:
+    if len(digits) <= SIGNIFICANT or "." not in plain or len(plain) > _LONGEST:
         return plain
     exact = Decimal(plain)
     # Half up, as a spreadsheet shows it; a whole part keeps all its digits.

@@ -14,13 +14,16 @@ _NAMED = 8
 @dataclass(frozen=True)
 class Column:
     """A column: `also` are other names of it, the likelier first; of two that stand in one header the first one counts.
-    `clean` brings a cell into the one form that its reader takes. An optional one may be left out."""
+    `clean` brings a cell into the one form that its reader takes, and `remark` says what is worth telling of that. An
+    optional one may be left out; of a `number` no digits may be lost."""
 
     name: str
     also: tuple[str, ...] = ()
     clean: Callable[[str], str] = cells.text
     optional: bool = False
     longest: int = 200
+    number: bool = False
+    remark: Callable[[str], str] = lambda _: ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -36,8 +39,9 @@ class Form:
 
     @property
     def header(self) -> str:
-        """As it is written by who starts a table."""
-        return ",".join(column.name for column in self.columns if not column.optional)
+        """As it is written by who starts a table, with what may be left out in brackets."""
+        must = ",".join(column.name for column in self.columns if not column.optional)
+        return must + "".join(f"[,{column.name}]" for column in self.columns if column.optional)
 
 
 @dataclass

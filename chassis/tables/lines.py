@@ -17,10 +17,10 @@ _QUOTED = re.compile(r'"[^"]*"')
 _OTHER_UNICODE = (b"\xff\xfe", b"\xfe\xff")
 CURE = "save the file as CSV UTF-8 (LibreOffice: character set Unicode (UTF-8))"
 # What Windows-1252 has where nothing else is likely: letters with marks, dashes and quotes of a word processor.
-_WINDOWS = re.compile(rb"[\x80\x82-\x8c\x8e\x91-\x9c\x9e-\xff]")
+_WINDOWS = re.compile(rb"[\x85\x91-\x97\xa0-\xd6\xd8-\xf6\xf8-\xfe]")
 
-# A line's number and its cells, or what is wrong with it.
-Cells = tuple[int, Sequence[str] | str]
+# A line's number, its cells, and what is wrong with it: then the cells are what could be made out.
+Cells = tuple[int, Sequence[str], str]
 
 
 def lines_of(file: BinaryIO, tell: Callable[[int], None]) -> Iterator[Cells]:
@@ -35,19 +35,21 @@ def lines_of(file: BinaryIO, tell: Callable[[int], None]) -> Iterator[Cells]:
     reader = csv.reader(chain(start, lines), delimiter=separator, strict=True)
     first = 1
     while True:
+        cells: Sequence[str] = ()
+        fault = ""
         try:
-            cells: Sequence[str] | str = next(reader)
+            cells = next(reader)
         except StopIteration:
             break
         except csv.Error as error:
-            cells = f"is not CSV: {error}"
+            fault = f"is not CSV: {error}"
         if lines.undecoded:
-            first, cells = lines.undecoded, lines.undecoded_because
+            first, fault = lines.undecoded, lines.undecoded_because
             lines.undecoded = 0
-        yield first, cells
+        yield first, cells, fault
         first = reader.line_num + 1
     if lines.fault:
-        yield lines.number, lines.fault
+        yield lines.number, (), lines.fault
 
 
 def _separator(start: list[str]) -> str:
@@ -104,5 +106,7 @@ class _Lines:
 def _undecoded(line: bytes, error: UnicodeDecodeError) -> str:
     if not _WINDOWS.match(line, error.start):
         return f"is not UTF-8 text: {CURE}"
-    shown = line[max(0, error.start - 12) : error.start + 12].decode("cp1252", "replace").strip()
+    before = re.split(rb'[,;\t|"]', line[max(0, error.start - 30) : error.start])[-1]
+    after = re.split(rb'[,;\t|"\r\n]', line[error.start : error.start + 30])[0]
+    shown = (before + after).decode("cp1252", "replace").strip()
     return f"is not UTF-8 text (Windows-1252, as in '{shown}'): {CURE}"

@@ -43,7 +43,7 @@ def sheet_lines(file: BinaryIO) -> Iterator[Cells]:
     try:
         fault = _unpacked_fault(file)
         if fault:
-            yield 1, fault
+            yield 1, (), fault
             return
         with warnings.catch_warnings():
             # Of parts of the workbook that are not read.
@@ -55,14 +55,14 @@ def sheet_lines(file: BinaryIO) -> Iterator[Cells]:
         formulas: Iterable[Any] = _rows(other) if other else repeat(())
         for line, (cells, beside) in enumerate(zip(rows, formulas, strict=False), start=1):
             if line > lines.LAST_LINE:
-                yield line, f"is too far: a sheet has at most {lines.LAST_LINE} lines"
+                yield line, (), f"is too far: a sheet has at most {lines.LAST_LINE} lines"
                 return
-            yield line, [_written(cell, beside[at] if beside else None) for at, cell in enumerate(cells)]
+            yield line, [_written(cell, beside[at] if beside else None) for at, cell in enumerate(cells)], ""
     except GeneratorExit:
         raise
     except Exception as error:
         # Whatever a broken workbook makes its reader raise: there is no end to the kinds of it.
-        yield line + 1, f"is not a readable XLSX: {type(error).__name__}: {error}"[:200]
+        yield line + 1, (), f"is not a readable XLSX: {type(error).__name__}: {error}"[:200]
 
 
 def _rows(book: Any) -> Any:

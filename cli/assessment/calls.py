@@ -1,6 +1,7 @@
 """What the commands on evaluations share: one call, levels written as 1=3, how an evaluation is shown."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,8 @@ from cli.speak.output import fail, print_json, say
 if TYPE_CHECKING:
     from google.protobuf.message import Message
     from livinglab.assessment.v1 import evaluation_pb2
+
+    from cli.speak.levels import Levels as FileLevels
 
 EvaluationId = Annotated[str, typer.Argument(metavar="ID", help="The evaluation, 32.11:spbe-59-2020:2022.")]
 Levels = Annotated[list[str], typer.Argument(metavar="INDICATOR=LEVEL...", help="Such as 1=3 35-2=4.")]
@@ -117,9 +120,12 @@ def choose(name: str, option: str, choices: dict[str, int]) -> Any:
     return choices[name]
 
 
-def levels_of_file(read: Callable[[], Any], file: object) -> dict[str, str]:
-    """The levels that a file gives; every fault of it is a line."""
-    levels = read()
+def levels_of_file(file: Path) -> "FileLevels":
+    """The levels that a file gives, with their explanations; every fault of it is a line."""
+    from cli.speak.files import read_file, tell_of
+    from cli.speak.levels import LARGEST_FILE, read_levels
+
+    levels = read_levels(read_file(file, LARGEST_FILE), tell_of(file))
     if levels.faults:
         fail(*(f"{file}: line {line}: {reason}" for line, reason in sorted(levels.faults)))
-    return dict(levels.values)
+    return levels

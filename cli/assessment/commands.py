@@ -83,21 +83,21 @@ def list_evaluations(
 def answer(
     evaluation: EvaluationId,
     levels: Annotated[list[str] | None, typer.Argument(metavar="INDICATOR=LEVEL...", help="Such as 1=3.")] = None,
-    file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="CSV indicator,level; or JSON.")] = None,
-    note: Annotated[str, typer.Option("--note", help="Why, for all of them.")] = "",
+    file: Annotated[
+        Path | None, typer.Option("--file", metavar="FILE", help="CSV or XLSX: indicator,level[,explanation]; or JSON.")
+    ] = None,
+    note: Annotated[str, typer.Option("--note", help="Why, for all without an explanation.")] = "",
     etag: Etag = "",
     as_json: AsJson = False,
 ) -> None:
     """Save answers of the self-assessment."""
-    given = pairs(levels or [])
+    given, explained = pairs(levels or []), dict[str, str]()
     if file is not None:
-        from cli.speak.files import read_file
-        from cli.speak.levels import LARGEST_FILE, read_levels
-
-        given = levels_of_file(lambda: read_levels(read_file(file, LARGEST_FILE)), file) | given
+        levels_of_it = levels_of_file(file)
+        explained, given = levels_of_it.explanations, levels_of_it.values | given
     if not given:
         raise typer.BadParameter("give levels, or a file of them", param_hint="INDICATOR=LEVEL")
-    answers = [{"indicator": code, "value": value, "note": note} for code, value in given.items()]
+    answers = [{"indicator": code, "value": v, "note": explained.get(code, note)} for code, v in given.items()]
     saved = call("service", "SaveAnswers", evaluation_id=evaluation, answers=answers, etag=etag)
     show_evaluation(saved.evaluation, as_json=as_json)
 

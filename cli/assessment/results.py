@@ -26,7 +26,7 @@ def import_results(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="CSV or XLSX: institution,instrument,period,stage,index or ...,indicator,level.",
+            help="CSV or XLSX: institution,instrument,period,stage,index or ...,indicator,level; name is checked.",
         ),
     ],
     partial: Annotated[bool, typer.Option("--partial", help="Take the good results where some rows are bad.")] = False,
@@ -69,10 +69,11 @@ async def _import(file: Path, *, partial: bool, dry_run: bool) -> "pb.ImportResu
 
 def _batches(file: Path) -> Iterator["list[pb.ImportRow]"]:
     from cli.assessment.results_file import rows_of
+    from cli.speak.files import tell_of
 
     with file.open("rb") as content, progress(f"Reading {file.name}", file.stat().st_size) as tell:
         rows: list[pb.ImportRow] = []
-        for row in rows_of(content, tell):
+        for row in rows_of(content, tell, tell_of(file)):
             rows.append(row)
             if len(rows) == _ROWS_AT_ONCE:
                 yield rows

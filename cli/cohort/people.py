@@ -9,7 +9,7 @@ import typer
 from cli.cohort import view
 from cli.cohort.steering import RequestId, order, send
 from cli.cohort.view import CohortId, Reason
-from cli.speak.output import AsJson, fail, print_json, say
+from cli.speak.output import AsJson, fail, note, print_json, say
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import definition_pb2
@@ -155,11 +155,13 @@ def _read(file: Path) -> "list[definition_pb2.Participant]":
     from programs.files import roster as roster_file
 
     try:
-        roster = roster_file.parse(file.read_text(encoding="utf-8-sig"), file.name)
+        roster = roster_file.parse(file.read_bytes(), file.name)
     except (OSError, UnicodeDecodeError) as error:
         fail(f"{file}: cannot be read: {error}")
     if roster.faults:
         fail(*(f"{file.name}: line {fault.line}: {fault.field}: {fault.description}" for fault in roster.faults))
+    for remark in roster.remarks:
+        note(f"{file.name}: {remark}")
     if not roster.participants:
         fail(f"{file.name}: names no participant")
     return roster.participants

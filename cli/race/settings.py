@@ -1,16 +1,13 @@
 """`livinglab benchmark set-...`: what managers set for the race, and how it now stands."""
 
-import csv
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cli.race.ranking import AsCsv, Group, Instrument
+from cli.race.ranking import AsCsv, Group, Instrument, institution_words
 from cli.speak.answers import ask, done, write
 from cli.speak.output import AsJson, fail, print_json, say
-
-Institution = Annotated[str, typer.Argument(metavar="INSTITUTION", help="Code of the institution.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,16 +23,19 @@ def register(app: typer.Typer) -> None:
 def set_cluster(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     institutions: Annotated[list[str] | None, typer.Argument(metavar="INSTITUTION...")] = None,
+    file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="CSV or XLSX: institution.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Name a set of institutions; without any the name is taken back."""
     from livinglab.benchmark.v1 import steward_service_pb2 as pb
 
+    from cli.race.settings_files import code_meant, read_codes
     from cli.speak.connection import new_request_id
 
-    request = pb.SetClusterRequest(request_id=new_request_id(), name=name, institutions=institutions or [])
+    members = [code_meant(code) for code in institutions or []] + (read_codes(file) if file else [])
+    request = pb.SetClusterRequest(request_id=new_request_id(), name=name, institutions=members)
     answer = ask("steward", lambda stub: stub.SetCluster(request))
-    done(answer, f"cluster:{name} is set" if institutions else f"cluster:{name} is taken back", as_json)
+    done(answer, f"cluster:{name} is set" if members else f"cluster:{name} is taken back", as_json)
 
 
 def clusters(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
@@ -81,55 +81,51 @@ def targets(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
 
 
 def set_capacity(
-    institution: Institution, visitors: Annotated[int, typer.Argument(metavar="VISITORS")], as_json: AsJson = False
+    institution: Annotated[str, typer.Argument(metavar="[INSTITUTION", help="Code of the institution.")] = "",
+    visitors: Annotated[int, typer.Argument(metavar="VISITORS]", min=0, max=1_000)] = 0,
+    file: Annotated[
+        Path | None, typer.Option("--file", metavar="FILE", help="CSV or XLSX: institution,visitors.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Say how many visiting bodies an institution receives at a time."""
-    from livinglab.benchmark.v1 import steward_service_pb2 as pb
+    """Say how many visiting bodies an institution receives at a time, or many from a file."""
+    if bool(institution) == bool(file):
+        fail("name an institution and how many it receives, or a --file with many")
+    from cli.race.settings_files import MOST_VISITORS, VISITORS, code_meant, read_counts
 
-    from cli.speak.connection import new_request_id
-
-    request = pb.SetHostCapacityRequest(request_id=new_request_id(), institution=institution, visitors=visitors)
-    done(ask("steward", lambda stub: stub.SetHostCapacity(request)), f"{institution} receives {visitors}", as_json)
+    rows = read_counts(file, VISITORS, MOST_VISITORS) if file else [(code_meant(institution), visitors)]
+    answers = ask("steward", lambda stub: _receive_each(stub, rows))
+    if file and as_json:
+        print_json({"set": [{"institution": code, "visitors": count} for code, count in rows]})
+    elif file:
+        say(f"{len(rows)} capacities are set")
+    else:
+        done(answers[0], f"{institution_words(rows[0][0])} receives {visitors}", as_json)
 
 
 def set_population(
     institution: Annotated[str, typer.Argument(metavar="[INSTITUTION", help="Code of the institution.")] = "",
     people: Annotated[int, typer.Argument(metavar="PEOPLE]", help="0 takes the figure back.")] = 0,
     file: Annotated[
-        Path | None, typer.Option("--file", metavar="FILE", help="CSV with the columns institution,people.")
+        Path | None, typer.Option("--file", metavar="FILE", help="CSV or XLSX: institution,people.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say how many people an institution serves, or many from a file; means are weighted by it."""
     if bool(institution) == bool(file):
         fail("name an institution and its people, or a --file with many")
-    rows = _populations(file) if file else [(institution, people)]
+    from cli.race.settings_files import MOST_PEOPLE, PEOPLE, code_meant, read_counts
+
+    # What was set for nobody can still be taken back.
+    one = institution if file or not people else code_meant(institution)
+    rows = read_counts(file, PEOPLE, MOST_PEOPLE) if file else [(one, people)]
     ask("steward", lambda stub: _set_each(stub, rows))
     if as_json:
         print_json({"set": [{"institution": code, "people": count} for code, count in rows]})
     elif file:
         say(f"{len(rows)} populations are set")
     else:
-        say(f"{institution} serves {people} people")
-
-
-def _populations(file: Path) -> list[tuple[str, int]]:
-    """Nothing is sent unless every line can be read."""
-    from cli.speak.files import read_file
-
-    lines = csv.DictReader(read_file(file, 1_000_000).decode(errors="replace").splitlines())
-    if missing := {"institution", "people"} - set(lines.fieldnames or ()):
-        fail(f"{file}: the column {min(missing)} is missing")
-    found, faults = [], []
-    for number, line in enumerate(lines, 2):
-        code, count = (line["institution"] or "").strip(), (line["people"] or "").strip()
-        if code and count.isdecimal():
-            found.append((code, int(count)))
-        else:
-            faults.append(f"{file}: line {number}: must be an institution and a number of people")
-    if faults:
-        fail(*faults)
-    return found
+        say(f"{institution_words(rows[0][0])} serves {people} people")
 
 
 async def _set_each(stub: Any, rows: list[tuple[str, int]]) -> None:
@@ -139,3 +135,14 @@ async def _set_each(stub: Any, rows: list[tuple[str, int]]) -> None:
 
     for code, people in rows:
         await stub.SetPopulation(pb.SetPopulationRequest(request_id=new_request_id(), institution=code, people=people))
+
+
+async def _receive_each(stub: Any, rows: list[tuple[str, int]]) -> list[Any]:
+    from livinglab.benchmark.v1 import steward_service_pb2 as pb
+
+    from cli.speak.connection import new_request_id
+
+    asked = [
+        pb.SetHostCapacityRequest(request_id=new_request_id(), institution=code, visitors=count) for code, count in rows
+    ]
+    return [await stub.SetHostCapacity(request) for request in asked]

@@ -1,8 +1,13 @@
 """Files that a command is given: read whole, with a limit, and refused in one clear line."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cli.speak.output import fail
+from cli.speak.output import fail, note
+
+if TYPE_CHECKING:
+    from chassis.tables import Table
 
 
 def read_file(path: Path, largest: int) -> bytes:
@@ -17,3 +22,15 @@ def read_file(path: Path, largest: int) -> bytes:
     if len(content) > largest:
         fail(f"{path}: has more than {largest} bytes")
     return content
+
+
+def tell_of(path: Path) -> "Callable[[Table], None]":
+    """Says beside the output what of a table was not read, or was read as something else than it says."""
+
+    def tell(table: "Table") -> None:
+        from chassis.tables import remarks_of
+
+        for remark in remarks_of(table):
+            note(f"{path}: {remark}")
+
+    return tell

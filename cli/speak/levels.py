@@ -1,16 +1,29 @@
-"""Files of levels: CSV with the columns `indicator,level`, or JSON such as {"35": 3, "35-2": 2}."""
+"""Files of levels: a table with the columns indicator, level and, if need be, explanation (CSV or XLSX), or JSON as in
+{"35": 3, "35-2": 2}, or an evaluation as `assessment export` writes it."""
 
-import csv
+import io
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-LARGEST_FILE = 1_000_000  # bytes; a full evaluation has 300
+from chassis.tables import Column, Form, Table
+from instruments.rounding import as_taken
 
-_HEADER = ["indicator", "level"]
-_DECIMAL_COMMA = re.compile(r"-?[0-9]+,[0-9]+")
+LARGEST_FILE = 1_000_000  # bytes; a full evaluation has 300
+_ZIP = b"PK\x03\x04"
+_FORM = Form(
+    (
+        # The first names are those of the sheet that an evaluation is exported as.
+        Column("indicator", ("no", "nomor", "no indikator", "kode indikator", "indikator")),
+        Column(
+            "level", ("hasil", "tingkat", "tingkat kematangan", "nilai", "capaian", "jawaban"), as_taken, number=True
+        ),
+        Column("explanation", ("penjelasan", "note", "catatan", "keterangan"), optional=True, longest=4_000),
+    )
+)
 
 
 @dataclass
@@ -18,12 +31,13 @@ class Levels:
     """Values as they were written, the line of each, and (line, reason) for all that could not be read."""
 
     values: dict[str, str] = field(default_factory=dict)
+    explanations: dict[str, str] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     faults: list[tuple[int, str]] = field(default_factory=list)
     # Indicators whose value could not be read: they are not missing.
     unread: set[str] = field(default_factory=set)
 
-    def add(self, line: int, indicator: str, value: str) -> None:
+    def add(self, line: int, indicator: str, value: str, explanation: str = "") -> None:
         """Take a value; one without a level is not given, and a second one for an indicator is a fault."""
         if not indicator:
             self.faults.append((line, "names no indicator"))
@@ -33,6 +47,8 @@ class Levels:
             self.lines[indicator] = line
             if value:
                 self.values[indicator] = value
+            if explanation:
+                self.explanations[indicator] = explanation
 
     def refuse(self, line: int, indicator: str, reason: str) -> None:
         """Take note of a value that cannot be read."""
@@ -40,55 +56,29 @@ class Levels:
         self.faults.append((line, reason))
 
 
-def read_levels(content: bytes) -> Levels:
-    """Read a file of either form; JSON is known by its first character."""
+def read_levels(content: bytes, told: Callable[[Table], None] = lambda _: None) -> Levels:
+    """Read a file of either form; JSON is known by its first character. At the end `told` hears of a table."""
     levels = Levels()
+    start = content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if start not in (b"{", b"[") or content.startswith(_ZIP):
+        _read_table(content, levels, told)
+        return levels
     try:
-        text = content.decode("utf-8-sig")
+        _read_json(content.decode("utf-8-sig"), levels)
     except UnicodeDecodeError as error:
         levels.faults.append((content.count(b"\n", 0, error.start) + 1, "is not UTF-8 text"))
-        return levels
-    if text.lstrip()[:1] in ("{", "["):
-        _read_json(text, levels)
-    else:
-        _read_csv(text, levels)
     return levels
 
 
-def _read_csv(text: str, levels: Levels) -> None:
-    # A spreadsheet set to Indonesian separates columns with semicolons, because the comma is its decimal point.
-    header = text.split("\n", 1)[0]
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=";" if ";" in header else ",", strict=True)
-    line = 1
-    try:
-        for row in reader:
-            cells = _cells(row)
-            if line == 1:
-                if [cell.lower() for cell in cells] != _HEADER:
-                    levels.faults.append((1, "the header must be `indicator,level`"))
-                    return
-            elif len(cells) > 2:
-                reason = f"has {len(cells)} columns, not 2 (write a decimal comma in quotes, or separate with ;)"
-                levels.refuse(line, cells[0], reason)
-            elif cells:
-                levels.add(line, cells[0], _point(cells[1]) if len(cells) == 2 else "")
-            line = reader.line_num + 1
-    except csv.Error as error:
-        levels.faults.append((line, f"is not CSV: {error}"))
-    if not text.strip():
-        levels.faults.append((1, "is empty"))
-
-
-def _cells(row: list[str]) -> list[str]:
-    """The row's cells without blanks around them, and without the empty ones that spreadsheets leave at the end."""
-    cells = [cell.strip() for cell in row]
-    while cells and not cells[-1]:
-        cells.pop()
-    return cells
-
-
-def _point(value: str) -> str:
-    return value.replace(",", ".") if _DECIMAL_COMMA.fullmatch(value) else value
+def _read_table(content: bytes, levels: Levels, told: Callable[[Table], None]) -> None:
+    table = Table(io.BytesIO(content), _FORM)
+    for row in table:
+        indicator = row.cells.get("indicator", "")
+        if row.fault:
+            levels.refuse(row.line, indicator, row.fault)
+        else:
+            levels.add(row.line, indicator, row.cells["level"], row.cells.get("explanation", ""))
+    told(table)
 
 
 def _read_json(text: str, levels: Levels) -> None:
@@ -104,23 +94,50 @@ def _read_json(text: str, levels: Levels) -> None:
     if not isinstance(found, _Pairs):
         levels.faults.append((1, 'must be one object: {"1": 3, "2": 4}'))
         return
+    exported = _exported(found)
     at = 0
-    for indicator, value in found:
+    for indicator, value in found if exported is None else exported:
         key = re.compile(re.escape(json.dumps(indicator, ensure_ascii=False)) + r"\s*:").search(text, at)
         at = key.start() + 1 if key else at
         line = text.count("\n", 0, at) + 1
-        if isinstance(value, str):
-            levels.add(line, indicator, _plain(value.strip()))
+        written, explanation = _parts(value)
+        if isinstance(written, str):
+            levels.add(line, indicator, _plain(written.strip()), explanation)
         else:
             levels.refuse(line, indicator, f"indicator {indicator}: the level must be a number")
+
+
+def _parts(value: Any) -> tuple[Any, str]:
+    """A level by itself, or {"level": 3, "explanation": "..."}."""
+    given = dict(value) if isinstance(value, _Pairs) else {}
+    if not given or not given.keys() <= {"level", "explanation"}:
+        return value, ""
+    return given.get("level", ""), str(given.get("explanation", ""))
 
 
 class _Pairs(list[tuple[str, Any]]):
     """The pairs of a JSON object, because a plain one would hide a key that is written twice."""
 
 
+def _exported(found: _Pairs) -> list[tuple[str, Any]] | None:
+    """The levels of an evaluation that was exported, its last stage's; None where it is no such file."""
+    whole = dict(found)
+    evaluation, profile = whole.get("evaluation"), whole.get("profile")
+    if not isinstance(evaluation, _Pairs) or not isinstance(profile, _Pairs):
+        return None
+    given = [dict(one) for one in dict(evaluation).get("answers", []) if isinstance(one, _Pairs)]
+    notes = {one.get("indicator"): one.get("note", "") for one in given}
+    rows = [dict(one) for one in dict(profile).get("rows", []) if isinstance(one, _Pairs)]
+    levels: list[tuple[str, Any]] = []
+    for row in rows:
+        cells = [dict(cell).get("value", "") for cell in row.get("cells", []) if isinstance(cell, _Pairs)]
+        code = str(row.get("indicator", ""))
+        levels.append((code, _Pairs([("level", cells[-1] if cells else ""), ("explanation", notes.get(code, ""))])))
+    return levels
+
+
 def _plain(value: str) -> str:
     """A number of JSON may be written 1e0."""
     if re.fullmatch(r"-?[0-9]{1,12}(\.[0-9]{1,12})?[eE][+-]?[0-9]", value):
         return f"{Decimal(value):f}"
-    return _point(value)
+    return as_taken(value)

@@ -113,7 +113,7 @@ def holds_definition(path: Path) -> bool:
 
 def holds_roster(path: Path) -> bool:
     """Whether a file is a roster rather than a cohort: a table, or YAML that begins with the code of a region."""
-    if path.suffix.lower() == ".csv":
+    if path.suffix.lower() in (".csv", ".xlsx"):
         return True
     text, _ = _read(path)
     return re.match(r"""(?:[ \t]*(?:#[^\n]*)?\r?\n)*["']?\d\d(\.\d\d)?["']?\s*:""", text) is not None
@@ -159,8 +159,8 @@ def check_roster(path: Path, known_regions: Collection[str]) -> tuple[Roster, li
     """A roster by itself, and every fault that it has whatever the definition is."""
     loaded = CohortFile(Parsed(definition_pb2.CohortSpec()), "", Parsed(definition_pb2.Definition()))
     loaded.roster_name = path.name
-    text, unreadable = _read(path)
-    loaded.roster = Roster(faults=[Fault(0, "", unreadable)]) if unreadable else roster_file.parse(text, path.name)
+    content, unreadable = _roster_content(path)
+    loaded.roster = Roster(faults=[Fault(0, "", unreadable)]) if unreadable else roster_file.parse(content, path.name)
     loaded.cohort.message.roster.extend(loaded.roster.participants)
     loaded.faults = [FileFault(_name(path), fault) for fault in loaded.roster.faults]
     found = cohort_rules.roster_faults(loaded.roster.participants, known_regions)
@@ -192,11 +192,11 @@ def _add_roster(loaded: CohortFile, path: Path) -> None:
         loaded.faults.append(FileFault(_name(path), both))
         return
     loaded.roster_name = Path(named).name
-    text, unreadable = _read(path.parent / named)
+    content, unreadable = _roster_content(path.parent / named)
     if unreadable:
         loaded.faults.append(FileFault(_name(path), Fault(line, "roster_file", f"{named} {unreadable}")))
         return
-    roster = roster_file.parse(text, named)
+    roster = roster_file.parse(content, named)
     loaded.cohort.message.roster.extend(roster.participants)
     loaded.roster = roster
     loaded.faults += [FileFault(loaded.roster_name, fault) for fault in roster.faults]
@@ -213,18 +213,27 @@ def _name(path: Path) -> str:
     return path.name or str(path)
 
 
-def _read(path: Path) -> tuple[str, str]:
-    """The text of a file, or why it cannot be had."""
+def _roster_content(path: Path) -> tuple[bytes | str, str]:
+    """What is in a roster's file, a text where it is YAML; or why it cannot be had."""
+    return _read(path) if roster_file.is_yaml(path.name) else _bytes(path)
+
+
+def _bytes(path: Path) -> tuple[bytes, str]:
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE + 1)
-        if len(content) > _LARGEST_FILE:
-            return "", f"has more than {_LARGEST_FILE} bytes"
-        return content.decode("utf-8-sig"), ""
+    except (OSError, ValueError) as error:
+        return b"", f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    return (b"", f"has more than {_LARGEST_FILE} bytes") if len(content) > _LARGEST_FILE else (content, "")
+
+
+def _read(path: Path) -> tuple[str, str]:
+    """The text of a file, or why it cannot be had."""
+    content, unreadable = _bytes(path)
+    try:
+        return content.decode("utf-8-sig"), unreadable
     except UnicodeDecodeError as error:
         if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "", "is UTF-16 text: save it as UTF-8"
         line = content.count(b"\n", 0, error.start) + 1
         return "", f"is not UTF-8 text: line {line} has a byte that cannot be read, 0x{content[error.start]:02x}"
-    except (OSError, ValueError) as error:
-        return "", f"cannot be read: {getattr(error, 'strerror', None) or error}"

@@ -1,7 +1,6 @@
-"""A roster as a file. CSV: one line a person, with the columns institution, role, name, email, language. YAML: by the
-code of the region, or as a cohort has it under `roster`."""
+"""A roster as a file. A table (CSV or XLSX): a line a person, with the columns institution, role, name, email and
+language. YAML: by the code of the region, or as a cohort has it under `roster`."""
 
-import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
@@ -12,7 +11,9 @@ from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import definition_pb2
 
 from chassis import yaml_message
+from chassis.tables import Column, Form, Table, remarks_of
 from chassis.yaml_message import Fault
+from directory.columns import INSTITUTION
 from programs.rules.shapes import OF_INSTITUTION, role_name
 
 COLUMNS = ("institution", "role", "name", "email", "language")
@@ -29,17 +30,59 @@ class Roster:
     faults: list[Fault] = field(default_factory=list)
     # Institutions of which something could not be taken.
     incomplete: set[str] = field(default_factory=set)
+    # What is to be told of a table: columns that are not read, codes that are read as others.
+    remarks: list[str] = field(default_factory=list)
 
 
-# What spreadsheets write between the values of a line.
-_SEPARATORS = ",;\t"
 LANGUAGE = "id"
+# Roles and languages as people write them, beside the words for them.
+_SPOKEN_ROLES = {
+    "kepala": "head",
+    "kepala dinas": "head",
+    "kadis": "head",
+    "sekretaris": "secretary",
+    "sekretaris daerah": "secretary",
+    "sekda": "secretary",
+    "bupati": "regent",
+    "wali kota": "regent",
+    "walikota": "regent",
+    "gubernur": "regent",
+}
+_SPOKEN_LANGUAGES = {"indonesia": "id", "bahasa indonesia": "id", "inggris": "en", "english": "en"}
 
 
-def parse(text: str, name: str = "") -> Roster:
-    """Reads a file by the end of its name: YAML, or else CSV. What cannot be taken is a fault with its line. The
+def _role(text: str) -> str:
+    plain = " ".join(text.lower().split())
+    return _SPOKEN_ROLES.get(plain, plain if plain in _ROLES else text)
+
+
+def _language(text: str) -> str:
+    plain = " ".join(text.lower().split())
+    return _SPOKEN_LANGUAGES.get(plain, plain)
+
+
+FORM = Form(
+    (
+        INSTITUTION,
+        Column("role", ("peran", "jabatan"), _role),
+        Column("name", ("nama", "nama lengkap")),
+        Column("email", ("surel", "alamat surel", "alamat email")),
+        Column("language", ("bahasa",), _language, optional=True),
+    )
+)
+
+
+def is_yaml(name: str) -> bool:
+    """By the end of a file's name; all else is a table."""
+    return name.lower().endswith((".yaml", ".yml"))
+
+
+def parse(content: bytes | str, name: str = "") -> Roster:
+    """Reads a file by the end of its name: YAML, or else a table. What cannot be taken is a fault with its line. The
     language of a person is id where it is empty."""
-    return _from_yaml(text) if name.lower().endswith((".yaml", ".yml")) else _from_csv(text)
+    if is_yaml(name):
+        return _from_yaml(content if isinstance(content, str) else content.decode("utf-8-sig"))
+    return _from_table(content.encode() if isinstance(content, str) else content)
 
 
 def speak(participants: Iterable[definition_pb2.Participant]) -> None:
@@ -105,47 +148,25 @@ def _mapping(at: yaml.Node, **entries: yaml.Node) -> yaml.MappingNode:
     return yaml.MappingNode(_MAPPING, items, at.start_mark, at.end_mark)
 
 
-def _from_csv(text: str) -> Roster:
+def _from_table(content: bytes) -> Roster:
     roster = Roster()
     places: dict[str, int] = {}
     seen: dict[tuple[str, ...], int] = {}
-    for line, row in _rows(text, roster):
-        problems = list(_problems(row))
-        key = tuple(row[column] for column in ("institution", "role", "email"))
+    table = Table(io.BytesIO(content), FORM)
+    for row in table:
+        person = row.cells
+        problems = [row.fault] if row.fault else list(_problems(person))
+        key = tuple(person.get(column, "") for column in ("institution", "role", "email"))
         if not problems and key in seen:
-            problems.append(f"repeats line {seen[key]}: {row['role']} {row['email']} of {row['institution']}")
-        seen.setdefault(key, line)
-        roster.faults += [Fault(line, "", problem) for problem in problems]
+            problems.append(f"repeats line {seen[key]}: {person['role']} {person['email']} of {person['institution']}")
+        seen.setdefault(key, row.line)
+        roster.faults += [Fault(row.line, "", problem) for problem in problems]
         if problems:
-            roster.incomplete.add(row["institution"])
+            roster.incomplete.add(person.get("institution", ""))
         else:
-            _add(roster, places, line, row)
+            _add(roster, places, row.line, person)
+    roster.remarks = remarks_of(table)
     return roster
-
-
-def _rows(text: str, roster: Roster) -> Iterator[tuple[int, dict[str, str]]]:
-    faults = roster.faults
-    head = text.partition("\n")[0]
-    separator = max(_SEPARATORS, key=head.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        if not text.strip():
-            faults.append(Fault(0, "", "is empty"))
-            return
-        if sorted(header) != sorted(COLUMNS):
-            faults.append(Fault(1, "", f"must name the columns {','.join(COLUMNS)}, not {','.join(header)[:200]}"))
-            return
-        for values in reader:
-            if not any(value.strip() for value in values):
-                continue
-            if len(values) != len(header):
-                faults.append(Fault(reader.line_num, "", f"has {len(values)} values for {len(header)} columns"))
-                roster.incomplete.add(dict(zip(header, values, strict=False)).get("institution", "").strip())
-                continue
-            yield reader.line_num, {name: value.strip() for name, value in zip(header, values, strict=True)}
-    except csv.Error as error:
-        faults.append(Fault(reader.line_num, "", f"is not CSV: {error}"))
 
 
 def _problems(row: dict[str, str]) -> Iterator[str]:
@@ -164,4 +185,4 @@ def _add(roster: Roster, places: dict[str, int], line: int, row: dict[str, str])
         roster.lines[f"roster[{places[code]}]"] = line
     people = roster.participants[places[code]].people
     roster.lines[f"roster[{places[code]}].people[{len(people)}]"] = line
-    people.add(role=_ROLES[row["role"]], name=row["name"], email=row["email"], language=row["language"] or LANGUAGE)
+    people.add(role=_ROLES[row["role"]], name=row["name"], email=row["email"], language=row.get("language") or LANGUAGE)

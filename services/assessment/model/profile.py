@@ -8,7 +8,8 @@ from fractions import Fraction
 from livinglab.assessment.v1 import evaluation_pb2, instrument_pb2, understanding_pb2
 
 from instruments.lint import INSTANCE, leaves
-from instruments.scoring import Result, Scorer, written
+from instruments.rounding import written
+from instruments.scoring import Result, Scorer
 from services.assessment.model import cycle
 
 _SELF = evaluation_pb2.STAGE_SELF_ASSESSMENT

@@ -1,7 +1,6 @@
 """Rules of earlier results: what rows of a file come to, which of them are bad, what a result becomes by them."""
 
-import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +11,9 @@ from livinglab.assessment.v1 import results_service_pb2 as pb
 from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Kind, Refused
+from directory import Institution, codes
+from directory.names import name_fault
+from instruments import periods
 from instruments.lint import decimal, unreadable
 from instruments.scoring import Result as Scored
 from instruments.scoring import Scorer
@@ -19,7 +21,6 @@ from instruments.scoring import Scorer
 MOST_ROWS = 200_000
 MOST_RESULTS = 20_000
 
-_PERIOD = re.compile(r"(19|20)[0-9]{2}(-[0-9]{1,2})?")
 _STAGES = {name.removeprefix("STAGE_").lower(): number for name, number in evaluation_pb2.Stage.items() if number} | {
     # As the tables of the field head their columns.
     "em": evaluation_pb2.STAGE_SELF_ASSESSMENT,
@@ -27,6 +28,19 @@ _STAGES = {name.removeprefix("STAGE_").lower(): number for name, number in evalu
     "de": evaluation_pb2.STAGE_DOCUMENT,
     "int": evaluation_pb2.STAGE_INTERVIEW,
     "published": evaluation_pb2.STAGE_PUBLICATION,
+}
+# In the language of the field, with what stands in brackets there left out.
+_SPOKEN_STAGES = {
+    "penilaian mandiri": evaluation_pb2.STAGE_SELF_ASSESSMENT,
+    "evaluasi dokumen": evaluation_pb2.STAGE_DOCUMENT,
+    "dokumen": evaluation_pb2.STAGE_DOCUMENT,
+    "interviu": evaluation_pb2.STAGE_INTERVIEW,
+    "wawancara": evaluation_pb2.STAGE_INTERVIEW,
+    "visitasi": evaluation_pb2.STAGE_VISIT,
+    "kunjungan": evaluation_pb2.STAGE_VISIT,
+    "reviu": evaluation_pb2.STAGE_REVIEW,
+    "penetapan": evaluation_pb2.STAGE_DETERMINATION,
+    "publikasi": evaluation_pb2.STAGE_PUBLICATION,
 }
 _SHOWN = 60
 
@@ -71,11 +85,14 @@ class Given:
 class Gathering:
     """Takes the rows of a file one by one. Memory grows with the results, up to the limits, and not with the faults."""
 
-    def __init__(self, institutions: Container[str], instruments: Instruments, most_rejected: int) -> None:
+    def __init__(self, institutions: Mapping[str, Institution], instruments: Instruments, most_rejected: int) -> None:
         self._institutions = institutions
         self._instruments = instruments
         self._most_rejected = most_rejected
-        self._found: dict[tuple[str, str, str, str], Given | str] = {}
+        self._found: dict[tuple[str, ...], Given | str] = {}
+        # Provinces without a name, and whether the file has codes of the statistics office.
+        self._unnamed: list[Given] = []
+        self._statistics = False
         self._by_id: dict[str, Given] = {}
         self._rows = 0
         self.rejected: list[pb.RejectedRow] = []
@@ -98,6 +115,10 @@ class Gathering:
     def results(self) -> list[Given]:
         """The complete results without a bad row, once every row was added; incomplete ones are rejected now."""
         good = []
+        for given in self._unnamed if self._statistics else ():
+            if not given.bad and (doubt := codes.doubtful(given.institution)):
+                given.bad = True
+                self._reject(given.line, doubt)
         for given in self._by_id.values():
             missing = given.scorer.missing(given.values) if given.values and not given.bad else []
             if missing:
@@ -115,7 +136,7 @@ class Gathering:
 
     def _given(self, row: pb.ImportRow) -> Given | str:
         """The result that the row is about, or why there is none."""
-        key = row.institution, row.instrument, row.period, row.stage
+        key = row.institution, row.instrument, row.period, row.stage, row.name
         known = self._found.get(key)
         if known is None:
             known = self._found[key] = self._new(row)
@@ -123,21 +144,38 @@ class Gathering:
 
     def _new(self, row: pb.ImportRow) -> Given | str:
         faults = []
-        if row.institution not in self._institutions:
-            faults.append(f"institution '{_short(row.institution)}' is not known")
+        code = codes.code_of(row.institution)
+        if code not in self._institutions:
+            faults.append(codes.unknown(_short(row.institution), self._institutions))
+            self._statistics = self._statistics or codes.is_of_statistics(code)
+        elif other := name_fault(code, row.name, self._institutions):
+            faults.append(other)
         found = self._instruments(row.instrument)
         if found is None:
             faults.append(f"instrument '{_short(row.instrument)}' is not known")
-        if not _PERIOD.fullmatch(row.period):
-            faults.append(f"period '{_short(row.period)}' is not a year such as 2022, or a part of one, 2022-1")
-        stage = _STAGES.get(row.stage.strip().lower().replace("-", "_").replace(" ", "_"))
+        if not periods.is_period(row.period):
+            faults.append(f"period '{_short(row.period)}' is not {periods.EXAMPLES}")
+        elif early := codes.too_early(code, periods.parse(row.period).year):
+            faults.append(early)
+            self._statistics = True
+        stage = _stage(row.stage)
         if stage is None:
             faults.append(f"stage '{_short(row.stage)}' is none of {', '.join(_STAGES)}")
         if faults or found is None or stage is None:
             return "; ".join(faults)
-        given = Given(row.line, row.institution, found.instrument, row.period, stage, found.scorer)
-        # The same stage may be written in two ways.
-        return self._by_id.setdefault(given.id, given)
+        given = Given(row.line, code, found.instrument, row.period, stage, found.scorer)
+        # The same stage may be written in two ways, and so may a code.
+        given = self._by_id.setdefault(given.id, given)
+        if not row.name:
+            self._unnamed.append(given)
+        return given
+
+
+def _stage(text: str) -> Stage | None:
+    """A stage by its name, its letters or in the language of the field: Penilaian Mandiri (EM)."""
+    plain = text.strip().lower()
+    named = _STAGES.get(plain.replace("-", "_").replace(" ", "_"))
+    return named or _SPOKEN_STAGES.get(plain.partition("(")[0].strip())
 
 
 def _take(given: Given, row: pb.ImportRow) -> str:

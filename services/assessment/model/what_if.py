@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from livinglab.assessment.v1 import understanding_pb2
 
-from instruments.scoring import Result, Scorer, written
+from instruments.rounding import written
+from instruments.scoring import Result, Scorer
 
 
 def complete(values: Mapping[str, str], scorer: Scorer) -> tuple[dict[str, Decimal], list[str]]:

@@ -7,7 +7,8 @@ from livinglab.assessment.v1 import evaluation_pb2, events_pb2, instrument_pb2, 
 
 from chassis.errors import Violation, invalid, precondition
 from instruments.lint import leaves
-from instruments.scoring import Scorer, written
+from instruments.rounding import written
+from instruments.scoring import Scorer
 from services.assessment.model import cycle
 from services.assessment.model.cycle import Outcome
 from services.assessment.model.what_if import complete

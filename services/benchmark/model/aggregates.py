@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from livinglab.benchmark.v1 import analysis_service_pb2 as analysis_pb
 from livinglab.benchmark.v1 import service_pb2 as pb
 
+from instruments.rounding import written
 from services.benchmark.model.disclosure import Apart, hidden, too_small
 from services.benchmark.model.instrument import Instrument, mean
-from services.benchmark.model.race import SMALLEST_GROUP, Result, Standing, shown, written
+from services.benchmark.model.race import SMALLEST_GROUP, Result, Standing, shown
 
 if TYPE_CHECKING:
     import numpy as np

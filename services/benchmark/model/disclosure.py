@@ -10,8 +10,9 @@ shown what is made of them once they are published and not before."""
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from instruments.rounding import written
 from services.benchmark.model.instrument import Instrument, Node, NodeValue, mean
-from services.benchmark.model.race import NATION, SMALLEST_GROUP, Groups, written
+from services.benchmark.model.race import NATION, SMALLEST_GROUP, Groups
 
 NOT_YET = (
     "the values are drafts until publication: whoever notes this before and after one more result would have that "

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from livinglab.benchmark.v1 import ladder_pb2 as pb
 from livinglab.benchmark.v1 import service_pb2
 
+from instruments.rounding import written
 from services.benchmark.model.disclosure import too_small
 from services.benchmark.model.instrument import Instrument, Node
-from services.benchmark.model.race import SMALLEST_GROUP, Result, shown, written
+from services.benchmark.model.race import SMALLEST_GROUP, Result, shown
 
 if TYPE_CHECKING:
     from numpy import float64

@@ -12,6 +12,7 @@ from livinglab.benchmark.v1 import service_pb2 as pb
 from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Violation, precondition
+from instruments.rounding import written
 
 DIGITS = 2
 NATION = "nation"
@@ -227,13 +228,6 @@ def aggregate(standings: Sequence[Standing], targets: Sequence[str]) -> pb.GetAg
             for target in targets
         ],
     )
-
-
-def written(value: Fraction | Decimal) -> str:
-    """With two digits, rounded half up (away from zero): 2.64."""
-    exact, unit = Fraction(value), 10**DIGITS
-    count = (2 * abs(exact.numerator) * unit + exact.denominator) // (2 * exact.denominator)
-    return f"{Decimal(-count if exact < 0 else count).scaleb(-DIGITS):f}"
 
 
 def shown(index: Decimal) -> str:

@@ -8,7 +8,8 @@ from fractions import Fraction
 from livinglab.benchmark.v1 import analysis_service_pb2 as analysis_pb
 from livinglab.benchmark.v1 import service_pb2 as pb
 
-from services.benchmark.model.race import Region, Standing, shown, written
+from instruments.rounding import written
+from services.benchmark.model.race import Region, Standing, shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis import mongo
 from chassis.errors import Violation, invalid
-from directory.projection import Institutions
+from directory.projection import Institutions, require_known
 from services.benchmark.model import race
 from services.benchmark.service.rebuild import Streams, rebuild
 from services.benchmark.store import facts
@@ -33,6 +33,8 @@ class StewardService(steward_service_pb2_grpc.StewardServiceServicer):
             raise invalid([Violation("institutions", "names an institution twice")])
         if "." in request.name:
             raise invalid([Violation("name", "holds no dot")])
+        named = {f"institutions[{at}]": code for at, code in enumerate(request.institutions)}
+        await require_known(self._institutions.known, named)
 
         async def decide(tx: mongo.Tx) -> pb.SetClusterResponse:
             event = events_pb2.ClusterSet(name=request.name, institutions=sorted(request.institutions))
@@ -69,6 +71,9 @@ class StewardService(steward_service_pb2_grpc.StewardServiceServicer):
         return pb.ListTargetsResponse(targets=[_targets(row) for row in rows if row["lines"]])
 
     async def SetHostCapacity(self, request: pb.SetHostCapacityRequest, context: Any) -> pb.SetHostCapacityResponse:
+        if request.visitors:
+            await require_known(self._institutions.known, {"institution": request.institution})
+
         async def decide(tx: mongo.Tx) -> pb.SetHostCapacityResponse:
             event = events_pb2.HostCapacitySet(institution=request.institution, visitors=request.visitors)
             await self._set(tx, event, f"host:{request.institution}")
@@ -77,6 +82,10 @@ class StewardService(steward_service_pb2_grpc.StewardServiceServicer):
         return await self._store.db.once(request, decide, pb.SetHostCapacityResponse)
 
     async def SetPopulation(self, request: pb.SetPopulationRequest, context: Any) -> pb.SetPopulationResponse:
+        # What was set for nobody can still be taken back.
+        if request.people:
+            await require_known(self._institutions.known, {"institution": request.institution})
+
         async def decide(tx: mongo.Tx) -> pb.SetPopulationResponse:
             event = events_pb2.PopulationSet(institution=request.institution, people=request.people)
             await self._set(tx, event, f"population:{request.institution}")

@@ -9,6 +9,7 @@ from livinglab.coaching.v1 import coaching_pb2 as pb
 from livinglab.coaching.v1 import service_pb2 as rpc
 
 from chassis.errors import invalid_field, precondition
+from instruments.rounding import written
 from services.coaching.model.instrument import Instrument, Item
 from services.coaching.model.plan import plan_id
 
@@ -132,9 +133,3 @@ def _actions(chosen: Sequence[Step], due_date: str) -> list[pb.Action]:
         )
         for code, of_item in by_item.items()
     ]
-
-
-def written(value: Fraction) -> str:
-    """With two digits, rounded half up: 2.64."""
-    count = (200 * value.numerator + value.denominator) // (2 * value.denominator)
-    return f"{Decimal(count).scaleb(-2):f}"

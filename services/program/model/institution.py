@@ -9,7 +9,7 @@ from livinglab.program.v1 import directory_events_pb2
 from livinglab.program.v1 import directory_service_pb2 as pb
 
 from chassis.errors import Kind, Refused
-from directory import LONGEST_CODE, Institution, is_code, official_regions
+from directory import LONGEST_CODE, Institution, codes, is_code, official_regions
 
 MOST_ROWS = 20_000
 # Every process holds all of them.
@@ -90,6 +90,8 @@ def _own_faults(row: pb.InstitutionRow) -> Iterator[str]:
             if row.code
             else "has no code"
         )
+    elif row.code in codes.succession():
+        yield f"code {codes.told(row.code)}: take that one"
     elif _CLIPPED.fullmatch(row.code):
         yield f"code {row.code} is how a spreadsheet clips the code {row.code}0: take another one"
     if not row.name.strip():

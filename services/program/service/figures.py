@@ -3,13 +3,14 @@ exactly and rounded once, half up, to two digits."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import cohort_pb2, definition_pb2
 from livinglab.program.v1 import report_service_pb2 as pb
 
+from instruments.rounding import written
 from programs import clock
 from services.program.model import closing
 from services.program.model.ledger import Ledger, Result
@@ -19,7 +20,6 @@ from services.program.store.ledgers import ledger
 
 # A gain of this much is a leap, and so is a better predicate.
 _LEAP = Decimal("0.50")
-_CENT = Decimal("0.01")
 
 Row = Mapping[str, Any]
 # What participants have done, by institution.
@@ -49,7 +49,7 @@ def report(cohort_row: documents.Row, participants: Sequence[Row], now: datetime
         leaps=len({gain.institution for gain in gains if _leapt(gain, here[gain.institution].results)}),
         actions=actions,
         actions_done=done,
-        follow_up_share=_shown(Decimal(done) / actions) if actions else "",
+        follow_up_share=written(Decimal(done) / actions) if actions else "",
         costs=lines,
         totals=costs.totals(lines),
         targets=[_target(target, _instrument(definition), here) for target in definition.targets],
@@ -118,10 +118,10 @@ def _gains(institution: str, results: Results) -> list[pb.Gain]:
                 institution=institution,
                 instrument=instrument,
                 period_before=first,
-                before=_shown(Decimal(before)),
+                before=written(Decimal(before)),
                 period_after=last,
-                after=_shown(Decimal(after)),
-                gain=_shown(Decimal(after) - Decimal(before)),
+                after=written(Decimal(after)),
+                gain=written(Decimal(after) - Decimal(before)),
             )
         )
     return found
@@ -161,8 +161,4 @@ def _target(target: definition_pb2.Target, instrument: str, here: Ledgers) -> pb
 
 
 def _mean(values: Sequence[Decimal]) -> str:
-    return _shown(sum(values, Decimal(0)) / len(values))
-
-
-def _shown(value: Decimal) -> str:
-    return str(value.quantize(_CENT, ROUND_HALF_UP))
+    return written(sum(values, Decimal(0)) / len(values))

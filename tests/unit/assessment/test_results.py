@@ -14,7 +14,8 @@ from chassis.errors import Kind, Refused
 from directory import official_regions
 from instruments import instrument_files
 from instruments.file import load
-from instruments.scoring import Scorer, written
+from instruments.rounding import written
+from instruments.scoring import Scorer
 from services.assessment.model import results
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -57,8 +58,8 @@ def given_by(*rows: pb.ImportRow) -> results.Given:
     ("text", "reason"),
     [
         (
-            "2.5900000000000003",
-            "index '2.5900000000000003' has more digits than are taken: 12 before and 6 after the point",
+            "2.5900001",
+            "index '2.5900001' has more digits than are taken: 12 before and 6 after the point",
         ),
         ("NaN", "index 'NaN' is not a decimal number"),
         ("6", "index '6' is not between 1 and 5"),
@@ -131,3 +132,52 @@ def test_the_computed_index_is_the_scorers_in_any_order_of_rows(levels: list[int
     assert result is not None
     assert (result.score.index, result.score.predicate) == (written(exact.index), exact.predicate)
     assert results.imported(result).values == result.values
+
+
+def of(institution: str, period: str = "2021", name: str = "", line: int = 2) -> pb.ImportRow:
+    return pb.ImportRow(
+        line=line,
+        institution=institution,
+        instrument="spbe-59-2020",
+        period=period,
+        stage="publication",
+        value="1.90",
+        name=name,
+    )
+
+
+def imported(*rows: pb.ImportRow) -> tuple[list[str], list[str]]:
+    """Institutions of the results, and the reasons against the other rows."""
+    taken = gathering()
+    for one in rows:
+        taken.add(one)
+    return [given.institution for given in taken.results()], [one.reason for one in taken.rejected]
+
+
+def test_codes_of_before_2022_are_those_that_the_regions_have_now() -> None:
+    codes = ["91.01", "92.71", "91.04", "91.03"]
+    assert imported(*(of(code) for code in codes)) == (["93.01", "96.71", "94.01", "91.03"], [])
+
+
+def test_province_codes_of_the_statistics_office_are_not_taken_as_other_provinces() -> None:
+    good, reasons = imported(of("94", line=2), of("91", line=3), of("32", line=4))
+    assert good == ["32"]
+    assert reasons[0].startswith(
+        "94 is Papua Tengah, founded in 2022 (UU 15/2022); the statistics office writes 94 for"
+    )
+    assert reasons[1].startswith("91 is Papua, and for the statistics office, whose codes this file seems to have")
+
+
+def test_a_name_that_is_another_one_s_refuses_the_row_and_one_that_fits_ends_the_doubt() -> None:
+    good, reasons = imported(of("94", "2023", "Papua", 2), of("91", "2023", "Prov. Papua", 3), of("97", "2023", "", 4))
+    assert good == ["91"]
+    assert reasons[0] == "94 is Papua Tengah, and 'Papua' is 91 Papua"
+    assert reasons[1] == "institution '97' is not known: is it 95 Papua Pegunungan?"
+
+
+@pytest.mark.parametrize(
+    ("written", "stage"),
+    [("Publikasi", "publication"), ("Penilaian Mandiri (EM)", "self_assessment"), ("DE", "document")],
+)
+def test_a_stage_is_read_in_the_language_of_the_field(written: str, stage: str) -> None:
+    assert given_by(row("3", stage=written)).id.endswith(f":{stage}")

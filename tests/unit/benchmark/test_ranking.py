@@ -12,7 +12,8 @@ from livinglab.benchmark.v1 import service_pb2 as pb
 from directory import official_regions
 from instruments import instrument_files
 from instruments.file import load
-from instruments.scoring import Scorer, written
+from instruments.rounding import written
+from instruments.scoring import Scorer
 from services.benchmark.model.gaps import gap, indicator_gaps
 from services.benchmark.model.race import (
     Groups,

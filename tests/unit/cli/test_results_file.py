@@ -12,8 +12,9 @@ from livinglab.assessment.v1 import results_service_pb2 as pb
 from openpyxl import Workbook
 
 from chassis import validation
-from cli.assessment import results_file
-from cli.assessment.results_file import LONGEST_LINE, rows_of
+from chassis.tables import lines
+from chassis.tables.lines import LONGEST_LINE
+from cli.assessment.results_file import rows_of
 
 INDEX = "institution,instrument,period,stage,index\n"
 ROW = "32.11,spbe-59-2020,2022,publication,3.84\n"
@@ -117,7 +118,7 @@ def test_an_archive_that_unpacks_to_more_than_the_limit_is_refused_unopened() ->
 
 
 def test_a_row_far_down_or_far_to_the_right_costs_no_more_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(results_file, "_LAST_LINE", 1_000)
+    monkeypatch.setattr(lines, "LAST_LINE", 1_000)
     start = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
     far = start + b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData></worksheet>'
     assert faults(repacked(workbook([[1]]), sheet=far)) == [(1001, "is too far: a sheet has at most 1000 lines")]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from chassis.tables.lines import CURE
 from cli.main import app
 from cli.speak.levels import LARGEST_FILE
 
@@ -34,6 +35,10 @@ def write(tmp_path: Path) -> Write:
 
 def denpasar() -> Any:
     return json.loads((DATA / "published_denpasar_2018.json").read_text("utf-8"))
+
+
+HEADER = "line 1: the header must be `indicator,level[,explanation]`"
+NO_TEXT = f"is not UTF-8 text: {CURE}"
 
 
 def as_csv(levels: Mapping[str, object], separator: str = ",", end: str = "\n") -> str:
@@ -125,10 +130,10 @@ def test_people_get_a_table(write: Write) -> None:
 @pytest.mark.parametrize(
     ("content", "faults"),
     [
-        ("", ["line 1: is empty"]),
-        ("level,indicator\n", ["line 1: the header must be `indicator,level`"]),
-        ("1,3\n2,3\n", ["line 1: the header must be `indicator,level`"]),
-        (b"indicator,level\n1,\xff\n", ["line 2: is not UTF-8 text"]),
+        ("", [HEADER.replace("the header", "is empty: the header")]),
+        ("indicator,lvl\n", [HEADER + ": level is missing (is it 'lvl'?)"]),
+        ("1,3\n2,3\n", [HEADER + ": indicator is missing, level is missing"]),
+        (b"indicator,level\n1,\xff\n", ["line 2: " + NO_TEXT]),
         ("[1, 2]", ['line 1: must be one object: {"1": 3, "2": 4}']),
         ("{\n 1: 2}", ["line 2: is not JSON: Expecting property name enclosed in double quotes"]),
         ("[" * 100000, ["line 1: is not JSON: nested too deep"]),

@@ -13,7 +13,8 @@ from chassis.errors import Kind, Refused
 from instruments import instrument_files
 from instruments.file import load
 from instruments.lint import leaves
-from instruments.scoring import Scorer, written
+from instruments.rounding import written
+from instruments.scoring import Scorer
 from services.coaching.model import coaches as model
 from services.coaching.model import plan
 from services.coaching.model.instrument import Instrument, Node

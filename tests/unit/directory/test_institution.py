@@ -9,6 +9,7 @@ from livinglab.program.v1 import directory_service_pb2 as pb
 
 from chassis import naming
 from chassis.errors import Kind, Refused
+from chassis.tables.lines import CURE
 from directory import Institution, official_regions
 from directory.file import rows_of
 from directory.known import Directory
@@ -94,8 +95,8 @@ def test_nobody_belongs_to_itself(text: str, lines: list[int]) -> None:
         ('a,"two\nlines",x,', "name 'two\\nlines' must be one line"),
         ("a,Name,Country,", "kind 'Country' must be a word"),
         ("a,Name,x--y,", "kind 'x--y' must be a word"),
-        ("a,Name,x,y,z", "has 5 values for 4 columns"),
-        (f"a,{'n' * 201},x,", "has a value of more than 200 characters"),
+        ("a,Name,x,y,z", "has 5 columns, not 4"),
+        (f"a,{'n' * 201},x,", "has a cell of more than 200 characters"),
     ],
 )
 def test_a_bad_row_is_named_with_its_reason(row: str, reason: str) -> None:
@@ -122,10 +123,10 @@ def test_a_file_is_read_as_spreadsheets_write_it() -> None:
 @pytest.mark.parametrize(
     ("content", "line", "reason"),
     [
-        (b"", 1, "is empty: the header must be `code,name,kind,parent`"),
-        (b"code,name\n", 1, "the header must be `code,name,kind,parent`"),
-        (b"code,name,kind,kind\n", 1, "the header must be `code,name,kind,parent`"),
-        (b"code,name,kind\na,b\xff,c\n", 2, "is not UTF-8 text: save the file as CSV UTF-8"),
+        (b"", 1, "is empty: the header must be `code,name,kind[,parent]`"),
+        (b"code,name\n", 1, "the header must be `code,name,kind[,parent]`: kind is missing"),
+        (b"code,name,kind,kind\n", 1, "the header must be `code,name,kind[,parent]`: the column kind stands twice"),
+        (b"code,name,kind\na,b\xff,c\n", 2, f"is not UTF-8 text: {CURE}"),
         (b'code,name,kind\na,"b"x,c\n', 2, "is not CSV: ',' expected after '\"'"),
     ],
 )

@@ -17,7 +17,8 @@ from livinglab.assessment.v1 import instrument_pb2 as pb
 from instruments import instrument_files
 from instruments.file import load
 from instruments.lint import leaves
-from instruments.scoring import Gain, Scorer, rounded, written
+from instruments.rounding import rounded, written
+from instruments.scoring import Gain, Scorer
 from services.benchmark.store import documents as benchmark_documents
 
 DATA = Path(__file__).parents[2] / "data"

@@ -83,7 +83,8 @@ def test_every_line_is_reported_whatever_is_wrong_with_it(tmp_path: Path) -> Non
     assert [fault for fault in found if "has no" not in fault] == [
         "r.csv: line 3: role 'chief' is none of operator, head, secretary, regent",
         "r.csv: line 6: '99.99' is not a known institution",
-        "r.csv: line 7: has 2 values for 5 columns",
+        "r.csv: line 7: email is missing",
+        "r.csv: line 7: name is missing",
         "r.csv: line 8: name is missing",
     ]
     # What could not be read is not told again as missing.
@@ -93,14 +94,17 @@ def test_every_line_is_reported_whatever_is_wrong_with_it(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (table().encode("utf-16"), "r.csv is UTF-16 text: save it as UTF-8"),
-        (table().replace("Sekda", "Sékda").encode("latin-1"), "r.csv is not UTF-8 text: line 2 has a byte that cannot"),
-        (b"x" * (8 * 2**20 + 1), "r.csv has more than 8388608 bytes"),
+        (table().encode("utf-16"), "r.csv: line 1: is not UTF-8 text but UTF-16: save the file as CSV UTF-8"),
+        (
+            table().replace("Sekda", "Sékda").encode("latin-1"),
+            "r.csv: line 2: is not UTF-8 text (Windows-1252, as in 'Sékda'): save the file as CSV",
+        ),
+        (b"x" * (8 * 2**20 + 1), "c.yaml: line 6: roster_file: r.csv has more than 8388608 bytes"),
     ],
 )
 def test_a_file_that_is_no_text_says_why_and_where_it_was_named(tmp_path: Path, content: bytes, expected: str) -> None:
     [fault] = faults(tmp_path, "r.csv", content)
-    assert fault.startswith(f"c.yaml: line 6: roster_file: {expected}")
+    assert fault.startswith(expected)
 
 
 def test_faults_of_the_cohort_and_of_its_roster_are_told_together(tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ def test_a_roster_tells_the_line_of_each_fault(tmp_path: Path) -> None:
     assert len(found) == 3
     assert "roster.csv: line 4: role 'oprator' is none of operator, head, secretary, regent" in found[0]
     assert "line 250: repeats line 2: secretary sekda@kota-banda-aceh.example of 11.71" in found[1]
-    assert "line 251: has 3 values for 5 columns" in found[2]
+    assert "line 251: email is missing" in found[2]
 
 
 def test_a_rule_broken_in_the_roster_is_told_at_its_line(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from chassis.tables import Column, Form, Sheet, Table
 PEOPLE = Form(
     (
         Column("institution", ("instansi", "kode")),
-        Column("people", ("penduduk", "jumlah penduduk"), tables.whole),
-        Column("index", ("indeks",), tables.number, optional=True),
+        Column("people", ("penduduk", "jumlah penduduk"), tables.whole, number=True),
+        Column("index", ("indeks",), tables.number, optional=True, number=True),
         Column("remark", ("catatan",), optional=True, longest=4_000),
     )
 )
@@ -84,7 +84,7 @@ def test_of_two_names_of_a_column_the_likelier_is_read() -> None:
 @pytest.mark.parametrize(
     ("content", "line", "reason"),
     [
-        ("", 1, "is empty: the header must be `institution,people`"),
+        ("", 1, "is empty: the header must be `institution,people[,index][,remark]`"),
         ("\n\ninstitution\nA\n", 3, "people is missing"),
         ("institution,peeple\nA,5\n", 1, "people is missing (is it 'peeple'?)"),
         ("institution,people,people\nA,5,5\n", 1, "the column people stands twice"),
