@@ -29,6 +29,14 @@ class Settings(BaseSettings):
     # Where this process listens.
     listen: str = "0.0.0.0:50051"
     metrics_listen: str = "0.0.0.0:9464"
+    # The console alone: where browsers come in.
+    http_listen: str = "0.0.0.0:8080"
+    # Its sign-in: the issuer's address, below which its OpenID configuration is; empty where nobody signs in. What it
+    # is to the issuer, and the address by which browsers know it.
+    sign_in_url: str = ""
+    sign_in_client: str = "livinglab-console"
+    sign_in_secret: SecretStr = SecretStr("")
+    console_url: str = ""
 
     # Where the other processes are, as JSON by name; otherwise their name and the usual port.
     peers: dict[str, str] = {}
@@ -37,6 +45,11 @@ class Settings(BaseSettings):
     jwks_url: str = ""
     token_issuer: str = "livinglab"
     token_audience: str = "livinglab"
+    # Where a token says who somebody is: claims by their path (realm_access.roles), and our names, as JSON, for roles
+    # that the issuer calls otherwise.
+    roles_claim: str = "roles"
+    institution_claim: str = "institution"
+    role_names: dict[str, str] = {}
     token_file: Path | None = None
     # Who signs the tokens of pods, where a cluster does, and how the subjects of our own begin.
     workload_issuer: str = ""

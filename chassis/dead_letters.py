@@ -1,4 +1,5 @@
-"""Events that a service could not handle: set aside with the reason, listed, and settled when they are replayed."""
+"""Events that a service could not handle, or could not publish: set aside with the reason, listed, and settled when
+they are replayed or discarded."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,17 +15,22 @@ from pymongo.errors import DuplicateKeyError
 from chassis import mongo, naming, telemetry
 from chassis.mongo import Database, Tx
 
+# Of one answer: well below what a message may have.
+_PAGE_BYTES = 4 * 2**20
+
 
 @dataclass(frozen=True)
 class Letter:
     """One event that waits to be replayed; `handled` where its effect here has happened and only an effect
-    elsewhere is missing."""
+    elsewhere is missing, `outgoing` where it is a fact of the service's own that nobody has heard of."""
 
     id: str
     type: str
+    subject: str
     headers: Mapping[str, str]
     payload: bytes
     handled: bool
+    outgoing: bool
 
 
 class Gone(Exception):
@@ -57,17 +63,39 @@ async def set_aside(db: Database, msg: Msg, error: Exception, failures: int) -> 
     telemetry.log.error("an event was set aside", subject=msg.subject, exc_info=error)
 
 
+async def set_aside_unpublished(db: Database, event_id: str, headers: Mapping[str, str], error: Exception) -> None:
+    """Moves what the broker refuses for good out of the outbox, so that it holds up nothing behind it."""
+    now = datetime.now(UTC)
+    tried = {"reason": reason_of(error), "tries": 1, "time": now, "last_time": now}
+
+    async def body(tx: Tx) -> None:
+        row = await db["outbox"].find_one_and_delete({"_id": event_id}, session=tx.session)
+        if row is not None:
+            letter = {"subject": row["subject"], "headers": dict(headers), "payload": row["payload"], "outgoing": True}
+            await db["dead_letters"].insert_one({"_id": f"OUTBOX:{event_id}", **letter, **tried}, session=tx.session)
+
+    await db.transaction(body)
+    telemetry.DEAD_LETTERS.labels(headers.get("ce-type", "unknown")).inc()
+    telemetry.log.error("the broker refuses a fact", event_id=event_id, reason=tried["reason"])
+
+
 def reason_of(error: Exception) -> str:
     """What is kept of an error for people."""
     return f"{type(error).__name__}: {error}"
 
 
 async def page(db: Database, event_type: str, size: int, token: str) -> tuple[list[pb.DeadLetter], str]:
-    """Letters after the token, by id, and the token of the next page."""
+    """Letters after the token, by id, as many as one answer has room for, and the token of the next page."""
     wanted = {**mongo.after(token), **({"headers.ce-type": event_type} if event_type else {})}
-    rows = await db["dead_letters"].find(wanted).sort("_id").limit(size + 1).to_list(None)
-    following = mongo.page_token(rows[size - 1]["_id"]) if len(rows) > size else ""
-    return [_message(row) for row in rows[:size]], following
+    found: list[pb.DeadLetter] = []
+    room = _PAGE_BYTES
+    async for row in db["dead_letters"].find(wanted).sort("_id").limit(size + 1):
+        letter = _message(row)
+        room -= letter.ByteSize()
+        if found and (len(found) == size or room < 0):
+            return found, mongo.page_token(found[-1].id)
+        found.append(letter)
+    return found, ""
 
 
 async def find(db: Database, letter_id: str) -> Letter | None:
@@ -76,7 +104,15 @@ async def find(db: Database, letter_id: str) -> Letter | None:
     if row is None:
         return None
     headers = row["headers"]
-    return Letter(letter_id, headers.get("ce-type", ""), headers, row["payload"], row.get("handled", False))
+    return Letter(
+        letter_id,
+        headers.get("ce-type", ""),
+        row["subject"],
+        headers,
+        row["payload"],
+        row.get("handled", False),
+        row.get("outgoing", False),
+    )
 
 
 async def settle(db: Database, tx: Tx, record: dict[str, Any]) -> None:
@@ -84,6 +120,15 @@ async def settle(db: Database, tx: Tx, record: dict[str, Any]) -> None:
     if not (await db["dead_letters"].delete_one({"_id": record["letter"]}, session=tx.session)).deleted_count:
         raise Gone(record["letter"])
     await db["replays"].insert_one(record, session=tx.session)
+
+
+async def discard(db: Database, tx: Tx, record: dict[str, Any]) -> None:
+    """It is a letter no more; the record keeps all of it. Gone where it was none."""
+    row = await db["dead_letters"].find_one_and_delete({"_id": record["letter"]}, session=tx.session)
+    if row is None:
+        raise Gone(record["letter"])
+    record["type"] = row["headers"].get("ce-type", "")
+    await db["replays"].insert_one({**record, "what": row}, session=tx.session)
 
 
 async def note_handled(db: Database, tx: Tx, letter_id: str) -> None:
@@ -115,9 +160,10 @@ async def record_of(db: Database, record_id: str) -> dict[str, Any] | None:
     return found
 
 
-async def success_of(db: Database, letter_id: str) -> dict[str, Any] | None:
-    """The replay that handled the letter."""
-    return await db.newest("replays", {"letter": letter_id, "outcome": pb.REPLAY_OUTCOME_APPLIED})
+async def end_of(db: Database, letter_id: str) -> dict[str, Any] | None:
+    """The replay that handled the letter, or how it was given up."""
+    ends = [pb.REPLAY_OUTCOME_APPLIED, pb.REPLAY_OUTCOME_DISCARDED]
+    return await db.newest("replays", {"letter": letter_id, "outcome": {"$in": ends}})
 
 
 def _message(row: dict[str, Any]) -> pb.DeadLetter:
@@ -131,4 +177,5 @@ def _message(row: dict[str, Any]) -> pb.DeadLetter:
         tries=row["tries"],
         set_aside_time=mongo.timestamp(row["time"]),
         last_try_time=mongo.timestamp(row.get("last_time", row["time"])),
+        outgoing=row.get("outgoing", False),
     )

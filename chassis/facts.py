@@ -79,23 +79,27 @@ async def following(
     """The services whose streams there are, and their facts of these subjects, from that time on or from now on, as
     they come: each stream in its order. Refused with UNAVAILABLE where there is no broker."""
     waiting: asyncio.Queue[Msg] = asyncio.Queue(_AHEAD)
-    nc = await _connect(url)
-    try:
+    async with connected(url) as nc:
         found = [service for service in subjects if await _subscribe(nc, service, subjects[service], since, waiting)]
         yield found, _facts(waiting)
-    finally:
-        await nc.close()
 
 
-async def _connect(url: str) -> Client:
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Client]:
+    """A connection to the broker for the length of the block; UNAVAILABLE where there is none."""
+
     async def quiet(_: Exception) -> None:
         """It connects again by itself, and goes on where it was."""
 
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
-            return await nats.connect(url, name="livinglab", max_reconnect_attempts=-1, error_cb=quiet)
+            nc = await nats.connect(url, name="livinglab", max_reconnect_attempts=-1, error_cb=quiet)
     except (NatsError, OSError, TimeoutError) as error:
         raise unavailable("NATS") from error
+    try:
+        yield nc
+    finally:
+        await nc.close()
 
 
 async def _subscribe(

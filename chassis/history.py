@@ -1,16 +1,17 @@
 """Reading a service's stream from its start: every fact of some kinds up to where the stream ended when asked."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
+from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from chassis import naming
+from chassis import naming, telemetry
 
 _BATCH = 1_000
 _WAIT_SECONDS = 5.0
@@ -18,15 +19,17 @@ _WAIT_SECONDS = 5.0
 _IDLE_SECONDS = 60
 
 
-@dataclass(frozen=True)
+@dataclass
 class Past:
-    """The facts of some kinds of one service; `total` of them, up to the sequence `last`."""
+    """The facts of some kinds of one service; `total` of them, up to the sequence `last`. `unreadable` counts those met
+    so far that hold no message of their kind: they are passed by, for whoever reads the past could never end."""
 
     js: JetStreamContext
     service: str
     events: Sequence[type[Message]]
     total: int
     last: int
+    unreadable: int = 0
 
     async def batches(self) -> AsyncIterator[list[Any]]:
         """The facts in the stream's order. Those that came since `last` may end the final batch."""
@@ -44,13 +47,20 @@ class Past:
                 except NatsTimeoutError:
                     continue
                 read += len(messages)
-                yield [
-                    by_type[(m.headers or {})["ce-type"]].FromString(m.data)
-                    for m in messages
-                    if (m.headers or {}).get("ce-type") in by_type
-                ]
+                yield [event for msg in messages if (event := self._read(by_type, msg)) is not None]
         finally:
             await reader.unsubscribe()
+
+    def _read(self, by_type: Mapping[str, type[Message]], msg: Msg) -> Any:
+        """The event, or None; one of another kind under a subject of ours is nobody's fault."""
+        kind = by_type.get((msg.headers or {}).get("ce-type", ""))
+        try:
+            return kind.FromString(msg.data) if kind else None
+        except DecodeError as error:
+            self.unreadable += 1
+            place = f"{msg.metadata.stream}:{msg.metadata.sequence.stream}"
+            telemetry.log.warning("an unreadable event is passed by", place=place, because=str(error))
+            return None
 
 
 async def past(js: JetStreamContext, service: str, events: Sequence[type[Message]]) -> Past:

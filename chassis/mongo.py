@@ -23,6 +23,8 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
 _NAMESPACE_EXISTS = 48
+# In bytes. Brokers take 1 MiB by default, headers included.
+LARGEST_FACT = 1_000_000
 _REQUESTS_KEPT_SECONDS = 7 * 86_400
 _INBOX_KEPT_SECONDS = 30 * 86_400
 # After the last one of a fact.
@@ -52,8 +54,9 @@ class Tx:
         self.rows: list[dict[str, Any]] = []
 
     def add(self, event: Message) -> None:
-        """Publishes a fact when, and only when, the transaction commits. The decision has filled in the
-        aggregate, its version, cohort and rehearsal; identity, time and actor are made here."""
+        """Publishes a fact when, and only when, the transaction commits. The decision has filled in the aggregate, its
+        version, cohort and rehearsal; identity, time and actor are made here. RESOURCE_EXHAUSTED for one that no
+        broker would take: what others could never hear of is not stored either."""
         meta = event.meta  # type: ignore[attr-defined]
         if not meta.aggregate_id or meta.version < 1:
             raise ValueError(f"{event.DESCRIPTOR.full_name} says no aggregate or version")
@@ -61,6 +64,9 @@ class Tx:
         now = datetime.now(UTC)
         meta.occurred_time.FromDatetime(now)
         meta.actor = meta.actor or auth.actor(naming.owner(type(event)))
+        payload = event.SerializeToString()
+        if len(payload) > LARGEST_FACT:
+            raise _too_large(event, len(payload))
         self.rows.append(
             {
                 "_id": meta.event_id,
@@ -69,7 +75,7 @@ class Tx:
                 "version": meta.version,
                 "type": event.DESCRIPTOR.full_name,
                 "subject": naming.subject(event),
-                "payload": event.SerializeToString(),
+                "payload": payload,
                 "traceparent": telemetry.traceparent(),
                 "time": now,
             }
@@ -184,6 +190,14 @@ async def require_primary(uri: str) -> None:
         client.close()
     if not hello.get("isWritablePrimary"):
         raise NotPrimaryError("the server is not primary")
+
+
+def _too_large(event: Message, size: int) -> Refused:
+    message = (
+        f"this is too much at once: its fact {event.DESCRIPTOR.name} would have {size:,} bytes, "
+        f"at most {LARGEST_FACT:,} can be told to others"
+    )
+    return Refused(Kind.RESOURCE_EXHAUSTED, "FACT_TOO_LARGE", message)
 
 
 def page_size(asked: int) -> int:

@@ -13,9 +13,9 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from pymongo.errors import PyMongoError
 
-from chassis import auth, dead_letter_service, mongo, rpc, stream, telemetry
+from chassis import auth, dead_letter_service, gauges, mongo, rpc, stream, telemetry
 from chassis.config import Settings, settings
-from chassis.outbox import Relay
+from chassis.outbox import Publisher, Relay
 
 T = TypeVar("T")
 
@@ -33,6 +33,7 @@ class Process:
         self._stack = stack
         self._tasks: set[asyncio.Task[None]] = set()
         self._failed: BaseException | None = None
+        self._ending = False
         self._token = auth.TokenFile(config.token_file)
         self._nats: Client | None = None
         self._server: rpc.Server | None = None
@@ -74,16 +75,25 @@ class Process:
         self._stack.push_async_callback(channel.close)
         return channel
 
+    def anonymous_channel(self, peer: str) -> Any:
+        """A channel on which this process is nobody: each call carries the identity of who it is made for."""
+        channel = rpc.channel(self.settings.peer(peer), lambda: "")
+        self._stack.push_async_callback(channel.close)
+        return channel
+
     async def relay(self, db: mongo.Database) -> None:
         """Publishes this service's facts."""
-        js = (await self.nats()).jetstream()
+        nc = await self.nats()
+        js = nc.jetstream()
         await stream.ensure_stream(js, self.name, self.settings.nats_replicas)
-        self.background("relay", Relay(db, js, self.name).run())
+        self.background("relay", Relay(db, nc, self.name).run())
+        self.background("figures", gauges.measure(db, js, self.name))
 
     async def consume(self, db: mongo.Database, reactions: Sequence[stream.Reaction]) -> None:
         """Reacts to the facts of others; what it sets aside can be looked at and replayed."""
-        consumer = stream.Consumer(db, await self.nats(), self.name, reactions, self.settings.nats_replicas)
-        self._served.append(dead_letter_service.served(db, consumer))
+        nc = await self.nats()
+        consumer = stream.Consumer(db, nc, self.name, reactions, self.settings.nats_replicas)
+        self._served.append(dead_letter_service.served(db, consumer, Publisher(nc)))
         self.background("consumer", consumer.run())
 
     async def serve(self, *served: rpc.Served) -> rpc.Server:
@@ -95,17 +105,23 @@ class Process:
         telemetry.log.info("serving", address=self.settings.listen)
         return server
 
+    def at_end(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Done when the process ends, before what was opened earlier is closed."""
+        self._stack.push_async_callback(work)
+
     def background(self, what: str, work: Coroutine[Any, Any, None]) -> None:
         """Work for the life of the process. Should it fail, the process ends and is started anew."""
 
         async def watched() -> None:
             try:
                 await work
+                if not self._ending:
+                    raise RuntimeError(f"{what} ended by itself")
             except asyncio.CancelledError:
                 raise
             except BaseException as error:
                 telemetry.log.exception("background work failed", what=what)
-                self._failed = error
+                self._failed = self._failed or error
                 self.stopping.set()
 
         self._tasks.add(asyncio.create_task(watched(), name=what))
@@ -116,6 +132,7 @@ class Process:
         telemetry.log.info("stopping")
         if self._server:
             await self._server.stop(self.settings.grace_seconds)
+        self._ending = True
         pending = self._tasks
         while pending:
             # Again where a library has swallowed it: wait_for does, when what it waits for comes at the same time.
@@ -146,7 +163,7 @@ async def _run(name: str, config: Settings, main: Callable[[Process], Awaitable[
         stopping = asyncio.create_task(process.stopping.wait())
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
-            # Told to stop while it still waited for something.
+            # Told to stop while it still waited for something, or since background work has failed.
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
         else:
@@ -154,4 +171,4 @@ async def _run(name: str, config: Settings, main: Callable[[Process], Awaitable[
             # What a process starts with stays; to look through all of it for garbage would stop calls for 30 ms.
             gc.freeze()
         stopping.cancel()
-        return await process.finish() if starting.done() and not starting.cancelled() else 0
+        return await process.finish()

@@ -33,8 +33,17 @@ EVENTS_HANDLED = Counter(
     "livinglab_events_handled_total", "Events taken in, by what became of them", ["event", "outcome"]
 )
 REACTION_SECONDS = Histogram("livinglab_reaction_seconds", "Time to handle an event", ["event"], buckets=_FAST)
-DEAD_LETTERS = Counter("livinglab_dead_letters_total", "Events given up, kept for replay", ["event"])
-REPLAYS = Counter("livinglab_dead_letter_replays_total", "Replays, by what became of them", ["event", "outcome"])
+DEAD_LETTERS = Counter("livinglab_dead_letters_total", "Events set aside, kept for replay", ["event"])
+DEAD_LETTERS_WAITING = Gauge(
+    "livinglab_dead_letters_waiting", "Events set aside that nobody has looked after", ["direction"]
+)
+REPLAYS = Counter(
+    "livinglab_dead_letter_replays_total", "Replays and discards, by what became of them", ["event", "outcome"]
+)
+LAG = Gauge(
+    "livinglab_consumer_lag_events", "Events of a stream that a consumer has not settled", ["stream", "consumer"]
+)
+LAG_SECONDS = Gauge("livinglab_consumer_lag_seconds", "Age of the oldest of them", ["stream", "consumer"])
 
 
 def start(settings: Settings, process: str) -> Callable[[], None]:

@@ -217,6 +217,10 @@ _FORMATS: dict[int, Fault] = {
         # Dots part the tokens of a subject, and no token is empty.
         "must start with a letter or digit and hold only those, - _ : and single dots within",
     ),
+    options_pb2.FORMAT_CODE: _shape(
+        r"[A-Za-z0-9][A-Za-z0-9_:()-]*(\.[A-Za-z0-9_:()-]+)*",
+        "must start with a letter or digit and hold only those, - _ : ( ) and single dots within",
+    ),
     options_pb2.FORMAT_DECIMAL: _shape(r"-?\d{1,12}(\.\d{1,6})?", "must be a decimal such as 3 or 2.75"),
     options_pb2.FORMAT_DATE: _date,
     options_pb2.FORMAT_EMAIL: _shape(

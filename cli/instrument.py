@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli import guide
+from cli.guide import Language, is_english
 from cli.speak.files import read_file
 from cli.speak.output import AsJson, fail, print_json, say, table
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Evaluation instruments.", no_args_is_help=True)
 
 # weighted_mean says itself: the children have weights.
-_AGGREGATIONS = {2: "mean of all items below", 3: "mean of its children"}
+_AGGREGATIONS = {2: "mean of all items below", 3: "mean of its children", 4: "lowest of its children"}
 Published = Annotated[bool, typer.Option("--published", help="Ask the running service, not the official files.")]
 
 
@@ -91,12 +93,19 @@ def show(
     instrument: Annotated[str, typer.Argument(metavar="ID", help="Id of an instrument, or path of its file.")],
     published: Published = False,
     version: Annotated[int, typer.Option("--version", min=0, help="With --published: not the newest one.")] = 0,
+    indicator: Annotated[str, typer.Option("--indicator", metavar="NUMBER", help="What its levels ask for.")] = "",
+    language: Language = "id",
     as_json: AsJson = False,
 ) -> None:
-    """Show an instrument: its tree, weights and predicates."""
+    """Show an instrument: its tree, weights and predicates; or what the levels of one indicator ask for."""
     if version and not published:
         raise typer.BadParameter("is for what is published: add --published", param_hint="--version")
+    english = is_english(language)
     one = _published(instrument, version) if published else find_instrument(instrument)
+    if indicator:
+        guides = guide.published_guides(one) if published else guide.guides_of(instrument, one)
+        guide.show_indicator(one, guides, indicator, english=english, as_json=as_json)
+        return
     if as_json:
         from google.protobuf.json_format import MessageToDict
 
@@ -118,12 +127,18 @@ def show(
 
 @app.command("lint")
 def lint_file(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An instrument file.")], as_json: AsJson = False
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An instrument's file, or its guidance_ID.yaml.")],
+    as_json: AsJson = False,
 ) -> None:
-    """Name every fault of an instrument file, with its line."""
+    """Name every fault of an instrument file, or of what its levels ask for, with its line."""
     from instruments.aggregation import passed_over
     from instruments.file import LARGEST_FILE, lint_content, load
 
+    if guide.is_guidance(file):
+        guide.lint_guidance(file, as_json)
+        if not as_json:
+            say(f"{file}: no faults")
+        return
     content = read_file(file, LARGEST_FILE)
     faults = lint_content(content)
     sound = None if faults else load(content)
@@ -141,11 +156,19 @@ def lint_file(
 
 @app.command()
 def publish(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An instrument file.")], as_json: AsJson = False
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An instrument's file, or its guidance_ID.yaml.")],
+    as_json: AsJson = False,
 ) -> None:
-    """Publish a version of an instrument; running evaluations keep theirs."""
+    """Publish a version of an instrument; running evaluations keep theirs. Or a revision of what its levels ask for."""
     from cli.assessment.calls import call
 
+    if guide.is_guidance(file):
+        told = call("service", "PublishGuidance", guidance=guide.lint_guidance(file, as_json=False)).guidance
+        if as_json:
+            print_json({"instrument": told.instrument, "version": told.version, "revision": told.revision})
+        else:
+            say(f"revision {told.revision} of the guidance for {told.instrument} version {told.version} is published")
+        return
     kept = call("service", "PublishInstrument", instrument=find_instrument(str(file.absolute()))).instrument
     if as_json:
         print_json({"id": kept.id, "version": kept.version})

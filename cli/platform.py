@@ -41,6 +41,8 @@ def up(as_json: AsJson = False) -> None:
             raise SystemExit(130) from None
         if supervisor.poll() is not None:
             fail(*log.read_text().splitlines()[-20:])
+    if not as_json and (console := home.running_addresses().get("console")):
+        say(f"the public race: {console}/")
     addresses(as_json=as_json)
 
 

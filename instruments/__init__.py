@@ -3,12 +3,22 @@
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-_CROSSWALK = "crosswalk_"
+_CROSSWALK, _GUIDANCE = "crosswalk_", "guidance_"
 
 
 def instrument_files() -> dict[str, Traversable]:
     """The official instruments' files by instrument id, in the order of their ids."""
-    return {path.name.removesuffix(".yaml"): path for path in _yaml_files() if not path.name.startswith(_CROSSWALK)}
+    beside = (_CROSSWALK, _GUIDANCE)
+    return {path.name.removesuffix(".yaml"): path for path in _yaml_files() if not path.name.startswith(beside)}
+
+
+def guidance_files() -> dict[str, Traversable]:
+    """Files that say what each level asks for, by instrument id."""
+    return {
+        path.name.removeprefix(_GUIDANCE).removesuffix(".yaml"): path
+        for path in _yaml_files()
+        if path.name.startswith(_GUIDANCE)
+    }
 
 
 def crosswalk_files() -> dict[tuple[str, str], Traversable]:

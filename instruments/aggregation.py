@@ -8,7 +8,8 @@ from fractions import Fraction
 
 from livinglab.assessment.v1 import instrument_pb2
 
-from instruments.lint import DECIMAL_PLACES, leaves
+from instruments.lint import leaves
+from instruments.scale import DECIMAL_PLACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class Group:
     key: tuple[str, str]
     # Where set, the plain mean of everything scored below, and the weights are not used.
     mean: bool
+    # Where set, the lowest value directly below decides.
+    least: bool
     items: tuple[str, ...]
     scored: tuple[tuple[str, int], ...]
     groups: tuple[tuple["Group", int], ...]
@@ -39,6 +42,7 @@ def group_of(
     return Group(
         key=key,
         mean=mean,
+        least=aggregation == instrument_pb2.AGGREGATION_MIN,
         items=tuple(leaf.number for leaf in leaves(nodes)),
         scored=tuple((node.number, weight) for node, weight in pairs if not node.children),
         groups=tuple(
@@ -69,6 +73,8 @@ def value_of(group: Group, tally: Tally, unit: int, found: dict[tuple[str, str],
     if group.mean:
         count = len(group.items) + sum(counts[code] - 1 for code in group.items if code in counts)
         return sum([sums[code] for code in group.items]), count * unit
+    if group.least:
+        return _least(group, sums, counts, unit, [value for value, _ in values])
     top = total = 0
     for code, weight in group.scored:
         top += weight * sums[code]
@@ -83,8 +89,22 @@ def value_of(group: Group, tally: Tally, unit: int, found: dict[tuple[str, str],
     return top, total * common
 
 
+def _least(
+    group: Group, sums: Mapping[str, int], counts: Mapping[str, int], unit: int, values: list[tuple[int, int]]
+) -> tuple[int, int]:
+    """The lowest of the values below; a repeatable indicator counts as the mean of its instances."""
+    scored = [(sums[code], counts.get(code, 1) * unit) for code, _ in group.scored]
+    return min([*scored, *values], key=lambda value: Fraction(*value))
+
+
+def decided_by_the_lowest(group: Group) -> bool:
+    """Whether a lowest value decides anywhere below: then points of the whole are not shared out among the items."""
+    return group.least or any(decided_by_the_lowest(child) for child, _ in group.groups)
+
+
 def shares_of(group: Group, share: Fraction, counts: Mapping[str, int]) -> Iterator[tuple[str, Fraction]]:
-    """What one point more of each item adds to the whole, of which the group is the given share."""
+    """What one point more of each item adds to the whole, of which the group is the given share. Not for a tree in
+    which a lowest value decides."""
     if group.mean:
         count = sum(counts.get(code, 1) for code in group.items)
         for code in group.items:

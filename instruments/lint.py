@@ -1,32 +1,36 @@
 """Rules of a sound instrument: `lint` names every fault of one, whoever wrote it and in whatever format."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from livinglab.assessment.v1 import instrument_pb2 as pb
 
-# A decimal as every contract takes it: at most 12 digits before and 6 after the point.
-DECIMAL = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?")
-DECIMAL_PLACES = 6
+from instruments.scale import (
+    Found,
+    bounds_of,
+    decimal,
+    decimal_fault,
+    level_name_faults,
+    predicate_faults,
+    scale_faults,
+)
+
 # An instance of a repeatable indicator after the first: 35-2, 35-3.
 INSTANCE = re.compile(r"(?P<indicator>.+)-(?P<instance>[1-9][0-9]{0,2})")
 
-_MORE_DIGITS = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-_SHOWN = 40
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,31}")
+# A number may have parts in brackets too: AC-2(1).
+_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:()-]{0,31}")
 _WHOLE_INDEX = Decimal(100)
 _DEEPEST = 16
-# Kinds that group others in every instrument; further ones show by having children.
-_GROUP_KINDS = frozenset({"domain", "aspect"})
-_PLAIN = (pb.AGGREGATION_MEAN, pb.AGGREGATION_MEAN_OF_CHILDREN)
-_AGGREGATIONS = "weighted_mean, mean or mean_of_children"
+# Kinds that group others in every instrument, and one that never does. Of any other kind some may have children and
+# some be scored themselves: a component of items beside one with a value of its own.
+_GROUP_KINDS, _SCORED_KINDS = frozenset({"domain", "aspect"}), frozenset({"indicator"})
+_PLAIN = (pb.AGGREGATION_MEAN, pb.AGGREGATION_MEAN_OF_CHILDREN, pb.AGGREGATION_MIN)
+_AGGREGATIONS = "weighted_mean, mean, mean_of_children or min"
 _SCORED_ONLY = ("repeatable", "awaited_from", "capability")
-
-# A place in the instrument, `nodes[0].children[1].weight`, and what is wrong there.
-_Found = Iterator[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,7 +47,7 @@ class Fault:
 
 def lint(instrument: pb.Instrument, lines: Mapping[str, int] | None = None) -> list[Fault]:
     """Every fault of the instrument, by line; `lines` gives the line of each place that was written in a file."""
-    checks = (_head, _scale, _level_names, _predicates, _top_nodes, _kinds, _numbers, _evidence)
+    checks = (_head, scale_faults, level_name_faults, predicate_faults, _top_nodes, _kinds, _numbers, _evidence)
     lines = lines or {}
     return sorted(
         Fault(line_of(place, lines), place, reason) for check in checks for place, reason in check(instrument)
@@ -57,19 +61,6 @@ def line_of(place: str, lines: Mapping[str, int]) -> int:
     return lines.get(place, 0)
 
 
-def decimal(text: str) -> Decimal | None:
-    """The decimal that the text writes, None where it does not write one."""
-    return Decimal(text) if DECIMAL.fullmatch(text) else None
-
-
-def unreadable(text: str) -> str:
-    """Why the text is no decimal that is taken; of a long one only the beginning is said."""
-    shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-    if _MORE_DIGITS.fullmatch(text):
-        return f"'{shown}' has more digits than are taken: 12 before and {DECIMAL_PLACES} after the point"
-    return f"'{shown}' is not a decimal number"
-
-
 def leaves(nodes: Iterator[pb.Node] | list[pb.Node]) -> Iterator[pb.Node]:
     """What is scored: the nodes without children, in the instrument's order."""
     for node in nodes:
@@ -79,7 +70,7 @@ def leaves(nodes: Iterator[pb.Node] | list[pb.Node]) -> Iterator[pb.Node]:
             yield node
 
 
-def _head(instrument: pb.Instrument) -> _Found:
+def _head(instrument: pb.Instrument) -> Found:
     for field in ("id", "title", "source"):
         if not getattr(instrument, field):
             yield field, "is missing"
@@ -91,75 +82,7 @@ def _head(instrument: pb.Instrument) -> _Found:
         yield "valid_to", f"{instrument.valid_to} is before valid_from, {instrument.valid_from}"
 
 
-def _scale(instrument: pb.Instrument) -> _Found:
-    if not instrument.HasField("scale"):
-        yield "scale", "is missing"
-        return
-    scale = instrument.scale
-    if not scale.kind:
-        yield "scale.kind", "is missing: ordinal, decimal or binary"
-    for field in ("min", "max"):
-        yield from _decimal_fault(f"scale.{field}", getattr(scale, field))
-    bounds = _bounds(instrument)
-    if bounds and bounds[0] >= bounds[1]:
-        yield "scale.max", f"{scale.max} is not above min, {scale.min}"
-    elif bounds and scale.kind == pb.SCALE_KIND_ORDINAL:
-        for field, bound in zip(("min", "max"), bounds, strict=True):
-            if bound != int(bound):
-                yield f"scale.{field}", f"{bound} is not a whole level, the scale is ordinal"
-
-
-def _level_names(instrument: pb.Instrument) -> _Found:
-    seen: set[str] = set()
-    for n, names in enumerate(instrument.level_names):
-        place = f"level_names[{n}]"
-        if not names.capability:
-            yield f"{place}.capability", "is missing"
-        elif names.capability in seen:
-            yield f"{place}.capability", f"'{names.capability}' was named before"
-        seen.add(names.capability)
-        if not names.names:
-            yield f"{place}.names", "is missing"
-        else:
-            yield from _level_count(instrument, f"{place}.names", len(names.names))
-
-
-def _level_count(instrument: pb.Instrument, place: str, count: int) -> _Found:
-    bounds, kind = _bounds(instrument), instrument.scale.kind
-    if not bounds or bounds[0] >= bounds[1]:
-        return
-    expected = {pb.SCALE_KIND_ORDINAL: int(bounds[1]) - int(bounds[0]) + 1, pb.SCALE_KIND_BINARY: 2}.get(kind)
-    if expected and count != expected:
-        yield place, f"{count} names for a scale of {expected} levels, {bounds[0]} to {bounds[1]}"
-
-
-def _predicates(instrument: pb.Instrument) -> _Found:
-    bounds = _bounds(instrument)
-    if bounds and bounds[0] >= bounds[1]:
-        bounds = None
-    labels: set[str] = set()
-    before: Decimal | None = None
-    for n, predicate in enumerate(instrument.predicates):
-        place = f"predicates[{n}]"
-        if not predicate.label:
-            yield f"{place}.label", "is missing"
-        elif predicate.label in labels:
-            yield f"{place}.label", f"'{predicate.label}' was used before"
-        labels.add(predicate.label)
-        yield from _decimal_fault(f"{place}.min", predicate.min)
-        minimum = decimal(predicate.min)
-        if minimum is None:
-            continue
-        if before is not None and minimum <= before:
-            yield f"{place}.min", f"{minimum} is not above {before} of the one before: lowest first, no overlap"
-        elif bounds and not bounds[0] <= minimum <= bounds[1]:
-            yield f"{place}.min", f"{minimum} is outside the scale, {bounds[0]} to {bounds[1]}"
-        elif bounds and n == 0 and minimum != bounds[0]:
-            yield f"{place}.min", f"nothing covers the scale from {bounds[0]} up to {minimum}"
-        before = minimum
-
-
-def _top_nodes(instrument: pb.Instrument) -> _Found:
+def _top_nodes(instrument: pb.Instrument) -> Found:
     if not instrument.nodes:
         yield "nodes", "is missing"
     if not instrument.aggregation:
@@ -171,15 +94,16 @@ def _top_nodes(instrument: pb.Instrument) -> _Found:
         yield from _node(f"nodes[{n}]", node, capabilities, 1)
 
 
-def _node(place: str, node: pb.Node, capabilities: set[str], depth: int) -> _Found:
+def _node(place: str, node: pb.Node, capabilities: set[str], depth: int) -> Found:
     if depth > _DEEPEST:
         yield place, f"is nested deeper than {_DEEPEST} levels"
         return
     for field in ("kind", "number", "name"):
         if not getattr(node, field):
             yield f"{place}.{field}", "is missing"
-    if node.number and not _ID.fullmatch(node.number):
-        yield f"{place}.number", f"'{node.number}' is not a number: letters, digits, '.', '-', '_', ':', at most 32"
+    if node.number and not _NUMBER.fullmatch(node.number):
+        allowed = "letters, digits, '.', '-', '_', ':', '(', ')', at most 32"
+        yield f"{place}.number", f"'{node.number}' is not a number: {allowed}"
     # A capability that misses its name is reported there; then nobody knows which ones exist.
     if node.capability and node.capability not in capabilities and "" not in capabilities:
         yield f"{place}.capability", f"'{node.capability}' has no level_names"
@@ -200,16 +124,17 @@ def _node(place: str, node: pb.Node, capabilities: set[str], depth: int) -> _Fou
 
 def _weights(
     place: str, nodes: list[pb.Node], aggregation: pb.Aggregation.ValueType, whole: Decimal | None, owner: str
-) -> _Found:
+) -> Found:
     if aggregation in _PLAIN:
         for n, node in enumerate(nodes):
             if node.weight:
-                yield f"{place}[{n}].weight", f"{node.weight} has no meaning: {owner} takes a plain mean"
+                how = "the lowest value" if aggregation == pb.AGGREGATION_MIN else "a plain mean"
+                yield f"{place}[{n}].weight", f"{node.weight} has no meaning: {owner} takes {how}"
     if aggregation != pb.AGGREGATION_WEIGHTED_MEAN:
         return
     sound = True
     for n, node in enumerate(nodes):
-        fault = next(_decimal_fault(f"{place}[{n}].weight", node.weight), None)
+        fault = next(decimal_fault(f"{place}[{n}].weight", node.weight), None)
         if fault is None and Decimal(node.weight) <= 0:
             fault = f"{place}[{n}].weight", f"{node.weight} is not above 0"
         if fault:
@@ -220,7 +145,7 @@ def _weights(
         yield place, f"the weights sum to {total}, not to {whole} ({owner})"
 
 
-def _levelled(place: str, aggregation: pb.Aggregation.ValueType, nodes: list[pb.Node]) -> _Found:
+def _levelled(place: str, aggregation: pb.Aggregation.ValueType, nodes: list[pb.Node]) -> Found:
     """A mean of all items below passes over how the groups between are made up: it must not pass over weights."""
     if aggregation != pb.AGGREGATION_MEAN:
         return
@@ -232,23 +157,19 @@ def _levelled(place: str, aggregation: pb.Aggregation.ValueType, nodes: list[pb.
             return
 
 
-def _kinds(instrument: pb.Instrument) -> _Found:
-    """A kind either groups or is scored: the odd ones out are empty groups, or scored things with children."""
-    placed = [(place, node) for place, node in _walk("nodes", list(instrument.nodes)) if node.kind]
-    groups = Counter(node.kind for _, node in placed if node.children)
-    scored = Counter(node.kind for _, node in placed if not node.children)
-    for place, node in placed:
+def _kinds(instrument: pb.Instrument) -> Found:
+    """Empty groups, and indicators with children."""
+    for place, node in _walk("nodes", list(instrument.nodes)):
         kind = node.kind
-        grouping = kind in _GROUP_KINDS or (kind in groups and groups[kind] >= scored[kind])
-        if grouping and not node.children:
+        if kind in _GROUP_KINDS and not node.children:
             yield place, f"{kind} {node.number} is an empty group: it needs something that is scored"
-        elif not grouping and node.children:
-            yield f"{place}.children", f"{kind} {node.number} has children: a {kind} is scored itself"
+        elif kind in _SCORED_KINDS and node.children:
+            yield f"{place}.children", f"{kind} {node.number} has children: an {kind} is scored itself"
         elif not node.children and node.aggregation:
-            yield f"{place}.aggregation", f"{kind} {node.number} has no children to aggregate"
+            yield f"{place}.aggregation", f"{kind or 'this'} {node.number} has no children to aggregate"
 
 
-def _numbers(instrument: pb.Instrument) -> _Found:
+def _numbers(instrument: pb.Instrument) -> Found:
     """Numbers are unique within a kind, and among all that is scored, because they are the codes in answers."""
     seen: dict[tuple[str, str], str] = {}
     repeatable = {node.number for node in leaves(list(instrument.nodes)) if node.repeatable}
@@ -267,8 +188,8 @@ def _numbers(instrument: pb.Instrument) -> _Found:
         seen.setdefault(key, place)
 
 
-def _evidence(instrument: pb.Instrument) -> _Found:
-    bounds, seen = _bounds(instrument), set()
+def _evidence(instrument: pb.Instrument) -> Found:
+    bounds, seen = bounds_of(instrument), set()
     for n, rule in enumerate(instrument.evidence.fresh):
         place = f"evidence.fresh[{n}]"
         if rule.level in seen:
@@ -285,15 +206,3 @@ def _walk(place: str, nodes: list[pb.Node], depth: int = 1) -> Iterator[tuple[st
         yield f"{place}[{n}]", node
         if depth < _DEEPEST:
             yield from _walk(f"{place}[{n}].children", list(node.children), depth + 1)
-
-
-def _decimal_fault(place: str, text: str) -> _Found:
-    if not text:
-        yield place, "is missing"
-    elif decimal(text) is None:
-        yield place, f"'{text}' is not a decimal: at most 12 digits before and 6 after the point"
-
-
-def _bounds(instrument: pb.Instrument) -> tuple[Decimal, Decimal] | None:
-    low, high = decimal(instrument.scale.min), decimal(instrument.scale.max)
-    return None if low is None or high is None else (low, high)

@@ -4,7 +4,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from chassis.tables import number
-from instruments.lint import DECIMAL_PLACES
+from instruments.scale import DECIMAL_PLACES
 
 # A number of more digits than this comes from no spreadsheet.
 _LONGEST = 20

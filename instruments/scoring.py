@@ -8,9 +8,10 @@ from fractions import Fraction
 
 from livinglab.assessment.v1 import evaluation_pb2, instrument_pb2
 
-from instruments.aggregation import Tally, group_of, keys_of, shares_of, value_of
-from instruments.lint import DECIMAL_PLACES, INSTANCE, decimal, leaves, lint, unreadable
+from instruments.aggregation import Tally, decided_by_the_lowest, group_of, keys_of, shares_of, value_of
+from instruments.lint import INSTANCE, leaves, lint
 from instruments.rounding import written
+from instruments.scale import DECIMAL_PLACES, decimal, unreadable
 
 _MILLIONTHS = 10**DECIMAL_PLACES
 
@@ -69,7 +70,9 @@ class Scorer:
         self._unit = 1 if self._kind == instrument_pb2.SCALE_KIND_ORDINAL else _MILLIONTHS
         self._bounds = [Fraction(predicate.min) for predicate in instrument.predicates]
         self._labels = [predicate.label for predicate in instrument.predicates]
-        self._single = self._shares({})
+        self._values = tuple(Decimal(text) for text in instrument.scale.values)
+        self._lowest_decides = decided_by_the_lowest(self._root)
+        self._single = {} if self._lowest_decides else self._shares({})
 
     @property
     def indicators(self) -> tuple[str, ...]:
@@ -88,6 +91,8 @@ class Scorer:
 
     def next_step(self, value: Decimal) -> Decimal:
         """One level more, as `marginal` counts it."""
+        if self._values:
+            return next((one for one in self._values if one > value), self._max)
         return self._max if self._kind == instrument_pb2.SCALE_KIND_BINARY else min(value + 1, self._max)
 
     def check(self, values: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -140,18 +145,34 @@ class Scorer:
     def marginal(self, values: Mapping[str, Decimal]) -> dict[str, Gain]:
         """The index points to be gained on each scored item, exact, the others staying as they are.
 
-        One step is one level, or what is left to the top where that is less; on a binary scale it is the top.
-        Raises ValueError as `score` does.
+        One step is one level, or what is left to the top where that is less; on a binary scale it is the top, in a set
+        the next value. Where a lowest value decides, raising one item of several brings nothing. Raises ValueError as
+        `score` does.
         """
         items, _ = self._counted(values)
+        if self._lowest_decides:
+            return self._tried(items)
         counts = self._tally(items)[1]
         shares = self._shares(counts) if counts else self._single
-        binary = self._kind == instrument_pb2.SCALE_KIND_BINARY
         gains = {}
         for item, value in items.items():
-            share, left = shares[self._indicator(item) or item], Fraction(self._max - value)
-            gains[item] = Gain(step=share * (left if binary else min(left, Fraction(1))), top=share * left)
+            share, step = shares[self._indicator(item) or item], Fraction(self.next_step(value) - value)
+            gains[item] = Gain(step=share * step, top=share * Fraction(self._max - value))
         return gains
+
+    def _tried(self, items: Mapping[str, Decimal]) -> dict[str, Gain]:
+        """Each item raised alone, and what the whole comes to then."""
+        index = self._index(items)
+        return {
+            item: Gain(
+                step=self._index({**items, item: self.next_step(value)}) - index,
+                top=self._index({**items, item: self._max}) - index,
+            )
+            for item, value in items.items()
+        }
+
+    def _index(self, items: Mapping[str, Decimal]) -> Fraction:
+        return Fraction(*value_of(self._root, self._tally(items), self._unit, {}))
 
     def _indicator(self, item: str) -> str | None:
         """The indicator that an item scores, 35 of 35-2; None where there is no such item."""
@@ -183,6 +204,8 @@ class Scorer:
             return f"{text} is not a whole level"
         if self._kind == instrument_pb2.SCALE_KIND_BINARY and value not in (self._min, self._max):
             return f"{text} is neither {self._min} nor {self._max}"
+        if self._values and value not in self._values:
+            return f"{text} is none of {', '.join(map(str, self._values))}"
         return None
 
     def _counted(self, values: Mapping[str, Decimal]) -> tuple[dict[str, Decimal], tuple[str, ...]]:
@@ -216,7 +239,8 @@ class Scorer:
         for item, value in items.items():
             count = int(value * unit)
             exact = count if unit == 1 else Decimal(count).scaleb(-DECIMAL_PLACES)
-            if exact != value or not low <= count <= high or (binary and low < count < high):
+            off = (binary and low < count < high) or (self._values and exact not in self._values)
+            if exact != value or not low <= count <= high or off:
                 raise ValueError(f"{item}: {self._value_fault(str(value)) or 'has too many digits'}")
             if item in self._leaves:
                 sums[item] = sums.get(item, 0) + count

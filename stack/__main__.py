@@ -6,11 +6,13 @@ import sys
 from contextlib import suppress
 
 from stack.binaries import ServerMissing
+from stack.embedded import Platform
 from stack.home import AlreadyRunning, Home, held, home_folder
 from stack.process import ProcessFailed
 from stack.system import System, start_system
 
 _LOOK_SECONDS = 0.5
+_EXAMINE_SECONDS = 5.0
 _TOKEN_SECONDS = 6 * 3600
 
 
@@ -28,7 +30,7 @@ async def supervise(home: Home) -> None:
         await asyncio.gather(starting, return_exceptions=True)
         return
     system = starting.result()
-    keepers = [asyncio.create_task(work) for work in (_mend(system), _renew_token(system))]
+    keepers = [asyncio.create_task(work) for work in (_mend(system), _heal(system.platform), _renew_token(system))]
     try:
         await told
     finally:
@@ -50,6 +52,17 @@ async def _mend(system: System) -> None:
             except (ProcessFailed, OSError) as error:
                 # A disk that is full will have room again.
                 _tell(str(error))
+
+
+async def _heal(platform: Platform) -> None:
+    """A server that lives and does not do its work is started anew."""
+    while True:
+        await asyncio.sleep(_EXAMINE_SECONDS)
+        for server in platform.servers.values():
+            if server.running and (fault := await server.ails()):
+                _tell(f"{server.name} is started anew: {fault}")
+                # `_mend` starts it.
+                await server.stop()
 
 
 async def _renew_token(system: System) -> None:

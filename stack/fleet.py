@@ -10,6 +10,7 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from stack import sign_in
 from stack.embedded import Addresses
 from stack.home import Home
 from stack.issuer import AUDIENCE, ISSUER, Issuer
@@ -27,7 +28,9 @@ MEMBERS = {
     "notify": "services.notify",
     "program": "services.program",
     "program-worker": "services.program.worker",
+    "console": "services.console",
 }
+CONSOLE_HTTP, SIGN_IN = "console_http", "sign_in"
 
 
 @dataclass
@@ -52,6 +55,11 @@ class Fleet:
     def address(self, name: str) -> str:
         """gRPC address of a process."""
         return f"127.0.0.1:{self.ports[name]}"
+
+    @property
+    def console(self) -> str:
+        """Where the pages are: the public race itself."""
+        return f"http://127.0.0.1:{self.ports[CONSOLE_HTTP]}"
 
     def write_token(self) -> None:
         """The token that our processes show to each other; to be renewed within a day."""
@@ -93,6 +101,8 @@ class Fleet:
             "LIVINGLAB_SMTP_ADDRESS": self.servers.smtp,
             "LIVINGLAB_LISTEN": self.address(name),
             "LIVINGLAB_METRICS_LISTEN": f"127.0.0.1:{self.ports[f'{name}_metrics']}",
+            "LIVINGLAB_HTTP_LISTEN": f"127.0.0.1:{self.ports[CONSOLE_HTTP]}",
+            **(sign_in.configuration(self.console, self.ports[SIGN_IN]) if name == "console" else {}),
             "LIVINGLAB_PEERS": json.dumps(peers),
             "LIVINGLAB_JWKS_URL": self.issuer.jwks_url,
             "LIVINGLAB_TOKEN_ISSUER": ISSUER,
@@ -108,7 +118,7 @@ class Fleet:
 
 def port_names() -> list[str]:
     """What the fleet needs a port for."""
-    return [name for member in MEMBERS for name in (member, f"{member}_metrics")]
+    return [CONSOLE_HTTP, SIGN_IN, *(name for member in MEMBERS for name in (member, f"{member}_metrics"))]
 
 
 async def _serving(address: str) -> None:

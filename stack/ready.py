@@ -17,6 +17,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure, OperationFailure
 
 POLL_SECONDS = 0.02
+_MONITOR_SECONDS = 5.0
 REPLICA_SET = "rs0"
 TEMPORAL_FRONTEND = "temporal.api.workflowservice.v1.WorkflowService"
 
@@ -90,6 +91,22 @@ async def jetstream_answers(url: str, host: str, port: int) -> None:
             await asyncio.sleep(POLL_SECONDS)
         finally:
             await client.close()
+
+
+async def jetstream_ails(host: str, port: int) -> str:
+    """The write error that nats-server keeps for a stream since the disk was full, also once there is room again: it
+    refuses all that the stream is given until it is started anew. A publish into another stream tells nothing of it."""
+    try:
+        async with asyncio.timeout(_MONITOR_SECONDS):
+            reader, writer = await asyncio.open_connection(host, port)
+            writer.write(f"GET /healthz HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+            answer = (await reader.read()).decode(errors="replace")
+            writer.close()
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        return ""
+    body = answer.partition("\r\n\r\n")[2]
+    return body.strip() if "write error" in body else ""
 
 
 async def _ignore(_: Exception) -> None:

@@ -5,6 +5,7 @@ Each keeps its data, its log and its settings in the folder it is given and list
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from stack.ports import LOOPBACK, free_port, free_ports
 from stack.process import Process, python_argv
 
 START_SECONDS = 60.0
+# With less on the disk a new start ends no fault.
+_ROOM_BYTES = 32 * 2**20
 # Longer than any transaction of ours goes on.
 TRANSACTION_SECONDS = 15
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,8 +48,10 @@ class Server:
         uri: str,
         data_dir: Path,
         ui: str = "",
+        ails: Callable[[], Coroutine[Any, Any, str]] | None = None,
     ) -> None:
-        """`uri` is what its clients are given, `ui` the URL of its web pages if it has any."""
+        """`uri` is what its clients are given, `ui` the URL of its web pages if it has any, `ails` what tells of a
+        fault that it lives with and only a new start ends; an empty text while there is none."""
         self.process = process
         self.name = process.name
         self.address = address
@@ -54,6 +59,7 @@ class Server:
         self.data_dir = data_dir
         self.ui = ui
         self._is_ready = is_ready
+        self._ails = ails
 
     @property
     def pid(self) -> int:
@@ -69,6 +75,12 @@ class Server:
     def running(self) -> bool:
         """Whether its process lives."""
         return self.process.running
+
+    async def ails(self) -> str:
+        """A fault that it lives with, which a new start would end now; empty where there is none."""
+        if self._ails is None or shutil.disk_usage(self.data_dir).free < _ROOM_BYTES:
+            return ""
+        return await self._ails()
 
     async def start(self) -> None:
         """Start and wait until it does its work; ProcessFailed with the end of its log if it does not."""
@@ -122,11 +134,11 @@ def mongod(data_dir: Path, port: int = 0, *, test_commands: bool = False) -> Ser
 
 def nats(data_dir: Path, port: int = 0) -> Server:
     """nats-server with JetStream that acknowledges a message after it is on the disk."""
-    address = Address(LOOPBACK, port or free_port())
+    address, monitor = Address(LOOPBACK, port or free_port()), Address(LOOPBACK, free_port())
     config = _folder(data_dir) / "nats-server.conf"
     store = json.dumps(str(data_dir / "jetstream"))
     config.write_text(
-        f'server_name: livinglab\nlisten: "{address}"\nmax_payload: 1MB\n'
+        f'server_name: livinglab\nlisten: "{address}"\nhttp: "{monitor}"\nmax_payload: 1MB\n'
         f"jetstream {{\n  store_dir: {store}\n  sync_interval: always\n}}\n"
     )
     uri = f"nats://{address}"
@@ -140,6 +152,7 @@ def nats(data_dir: Path, port: int = 0) -> Server:
         lambda: ready.jetstream_answers(uri, address.host, address.port),
         uri=uri,
         data_dir=data_dir,
+        ails=lambda: ready.jetstream_ails(monitor.host, monitor.port),
     )
 
 

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from stack import sign_in
 from stack.embedded import Addresses, Platform, Ports, start_embedded
-from stack.fleet import Fleet, port_names
+from stack.fleet import SIGN_IN, Fleet, port_names
 from stack.home import Home
 from stack.issuer import Issuer
 
@@ -34,10 +35,19 @@ class System:
         self.home = home
         self.platform = platform
         self.fleet = fleet
+        self._sign_in = sign_in.server(fleet.issuer, fleet.ports[SIGN_IN], fleet.console)
+        self._signing_in: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Our processes, and the page by which people of this machine sign in."""
+        self._signing_in = asyncio.create_task(self._sign_in.serve())
+        await self.fleet.start_all()
 
     def addresses(self) -> dict[str, str]:
         """What can be reached, by name: gRPC of each process, the servers, the metrics pages."""
-        reached = {name: self.fleet.address(name) for name in self.fleet.members}
+        members = {name: self.fleet.address(name) for name in self.fleet.members}
+        # First, since that is what people want to open.
+        reached = {"console": self.fleet.console, **{name: a for name, a in members.items() if name != "console"}}
         servers = self.platform.addresses
         reached |= {
             "mongodb": servers.mongodb,
@@ -60,6 +70,9 @@ class System:
         """Our processes first, so that they end in order; then the servers."""
         self.home.addresses.unlink(missing_ok=True)
         await self.fleet.stop_all()
+        self._sign_in.should_exit = True
+        if self._signing_in:
+            await asyncio.gather(self._signing_in, return_exceptions=True)
         await self.platform.stop()
 
 
@@ -73,7 +86,7 @@ async def start_system(home: Home, *, settings: Mapping[str, str] | None = None,
     fleet = Fleet(home, platform.addresses, ports, Issuer(home.folder / "issuer"), settings or {})
     system = System(home, platform, fleet)
     try:
-        await fleet.start_all()
+        await system.start()
     except BaseException as failed:
         await system.stop()
         if isinstance(failed, BaseExceptionGroup):

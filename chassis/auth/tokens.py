@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from joserfc import jwt
@@ -97,6 +97,9 @@ class _Tokens:
         self._issued = Issued(url, settings.key_refresh_seconds, changed)
         self._leeway = settings.token_leeway_seconds
         self._longest = settings.token_longest_seconds
+        self._roles_claim = settings.roles_claim
+        self._institution_claim = settings.institution_claim
+        self._role_names = settings.role_names
         self._claims = jwt.JWTClaimsRegistry(
             leeway=settings.token_leeway_seconds,
             iss={"essential": True, "value": issuer},
@@ -123,7 +126,25 @@ class _Tokens:
         except JoseError as error:
             raise unauthenticated("BAD_CLAIMS", f"the token does not hold: {error}") from error
         self._require_short(claims)
-        return _identity(claims, self._leeway)
+        return self._identity(claims)
+
+    def _identity(self, claims: dict[str, object]) -> Identity:
+        expires = claims["exp"]
+        assert isinstance(expires, int | float)
+        institution = _at(claims, self._institution_claim)
+        return Identity(
+            subject=str(claims["sub"]),
+            roles=frozenset(self._roles(_at(claims, self._roles_claim))),
+            institution=institution if isinstance(institution, str) else "",
+            expires=float(expires) + self._leeway,
+        )
+
+    def _roles(self, names: object) -> Iterator[int]:
+        """Our roles among what the issuer calls them; others say nothing to us."""
+        for name in names if isinstance(names, list) else []:
+            number = role_number(self._role_names.get(name, name)) if isinstance(name, str) else None
+            if number:
+                yield number
 
     def _require_short(self, claims: dict[str, object]) -> None:
         """Until it expires nobody can take a token back."""
@@ -160,14 +181,11 @@ def _part(token: str, n: int) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def _identity(claims: dict[str, object], leeway: float) -> Identity:
-    names = claims.get("roles")
-    numbers = {role_number(name) for name in names if isinstance(name, str)} if isinstance(names, list) else set()
-    institution, expires = claims.get("institution", ""), claims["exp"]
-    assert isinstance(expires, int | float)
-    return Identity(
-        subject=str(claims["sub"]),
-        roles=frozenset(number for number in numbers if number),
-        institution=institution if isinstance(institution, str) else "",
-        expires=float(expires) + leeway,
-    )
+def _at(claims: object, path: str) -> object:
+    """The claim of that name, which may hold dots itself; else the one that the path leads to. None where none is."""
+    if not isinstance(claims, dict):
+        return None
+    if path in claims:
+        return claims[path]
+    head, _, rest = path.partition(".")
+    return _at(claims.get(head), rest) if rest else None

@@ -10,6 +10,7 @@ import grpc.aio
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from livinglab.common.v1 import options_pb2
+from nats.errors import Error as NatsError
 from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError, ServerSelectionTimeoutError
 
 from chassis import auth, status, telemetry
@@ -189,6 +190,9 @@ async def _each_in_turn(
 def _as_refused(error: Exception, method: Method) -> Refused:
     if isinstance(error, Refused):
         return error
+    # Before TimeoutError: the broker's own is one.
+    if isinstance(error, NatsError):
+        return unavailable("the broker", waited=True)
     if isinstance(error, TimeoutError):
         return Refused(Kind.DEADLINE_EXCEEDED, "DEADLINE", f"{method.name} did not end in time")
     if isinstance(error, ConnectionFailure | ExecutionTimeout) or (

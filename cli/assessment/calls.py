@@ -95,10 +95,11 @@ def stage_names(number: int) -> str:
     return label.removeprefix("STAGE_").lower().replace("_", "-") if number else ""
 
 
-def show_evaluation(evaluation: "evaluation_pb2.Evaluation", *, as_json: bool) -> None:
-    """Where it stands now, in one line or whole."""
+def show_evaluation(evaluation: "evaluation_pb2.Evaluation", *, as_json: bool, **beside: "Iterable[Message]") -> None:
+    """Where it stands now, in one line or whole; lists of messages that came with it are in the JSON, if not empty."""
     if as_json:
-        print_json(as_dict(evaluation))
+        lists = {name: [as_dict(one) for one in found] for name, found in beside.items()}
+        print_json(as_dict(evaluation) | {name: found for name, found in lists.items() if found})
         return
     state = {1: "open", 2: "concluded", 3: "published"}.get(evaluation.state, "")
     parts = [f"{evaluation.id}: {stage_names(evaluation.stage)} {state}"]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.assessment import course, present, results
+from cli.assessment import course, criteria, present, results
 from cli.assessment.calls import (
     Etag,
     EvaluationId,
@@ -18,7 +18,8 @@ from cli.assessment.calls import (
     show_evaluation,
     stage_names,
 )
-from cli.speak.output import AsJson, print_json, say, table
+from cli.guide import Language, is_english, published_guides
+from cli.speak.output import AsJson, note, print_json, say, table
 
 if TYPE_CHECKING:
     from livinglab.assessment.v1 import understanding_pb2
@@ -46,7 +47,10 @@ def open_evaluation(
         cohort_id=cohort,
         rehearsal=rehearsal,
     )
-    show_evaluation(answer.evaluation, as_json=as_json)
+    show_evaluation(answer.evaluation, as_json=as_json, warnings=answer.warnings)
+    if not as_json:
+        for doubt in answer.warnings:
+            note(f"Doubtful: {doubt.message}")
 
 
 @app.command("list")
@@ -86,7 +90,9 @@ def answer(
     file: Annotated[
         Path | None, typer.Option("--file", metavar="FILE", help="CSV or XLSX: indicator,level[,explanation]; or JSON.")
     ] = None,
-    note: Annotated[str, typer.Option("--note", help="Why, for all without an explanation.")] = "",
+    why: Annotated[str, typer.Option("--note", help="Why, for all without an explanation.")] = "",
+    met: criteria.Met = None,
+    language: Language = "id",
     etag: Etag = "",
     as_json: AsJson = False,
 ) -> None:
@@ -97,16 +103,29 @@ def answer(
         explained, given = levels_of_it.explanations, levels_of_it.values | given
     if not given:
         raise typer.BadParameter("give levels, or a file of them", param_hint="INDICATOR=LEVEL")
-    answers = [{"indicator": code, "value": v, "note": explained.get(code, note)} for code, v in given.items()]
+    if met and len(given) > 1:
+        raise typer.BadParameter("is for one indicator at a time", param_hint="--met")
+    english, shown = is_english(language), criteria.criteria_of(met)
+    answers = [
+        {"indicator": code, "value": value, "note": explained.get(code, why), "met": shown}
+        for code, value in given.items()
+    ]
     saved = call("service", "SaveAnswers", evaluation_id=evaluation, answers=answers, etag=etag)
-    show_evaluation(saved.evaluation, as_json=as_json)
+    criteria.show_saved(saved, english=english, as_json=as_json)
 
 
 @app.command()
-def submit(evaluation: EvaluationId, etag: Etag = "", as_json: AsJson = False) -> None:
-    """Hand in the self-assessment."""
+def submit(
+    evaluation: EvaluationId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, whatever is doubtful.")] = False,
+    etag: Etag = "",
+    as_json: AsJson = False,
+) -> None:
+    """Hand in the self-assessment; what is doubtful is told before."""
+    if not as_json:
+        criteria.tell_before(evaluation, ask_first=not yes)
     done = call("service", "SubmitEvaluation", evaluation_id=evaluation, etag=etag)
-    show_evaluation(done.evaluation, as_json=as_json)
+    show_evaluation(done.evaluation, as_json=as_json, warnings=done.warnings)
 
 
 @app.command()
@@ -176,13 +195,14 @@ def _exported(evaluation: str, layout: str) -> bytes:
     from cli.speak.known import known_institutions
 
     found, profile, instrument = run(_read(evaluation))
+    needs = criteria.needs_of(found, profile, published_guides(instrument))
     region = known_institutions().get(found.institution)
     name = region.name if region else found.institution
     if layout == "json":
-        return json.dumps(sheets.as_dict(found, profile, name), ensure_ascii=False, indent=2).encode()
+        return json.dumps(sheets.as_dict(found, profile, name, needs), ensure_ascii=False, indent=2).encode()
     if layout == "html":
-        return report(found, profile, instrument, name).encode()
-    indicators = sheets.indicator_table(profile, instrument)
+        return report(found, profile, instrument, name, needs).encode()
+    indicators = sheets.indicator_table(profile, instrument, needs)
     if layout == "csv":
         # With its mark, so that a spreadsheet takes it for UTF-8.
         return sheets.as_csv(indicators).encode("utf-8-sig")
@@ -213,4 +233,5 @@ def _cells(row: Any, profile: "understanding_pb2.GetProfileResponse") -> list[st
 
 course.register(app)
 present.register(app)
+criteria.register(app)
 results.register(app)

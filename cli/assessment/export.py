@@ -3,12 +3,12 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
-from livinglab.assessment.v1 import evaluation_pb2, instrument_pb2, understanding_pb2
+from livinglab.assessment.v1 import evaluation_pb2, guidance_pb2, instrument_pb2, understanding_pb2
 from openpyxl import Workbook
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
@@ -31,6 +31,9 @@ _HEADER_FILL = PatternFill("solid", start_color="FFDDE6F0")
 
 Profile = understanding_pb2.GetProfileResponse
 Table = list[list[str]]
+# What each indicator still needs, by its code.
+Needs = Mapping[str, guidance_pb2.IndicatorNeeds]
+NOTHING: Needs = {}
 
 
 def neutral(text: str) -> str:
@@ -39,12 +42,13 @@ def neutral(text: str) -> str:
     return "'" + text if text.startswith(_FORMULA) and not _DECIMAL.fullmatch(text) else text
 
 
-def indicator_table(profile: Profile, instrument: instrument_pb2.Instrument) -> Table:
-    """A header and one row an indicator or instance of one."""
+def indicator_table(profile: Profile, instrument: instrument_pb2.Instrument, needs: Needs = NOTHING) -> Table:
+    """A header and one row an indicator or instance of one; with `needs`, what its next level asks for at the end."""
     domains, aspects, weights = _places(list(instrument.nodes))
     stages = list(profile.stages)
     header = ["No", "Domain", "Aspek", "Indikator", "Bobot (%)", *(STAGE_TITLES[stage] for stage in stages)]
-    table = [[*header, "Hasil", "Selisih", "Fakta", "Analisis", "Justifikasi"]]
+    further = ["Tingkat berikutnya", "Yang masih diminta", "Dokumen yang diharapkan"] if needs else []
+    table = [[*header, "Hasil", "Selisih", "Fakta", "Analisis", "Justifikasi", *further]]
     for row in profile.rows:
         code = row.indicator if row.indicator in weights else row.indicator.rpartition("-")[0]
         cells = {cell.stage: cell.value for cell in row.cells}
@@ -52,8 +56,16 @@ def indicator_table(profile: Profile, instrument: instrument_pb2.Instrument) -> 
         place = [domains.get(code, ""), aspects.get(code, "")]
         note = [row.note.fact, row.note.analysis, row.note.justification]
         last = values[-1] if values else ""
-        table.append([row.indicator, *place, row.name, weights.get(code, ""), *values, last, row.gap, *note])
+        next_level = asked_for(needs[row.indicator]) if needs else []
+        head = [row.indicator, *place, row.name, weights.get(code, "")]
+        table.append([*head, *values, last, row.gap, *note, *next_level])
     return table
+
+
+def asked_for(needs: guidance_pb2.IndicatorNeeds) -> list[str]:
+    """The next level, what it and those below still ask for, and what can show it, in Bahasa Indonesia."""
+    lacking = "; ".join(f"{need.criterion} {need.text}" for need in (*needs.unmet, *needs.missing))
+    return [needs.next_level, lacking, "; ".join(document.name for document in needs.documents)]
 
 
 def group_table(profile: Profile) -> Table:
@@ -134,14 +146,17 @@ def as_xlsx(summary: Table, indicators: Table, groups: Table) -> bytes:
     return out.getvalue()
 
 
-def as_dict(evaluation: evaluation_pb2.Evaluation, profile: Profile, institution: str) -> dict[str, Any]:
+def as_dict(
+    evaluation: evaluation_pb2.Evaluation, profile: Profile, institution: str, needs: Needs = NOTHING
+) -> dict[str, Any]:
     """Everything, for programs; stages by name."""
+    asked = {"needs": [MessageToDict(one, preserving_proto_field_name=True) for one in needs.values()]}
     return {
         "institution": evaluation.institution,
         "institution_name": institution,
         "evaluation": MessageToDict(evaluation, preserving_proto_field_name=True),
         "profile": MessageToDict(profile, preserving_proto_field_name=True),
-    }
+    } | (asked if needs else {})
 
 
 def _cell(text: str) -> str | Decimal:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.assessment.calls import Etag, EvaluationId, as_dict, call, pairs, show_evaluation, stage_names, stage_number
+from cli.guide import Language, is_english, text
 from cli.speak.output import AsJson, print_json, say, table
 
 _SHOWN = 10
@@ -94,6 +95,7 @@ def delegate(
 def queue(
     evaluation: EvaluationId,
     agency: Annotated[str, typer.Option("--agency", help="Only what this agency has in its care.")] = "",
+    language: Language = "id",
     as_json: AsJson = False,
 ) -> None:
     """What to do next, most urgent first."""
@@ -101,11 +103,15 @@ def queue(
     if as_json:
         print_json([as_dict(one) for one in items])
         return
-    rows = [
-        [one.indicator, one.name, one.value, one.agency, one.due_date + (" !" if one.overdue else ""), one.gain]
-        for one in items
-    ]
-    table(["indicator", "name", "level", "agency", "due", "gain"], rows, right=["level", "gain"])
+    english = is_english(language)
+    rows = []
+    for one in items:
+        due = one.due_date + (" !" if one.overdue else "")
+        lacking = "; ".join(
+            f"{need.criterion} {text(need, english)}" for need in (*one.needs.unmet, *one.needs.missing)
+        )
+        rows.append([one.indicator, one.name, one.value, one.agency, due, one.gain, lacking])
+    table(["indicator", "name", "level", "agency", "due", "gain", "next level needs"], rows, right=["level", "gain"])
 
 
 def _levels(given: list[str] | None) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from babel.dates import format_date
 from jinja2 import Environment, StrictUndefined
 from livinglab.assessment.v1 import evaluation_pb2, instrument_pb2, understanding_pb2
 
-from cli.assessment.export import STAGE_TITLES
+from cli.assessment.export import NOTHING, STAGE_TITLES, Needs
 from instruments.lint import leaves
 
 _SIZE, _RADIUS = 480, 170
@@ -71,8 +71,9 @@ def report(
     profile: understanding_pb2.GetProfileResponse,
     instrument: instrument_pb2.Instrument,
     institution: str,
+    needs: Needs = NOTHING,
 ) -> str:
-    """One page to print; whatever people wrote is escaped."""
+    """One page to print; whatever people wrote is escaped. `needs` are what each indicator's next level asks for."""
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     environment.filters["koma"] = _comma
     template = environment.from_string(files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
@@ -92,6 +93,7 @@ def report(
             for row in profile.rows
         ],
         notes=[row for row in profile.rows if row.HasField("note") and row.note.ByteSize()],
+        needs=[(one, [*one.unmet, *one.missing]) for one in needs.values() if one.missing or one.unmet],
     )
 
 

@@ -1,4 +1,4 @@
-"""`livinglab events`: facts as they come, and what services could not handle: looked at and replayed."""
+"""`livinglab events`: facts as they come, who is behind with them, and what services have set aside."""
 
 import re
 import sys
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.events import letters
+from cli.events import lag, letters
+from cli.events.lag import broker_url
 from cli.speak.output import AsJson, fail
 
 if TYPE_CHECKING:
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
 
     from chassis.facts import Fact
 
-app = typer.Typer(help="Facts, and what services could not handle.", no_args_is_help=True)
+app = typer.Typer(help="Facts, who is behind with them, and what was set aside.", no_args_is_help=True)
 app.command("dead-letters")(letters.dead_letters)
 app.command("replay")(letters.replay)
+app.command("discard")(letters.discard)
+app.command("lag")(lag.lag)
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -98,7 +101,7 @@ async def _show(
         asyncio.get_running_loop().add_signal_handler(number, told.set)
 
     async def shown() -> None:
-        async with facts.following(_nats(), subjects, since) as (found, coming):
+        async with facts.following(broker_url(), subjects, since) as (found, coming):
             if not found:
                 fail(f"nothing was ever published by {', '.join(subjects)}")
             sys.stderr.write(f"following {', '.join(found)}; Ctrl-C ends it\n")
@@ -118,15 +121,6 @@ async def _show(
         await asyncio.gather(showing, return_exceptions=True)
     else:
         showing.result()
-
-
-def _nats() -> str:
-    """LIVINGLAB_NATS_URL, as the processes read it, else where the running platform's is."""
-    import os
-
-    from cli.speak import connection
-
-    return os.environ.get("LIVINGLAB_NATS_URL") or connection.address("nats")
 
 
 def _write(fact: "Fact", as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`livinglab events dead-letters` and `replay`: what each service has set aside."""
+"""`livinglab events dead-letters`, `replay` and `discard`: what each service has set aside."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,15 +47,16 @@ def full_names(named: list[str] | None) -> list[str]:
 
 
 def dead_letters(service: Services = None, kind: Kinds = None, as_json: AsJson = False) -> None:
-    """List the facts that services could not handle, with the reason. 'livinglab events replay' handles them again."""
+    """List the facts that services could not handle ('in') or could not publish ('out'), with the reason. 'livinglab
+    events replay' tries them again, 'livinglab events discard' gives them up."""
     found, faults = _listed(chosen(service), full_names(kind))
     if as_json:
         print_json([_as_dict(name, letter) for name, letter in found])
     elif found:
         table(
-            ["service", "letter", "type", "tries", "last try", "reason"],
+            ["service", "", "letter", "type", "tries", "last try", "reason"],
             [
-                (name, one.id, _short(one.type), str(one.tries), _time(one.last_try_time), one.reason)
+                (name, _way(one), one.id, _short(one.type), str(one.tries), _time(one.last_try_time), one.reason)
                 for name, one in found
             ],
         )
@@ -86,10 +87,35 @@ def replay(
     else:
         found, faults = _listed(services, full_names(kind))
         wanted = {name: [one.id for owner, one in found if owner == name] for name in services}
-    rows, more = _replayed(wanted)
+    rows, more = _settled(wanted, _replays)
     faults += more
+    failed = sum(row["outcome"] == "failed" for row in rows)
+    faults += [f"{failed} of {len(rows)} failed again"] if failed else []
+    _tell(rows, letter_ids, faults, as_json)
+
+
+def discard(
+    letter_ids: Annotated[list[str], typer.Argument(metavar="LETTER...", help="Ids of letters, ASSESSMENT:1204.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why nobody needs them; it is kept.")],
+    service: Annotated[str, typer.Option("--service", metavar="NAME", help="Whose letters they are.")],
+    as_json: AsJson = False,
+) -> None:
+    """Give up letters of a service for good: they never have their effect. Who did so and why is kept with them."""
+
+    async def discards(stub: Any, ids: list[str], request_id: str) -> Any:
+        from livinglab.common.v1 import dead_letter_service_pb2 as pb
+
+        request = pb.DiscardDeadLettersRequest(request_id=request_id, letter_ids=ids, reason=reason)
+        return (await stub.DiscardDeadLetters(request)).letters
+
+    [name] = chosen([service])
+    rows, faults = _settled({name: list(dict.fromkeys(letter_ids))}, discards)
+    _tell(rows, letter_ids, faults, as_json)
+
+
+def _tell(rows: list[dict[str, Any]], letter_ids: list[str] | None, faults: list[str], as_json: bool) -> None:
+    """What became of each. One id may stand for letters of several services: strange is what none of them knows."""
     known = {row["letter"] for row in rows if row["outcome"] != "unknown"}
-    # The same id may stand for letters of several services: strange is what none of them knows.
     strangers = [one for one in letter_ids or () if one not in known and not faults]
     rows = [row for row in rows if row["outcome"] != "unknown"]
     if as_json:
@@ -100,8 +126,6 @@ def replay(
     elif not letter_ids and not faults:
         say("nothing is set aside there")
     faults += [f"{one} was set aside by no service" for one in strangers]
-    failed = sum(row["outcome"] == "failed" for row in rows)
-    faults += [f"{failed} of {len(rows)} failed again"] if failed else []
     if faults:
         fail(*faults)
 
@@ -123,22 +147,31 @@ def _listed(services: list[str], kinds: list[str]) -> tuple[list[tuple[str, Any]
     return [(name, one) for name, found in answers.items() for one in found], faults
 
 
-def _replayed(wanted: dict[str, list[str]]) -> tuple[list[dict[str, Any]], list[str]]:
+async def _replays(stub: Any, ids: list[str], request_id: str) -> Any:
+    from livinglab.common.v1 import dead_letter_service_pb2 as pb
+
+    request = pb.ReplayDeadLettersRequest(request_id=request_id, letter_ids=ids)
+    return (await stub.ReplayDeadLetters(request, timeout=_REPLAY_SECONDS)).replays
+
+
+def _settled(
+    wanted: dict[str, list[str]], ask: "Callable[[Any, list[str], str], Awaitable[Any]]"
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row for each letter of each service, and what went wrong."""
     from livinglab.common.v1 import dead_letter_service_pb2 as pb
     from rich.console import Console
 
     from cli.speak.connection import new_request_id
 
-    async def replayed(name: str, stub: Any) -> list[Any]:
+    async def settled(name: str, stub: Any) -> list[Any]:
         ids, found = wanted[name], list[Any]()
         for start in range(0, len(ids), _AT_ONCE):
-            request = pb.ReplayDeadLettersRequest(request_id=new_request_id(), letter_ids=ids[start : start + _AT_ONCE])
-            found += (await stub.ReplayDeadLetters(request, timeout=_REPLAY_SECONDS)).replays
+            found += await ask(stub, ids[start : start + _AT_ONCE], new_request_id())
             status.update(f"{name}: {len(found)} of {len(ids)}")
         return found
 
-    with Console(stderr=True).status("replaying ...") as status:
-        answers, faults = _each([name for name, ids in wanted.items() if ids], replayed)
+    with Console(stderr=True).status("asking ...") as status:
+        answers, faults = _each([name for name, ids in wanted.items() if ids], settled)
     rows = [
         {
             "service": name,
@@ -190,7 +223,11 @@ def _as_dict(service: str, letter: Any) -> dict[str, Any]:
         row["data_base64"] = base64.b64encode(letter.payload).decode()
     else:
         row["data"] = message_json(event)
-    return {"service": service, **row}
+    return {"service": service, "direction": _way(letter), **row}
+
+
+def _way(letter: Any) -> str:
+    return "out" if letter.outgoing else "in"
 
 
 def _short(name: str) -> str:

@@ -247,6 +247,8 @@ def rebuild(as_json: AsJson = False) -> None:
         print_json(message_json(answer))
     else:
         say(f"Rebuilt from {answer.read} facts in {answer.milliseconds / 1000:.1f} s")
+        if answer.unreadable:
+            say(f"{answer.unreadable} facts cannot be read and were passed by; see 'livinglab events dead-letters'")
 
 
 def _say_spread(answer: Any) -> None:

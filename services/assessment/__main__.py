@@ -12,7 +12,7 @@ from livinglab.assessment.v1 import (
 from chassis import runtime
 from chassis.rpc import Served
 from directory.projection import Institutions
-from instruments import instrument_files
+from instruments import guidance_files, guidance_lint, instrument_files
 from instruments.file import load
 from services.assessment import reactions
 from services.assessment.service.evaluations import AssessmentService
@@ -21,24 +21,30 @@ from services.assessment.service.verification import VerificationService
 from services.assessment.service.wiring import evidence_and_results
 from services.assessment.store.editions import Editions
 from services.assessment.store.evaluations import Store
+from services.assessment.store.guidance import Guidances
 
 
 async def main(process: runtime.Process) -> None:
-    """Publishes the official instruments, then serves."""
+    """Publishes the official instruments and what their levels ask for, then serves."""
     store = Store(await process.database())
     await store.prepare()
-    for path in instrument_files().values():
-        await store.publish_instrument(load(path.read_bytes()))
+    official = {name: load(path.read_bytes()) for name, path in instrument_files().items()}
+    for instrument in official.values():
+        await store.publish_instrument(instrument)
     institutions = Institutions(store.db)
     await institutions.prepare()
     process.background("institutions", institutions.follow())
     editions = Editions(store)
+    guidances = Guidances(store.db, editions)
+    await guidances.prepare()
+    for name, path in guidance_files().items():
+        await guidances.ship(guidance_lint.load(path.read_bytes(), official[name]))
     await process.relay(store.db)
     await process.consume(store.db, reactions.table(institutions))
     await process.serve(
         Served(
             service_pb2.DESCRIPTOR.services_by_name["AssessmentService"],
-            AssessmentService(store, editions, institutions.known),
+            AssessmentService(store, editions, guidances, institutions.known),
             service_pb2_grpc.add_AssessmentServiceServicer_to_server,
         ),
         Served(
@@ -48,7 +54,7 @@ async def main(process: runtime.Process) -> None:
         ),
         Served(
             understanding_pb2.DESCRIPTOR.services_by_name["UnderstandingService"],
-            UnderstandingService(store, editions),
+            UnderstandingService(store, editions, guidances),
             understanding_pb2_grpc.add_UnderstandingServiceServicer_to_server,
         ),
         *await evidence_and_results(store, editions, institutions.known),

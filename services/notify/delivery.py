@@ -68,8 +68,10 @@ class Delivery:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         self._slots.release()
-        if not task.cancelled():
-            self._failed = task.exception()
+        if not task.cancelled() and (failed := task.exception()):
+            # The first one stands, whatever the others come to; the loop need not rest before it sees it.
+            self._failed = self._failed or failed
+            self.wake()
 
     async def _take(self) -> Claimed | None:
         """The next message; None after a rest that was long enough to look again."""

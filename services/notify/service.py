@@ -53,8 +53,9 @@ class NotifyService(service_pb2_grpc.NotifyServiceServicer):
         return pb.CountMessagesResponse(counts=await self._store.counts(request.cohort_id))
 
     def _faults(self, request: pb.SendMessagesRequest) -> Iterator[Violation]:
-        if request.rehearsal and request.rehearsal != request.cohort_id:
-            yield Violation("rehearsal", "is the cohort's id, or empty")
+        if request.rehearsal and not request.cohort_id:
+            # A cohort that was split off a rehearsal goes on in that one: the realm need not be its own id.
+            yield Violation("rehearsal", "is the realm of a cohort, which is not named")
         for i, draft in enumerate(request.drafts):
             place = f"drafts[{i}]"
             yield from model.draft_violations(draft, place)

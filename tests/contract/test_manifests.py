@@ -97,6 +97,8 @@ def test_ports_and_probes_are_where_a_process_listens() -> None:
     assert services.keys() == MEMBERS.keys()
     for name, process in processes("base").items():
         ports = {"grpc": grpc, "metrics": metrics}
+        if name == "console":
+            ports["http"] = port_of(DEFAULTS.http_listen)
         assert {port["name"]: port["containerPort"] for port in container(process)["ports"]} == ports
         assert {port["name"]: port["port"] for port in services[name]["spec"]["ports"]} == ports
         # Where other processes look for it.

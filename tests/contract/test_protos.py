@@ -76,9 +76,9 @@ def strings(descriptor: Descriptor, path: str, seen: tuple[str, ...] = ()) -> It
 
 def bounded(field: FieldDescriptor) -> bool:
     rules = field.GetOptions().Extensions[options_pb2.rules]
-    # Definitions, rosters and instruments are checked as a whole by their owner's own rules; what a service fills in
-    # itself comes back unread.
-    whole = ("definition.proto", "instrument.proto")
+    # Definitions, rosters, instruments and their guidance are checked as a whole by their owner's own rules; what a
+    # service fills in itself comes back unread.
+    whole = ("definition.proto", "instrument.proto", "guidance.proto")
     holder = field.containing_type
     assert holder is not None
     return bool(

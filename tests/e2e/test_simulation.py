@@ -64,7 +64,8 @@ class Simulated(Played):
         if (step.template, step.phase) != ("invitation", SUMMIT):
             return
         if leaves(step.institution):
-            await self.engine.withdraw(self.course, step.institution, pb.Withdrawal(reason="an election", actor="m1"))
+            leaving = pb.Withdrawal(reason="an election", actor="m1")
+            await self.engine.signal(self.course.cohort_id, step.institution, "withdrawn", leaving)
         elif step.institution.endswith("0"):
             await self.fact(step.institution, "signed")
 

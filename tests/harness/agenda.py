@@ -83,7 +83,7 @@ class Course:
         """Carried out, with nothing that follows yet. Refused changes nothing."""
         before = self.state.SerializeToString(deterministic=True)
         try:
-            carried_out.require_steerable(self.state, ending=self.over)
+            carried_out.require_steerable(self.state, command, over=self.over, ending=self.over)
             return carried_out.carry_out(self.cohort, command, self.now)
         except Refused:
             assert self.state.SerializeToString(deterministic=True) == before

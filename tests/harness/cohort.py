@@ -119,7 +119,7 @@ class Played:
                 self.course.participant_input(code, step.openings, duties), again.get(code, 0)
             )
 
-        await self._each(self._named(step.only), start)
+        await self._each([code for code in self._named(step.only) if code not in self.outcomes], start)
         return self._reached(step.only)
 
     @activity.defn
@@ -132,7 +132,10 @@ class Played:
             if kind == "opening":
                 news = pb.PhaseOpening(duties=self.ledger.get(code, ()))
                 news.MergeFrom(announcement.opening)
-            await self.engine.signal(self.course.cohort_id, code, model.SIGNALS[kind], news)
+            heard = await self.engine.signal(self.course.cohort_id, code, model.SIGNALS[kind], news)
+            if kind == "withdrawal" and not heard:
+                left = pb.OutcomeStep(institution=code, outcome=model.WITHDRAWN, reason=news.reason, actor=news.actor)
+                self.outcomes.setdefault(code, left)
 
         await self._each([code for code in self._named(announcement.only) if code not in self.outcomes], tell)
         return self._reached(announcement.only)
@@ -255,10 +258,21 @@ class RunningCohort:
         name = names.workflow_id(self.played.course.cohort_id, institution)
         return self.client.get_workflow_handle_for(ParticipantWorkflow.run, name)
 
-    async def steer(self, request_id: str, actor: str = "m1", **order: Any) -> command_pb2.CommandAnswer:
+    async def steer(
+        self, request_id: str, actor: str = "m1", reason: str = "an election", **order: Any
+    ) -> command_pb2.CommandAnswer:
         """Has it carry out an order: one of the fields of Command."""
-        command = command_pb2.Command(request_id=request_id, actor=actor, reason="an election", **order)
+        command = command_pb2.Command(request_id=request_id, actor=actor, reason=reason, **order)
         return await self.played.engine.steer(self.played.course.cohort_id, command)
+
+    async def withdraw(self, institution: str, reason: str = "no budget", actor: str = "m1") -> None:
+        """A manager takes a participant out."""
+        order = command_pb2.WithdrawOrder(institution=institution)
+        await self.steer(f"withdraw-{institution}", actor, reason, withdraw=order)
+
+    async def cancel(self, reason: str = "an election", actor: str = "m1") -> None:
+        """A manager ends it before its time."""
+        await self.steer("cancel", actor, reason, cancel=command_pb2.CancelOrder())
 
     async def progress(self) -> pb.ProgramState:
         """What the cohort's workflow answers now."""

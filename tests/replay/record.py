@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2, workflow_pb2
+from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2
 from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
@@ -48,14 +48,12 @@ async def nothing(_: RunningCohort, __: WorkflowEnvironment) -> None:
 
 async def someone_withdraws(cohort: RunningCohort, env: WorkflowEnvironment) -> None:
     """After the governance meeting."""
-    reason = workflow_pb2.Withdrawal(reason="no budget", actor="manager")
-    await cohort.played.engine.withdraw(cohort.played.course, cohort.played.institutions[0], reason)
+    await cohort.withdraw(cohort.played.institutions[0])
 
 
 async def everything_is_cancelled(cohort: RunningCohort, env: WorkflowEnvironment) -> None:
     """By the manager."""
-    cancellation = workflow_pb2.Cancellation(reason="an election", actor="manager")
-    await cohort.played.engine.cancel(cohort.played.course, cancellation)
+    await cohort.cancel()
 
 
 def stopping() -> definition_pb2.Definition:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from livinglab.program.v1 import cohort_pb2, workflow_pb2
+from livinglab.program.v1 import cohort_pb2
 from temporalio.client import Client
 
 from chassis.temporal import connect
@@ -39,9 +39,9 @@ async def test_cancelling_and_withdrawing_on_the_real_server(servers: Servers) -
         client, datetime.now(UTC), institutions, seconds_per_day="60", cohort_id="dev-cancel"
     ) as cohort:
         await eventually(lambda: len(cohort.played.letters) == 3)
-        await cohort.played.engine.withdraw(cohort.played.course, one, workflow_pb2.Withdrawal(reason="no budget"))
+        await cohort.withdraw(one)
         await eventually(lambda: one in cohort.played.outcomes)
-        await cohort.played.engine.cancel(cohort.played.course, workflow_pb2.Cancellation(reason="an election"))
+        await cohort.cancel()
         result = await cohort.result()
         # A cohort that has run is not run again.
         await cohort.played.engine.start_program(cohort.played.course)

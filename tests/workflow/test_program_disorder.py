@@ -99,8 +99,7 @@ async def test_who_withdraws_leaves_at_once_and_holds_nobody_up(env: WorkflowEnv
         cohort.played.ledger[one] = ALL_DUTIES["governance"] + ALL_DUTIES["workshop"] + ALL_DUTIES["summit"]
         await opened(cohort, "governance")
         await env.sleep(timedelta(days=days))
-        leaving = workflow_pb2.Withdrawal(reason="no budget", actor="manager")
-        await cohort.played.engine.withdraw(cohort.played.course, one, leaving)
+        await cohort.withdraw(one, actor="manager")
         result = await cohort.result()
         await eventually(lambda: [x.institution for x in cohort.played.letters if x.template == "withdrawal"] == [one])
     assert (result.graduated, result.withdrawn) == (1, 1)
@@ -113,7 +112,7 @@ async def test_who_withdraws_before_the_workflow_has_started_is_withdrawn(env: W
     async with running_cohort(env.client, await env.get_current_time(), [one, other]) as cohort:
         hold = cohort.played.hold["start_participants"] = asyncio.Event()
         await eventually(lambda: "start_participants" in cohort.played.calls)
-        await cohort.played.engine.withdraw(cohort.played.course, one, workflow_pb2.Withdrawal(reason="early"))
+        await cohort.withdraw(one, "early")
         hold.set()
         result = await cohort.result()
     assert (result.graduated, result.withdrawn) == (1, 1)
@@ -127,9 +126,8 @@ async def test_cancelling_withdraws_everybody_still_in_the_cohort(env: WorkflowE
             cohort.played.ledger[institution] = [duty for duties in ALL_DUTIES.values() for duty in duties][:5]
         await opened(cohort, "governance")
         await env.sleep(timedelta(days=days))
-        cancellation = workflow_pb2.Cancellation(reason="an election", actor="manager")
-        await cohort.played.engine.cancel(cohort.played.course, cancellation)
-        await cohort.played.engine.cancel(cohort.played.course, cancellation)
+        await cohort.cancel(actor="manager")
+        await cohort.cancel(actor="manager")
         result = await cohort.result()
     assert result.outcome == cohort_pb2.COHORT_STATE_CANCELLED
     # The first one has missed the governance meeting by the twelfth day.
@@ -143,8 +141,7 @@ async def test_cancelling_before_the_participants_have_started_gives_each_an_end
     async with running_cohort(env.client, await env.get_current_time(), codes(3)) as cohort:
         hold = cohort.played.hold["start_participants"] = asyncio.Event()
         await eventually(lambda: "start_participants" in cohort.played.calls)
-        cancellation = workflow_pb2.Cancellation(reason="a mistake")
-        await cohort.handle.signal(ProgramWorkflow.cancelled, cancellation)
+        await cohort.cancel("a mistake")
         # The first try was let go; everybody is started all the same, to be taken out.
         await eventually(lambda: cohort.played.calls.count("start_participants") == 2)
         hold.set()
@@ -166,7 +163,8 @@ async def test_a_participant_whose_program_is_gone_still_ends(env: WorkflowEnvir
         await opened(cohort, "governance")
         await cohort.handle.terminate()
         [one] = codes(1)
-        await cohort.played.engine.withdraw(cohort.played.course, one, workflow_pb2.Withdrawal(reason="over"))
+        leaving = workflow_pb2.Withdrawal(reason="over")
+        await cohort.played.engine.signal(cohort.played.course.cohort_id, one, "withdrawn", leaving)
         result = await cohort.participant(one).result()
         described = await cohort.participant(one).describe()
     assert result.outcome == states.WITHDRAWN

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2
-from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio.testing import WorkflowEnvironment
 
 from chassis.errors import Refused
@@ -74,7 +73,7 @@ async def test_cancelling_a_paused_cohort_cancels_sessions_and_takes_everybody_o
         await cohort.steer("pause", pause=PAUSE)
         # What would have moved with the pause is still to come.
         await env.sleep(30 * DAY)
-        await cohort.played.engine.cancel(cohort.played.course, pb.Cancellation(reason="an election", actor="m1"))
+        await cohort.cancel()
         result = await cohort.result()
     assert (result.outcome, result.withdrawn) == (cohort_pb2.COHORT_STATE_CANCELLED, 2)
     assert [step.cancelled_reason for step in cohort.played.sessions] == ["", "an election"]
@@ -109,7 +108,7 @@ async def test_a_session_to_come_of_a_phase_that_closed_early_is_cancelled_with_
         close = command_pb2.OverrideOrder(phase="meeting", action=cohort_pb2.GATE_ACTION_EXCUSE)
         await cohort.steer("close", override=close)
         await eventually(lambda: ("meeting", cohort_pb2.PHASE_STATE_CLOSED, False) in cohort.played.phases)
-        await cohort.played.engine.cancel(cohort.played.course, pb.Cancellation(reason="an election", actor="m1"))
+        await cohort.cancel()
         result = await cohort.result()
     assert (result.outcome, result.withdrawn) == (cohort_pb2.COHORT_STATE_CANCELLED, 2)
     assert [step.cancelled_reason for step in cohort.played.sessions] == ["", "an election"]
@@ -125,7 +124,7 @@ async def test_who_was_to_come_late_is_taken_out_with_the_others(env: WorkflowEn
         enrolling = command_pb2.EnrolOrder(participant=definition_pb2.Participant(institution=late))
         await cohort.steer("enrol", enrol=enrolling)
         await eventually(lambda: cohort.played.calls.count("start_participants") > calls)
-        await cohort.played.engine.cancel(cohort.played.course, pb.Cancellation(reason="an election"))
+        await cohort.cancel()
         await eventually(lambda: cohort.played.calls.count("start_participants") > calls + 1)
         starting.set()
         result = await cohort.result()

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2
-from livinglab.program.v1 import workflow_pb2 as pb
 
 from chassis.errors import Refused
 from programs import clock
@@ -91,7 +90,7 @@ async def _live(definition: definition_pb2.Definition, steps: list[Any]) -> None
                 if isinstance(step, int):
                     await env.sleep(timedelta(days=step))
                 elif isinstance(step, str):
-                    await cohort.played.engine.withdraw(cohort.played.course, step, pb.Withdrawal(reason="no budget"))
+                    await cohort.withdraw(step)
                 elif isinstance(step, tuple):
                     await cohort.played.fact(*step)
                 else:

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2
-from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio.testing import WorkflowEnvironment
 
 from chassis.errors import Refused
@@ -82,7 +81,7 @@ async def test_who_is_taken_in_again_while_the_farewell_hangs_begins_anew(env: W
     async with running_cohort(env.client, start, [one, other], does=nothing, definition=two_phases()) as cohort:
         await invited(cohort, "meeting")
         letters = cohort.played.hold["notify_people"] = asyncio.Event()
-        await cohort.played.engine.withdraw(cohort.played.course, one, pb.Withdrawal(reason="no budget"))
+        await cohort.withdraw(one)
 
         async def left() -> bool:
             return one in (await cohort.progress()).ended
@@ -110,7 +109,7 @@ async def test_one_comes_late_and_one_leaves_while_it_is_paused(env: WorkflowEnv
         enrolling = command_pb2.EnrolOrder(participant=definition_pb2.Participant(institution=late))
         await cohort.steer("enrol", enrol=enrolling)
         await invited(cohort, "meeting", late)
-        await cohort.played.engine.withdraw(cohort.played.course, one, pb.Withdrawal(reason="no budget"))
+        await cohort.withdraw(one)
         await eventually(lambda: one in cohort.played.outcomes)
         await env.sleep(30 * DAY)
         await cohort.steer("resume", resume=RESUME)
@@ -125,7 +124,7 @@ async def test_a_paused_cohort_that_everybody_leaves_ends(env: WorkflowEnvironme
         await invited(cohort, "meeting")
         await cohort.steer("pause", pause=PAUSE)
         for code in codes(2):
-            await cohort.played.engine.withdraw(cohort.played.course, code, pb.Withdrawal(reason="no budget"))
+            await cohort.withdraw(code)
         assert (await cohort.result()).withdrawn == 2
 
 

@@ -135,6 +135,7 @@ def for_public(evaluation: Evaluation) -> Evaluation:
     for answer in shown.answers:
         answer.ClearField("note")
         answer.ClearField("answered_by")
+        answer.ClearField("met")
     for result in shown.results:
         for field in ("concluded_by", "remark"):
             if not (field == "remark" and result.revision):

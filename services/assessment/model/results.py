@@ -14,7 +14,7 @@ from chassis.errors import Kind, Refused
 from directory import Institution, codes
 from directory.names import name_fault
 from instruments import periods
-from instruments.lint import decimal, unreadable
+from instruments.scale import decimal, unreadable
 from instruments.scoring import Result as Scored
 from instruments.scoring import Scorer
 

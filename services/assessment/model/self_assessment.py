@@ -82,6 +82,9 @@ def save_answers(
         answer = answers.get(given.indicator) or evaluation.answers.add(indicator=given.indicator)
         changed[given.indicator] = (answer.value, given.value)
         answer.value, answer.note, answer.answered_by = given.value, given.note, actor
+        if given.met or given.forget_met:
+            del answer.met[:]
+            answer.met.extend(given.met)
         answer.answer_time.CopyFrom(stamp)
         answers[given.indicator] = answer
     if len(answers) > known:

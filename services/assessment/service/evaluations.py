@@ -1,27 +1,36 @@
 """RPCs in: one method is one use case: read, decide, one transaction, answer."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from livinglab.assessment.v1 import evaluation_pb2, service_pb2_grpc
+from livinglab.assessment.v1 import evaluation_pb2, guidance_pb2, service_pb2_grpc
 from livinglab.assessment.v1 import service_pb2 as pb
 
 from chassis import auth, mongo
 from chassis.errors import Violation, denied, invalid, not_found
 from directory.projection import require_heard
-from services.assessment.model import cycle, self_assessment
+from instruments.guidance import Guides
+from instruments.scoring import Scorer
+from services.assessment.model import criteria, cycle, self_assessment
 from services.assessment.service import access
 from services.assessment.store.editions import Editions, require_sound
 from services.assessment.store.evaluations import Store
+from services.assessment.store.evidence import EvidenceStore
+from services.assessment.store.guidance import Guidances
+
+# Answers that are told at once what they still need.
+_MOST_TOLD = 10
 
 
 class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
     """The contract, on one store, the editions of instruments and the institutions that are known."""
 
-    def __init__(self, store: Store, editions: Editions, institutions: Mapping[str, Any]) -> None:
+    def __init__(self, store: Store, editions: Editions, guidances: Guidances, institutions: Mapping[str, Any]) -> None:
         self._store = store
         self._editions = editions
+        self._guidances = guidances
+        self._evidence = EvidenceStore(store.db)
         self._institutions = institutions
 
     async def ListInstruments(self, request: pb.ListInstrumentsRequest, context: Any) -> pb.ListInstrumentsResponse:
@@ -44,6 +53,16 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
 
         return await self._store.db.once(request, decide, pb.PublishInstrumentResponse)
 
+    async def GetGuidance(self, request: pb.GetGuidanceRequest, context: Any) -> pb.GetGuidanceResponse:
+        return pb.GetGuidanceResponse(guidance=await self._guidances.get(request.instrument, request.version))
+
+    async def PublishGuidance(self, request: pb.PublishGuidanceRequest, context: Any) -> pb.PublishGuidanceResponse:
+        async def decide(tx: mongo.Tx) -> pb.PublishGuidanceResponse:
+            await self._guidances.publish(tx, request.guidance)
+            return pb.PublishGuidanceResponse(guidance=request.guidance)
+
+        return await self._store.db.once(request, decide, pb.PublishGuidanceResponse)
+
     async def OpenEvaluation(self, request: pb.OpenEvaluationRequest, context: Any) -> pb.OpenEvaluationResponse:
         edition = await self._editions.find(request.instrument)
         self._require_known(request, known_instrument=edition is not None)
@@ -60,7 +79,8 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
                 evaluation, outcome = self_assessment.opened(request, version, stages, actor, datetime.now(UTC))
                 await self._store.add(tx, evaluation)
                 await access.publish(self._store, tx, evaluation, outcome)
-            return pb.OpenEvaluationResponse(evaluation=await self._shown(evaluation))
+            doubts = criteria.out_of_years(edition.instrument, request.period)
+            return pb.OpenEvaluationResponse(evaluation=await self._shown(evaluation), warnings=doubts)
 
         return await self._store.db.once(request, decide, pb.OpenEvaluationResponse)
 
@@ -68,21 +88,28 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
         async def decide(tx: mongo.Tx) -> pb.SaveAnswersResponse:
             evaluation = await access.own(self._store, request.evaluation_id, tx)
             scorer = (await self._editions.of(evaluation)).scorer
+            guides = await self._guidances.of(evaluation)
+            await self._require_criteria(request, guides, evaluation.institution)
             outcome = self_assessment.save_answers(
                 evaluation, request, scorer, auth.caller().subject, datetime.now(UTC)
             )
             await access.save(self._store, tx, evaluation, outcome)
-            return pb.SaveAnswersResponse(evaluation=await self._shown(evaluation))
+            answered = {answer.indicator for answer in request.answers}
+            few = len(answered) <= _MOST_TOLD
+            needs = await self._needs(evaluation, scorer, guides, answered) if few else []
+            doubts = criteria.warnings(needs, guides)
+            return pb.SaveAnswersResponse(evaluation=await self._shown(evaluation), warnings=doubts, needs=needs)
 
         return await self._store.db.once(request, decide, pb.SaveAnswersResponse)
 
     async def SubmitEvaluation(self, request: pb.SubmitEvaluationRequest, context: Any) -> pb.SubmitEvaluationResponse:
         async def decide(tx: mongo.Tx) -> pb.SubmitEvaluationResponse:
             evaluation = await access.own(self._store, request.evaluation_id, tx)
-            scorer = (await self._editions.of(evaluation)).scorer
+            scorer, guides = (await self._editions.of(evaluation)).scorer, await self._guidances.of(evaluation)
             outcome = self_assessment.submit(evaluation, request.etag, scorer, auth.caller().subject, datetime.now(UTC))
             await access.save(self._store, tx, evaluation, outcome)
-            return pb.SubmitEvaluationResponse(evaluation=await self._shown(evaluation))
+            doubts = criteria.warnings(await self._needs(evaluation, scorer, guides), guides)
+            return pb.SubmitEvaluationResponse(evaluation=await self._shown(evaluation), warnings=doubts)
 
         return await self._store.db.once(request, decide, pb.SubmitEvaluationResponse)
 
@@ -113,10 +140,22 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
             )
         if not known_instrument:
             faults.append(Violation("instrument", f"{request.instrument} is not a known instrument"))
-        if request.rehearsal and request.rehearsal != request.cohort_id:
-            faults.append(Violation("rehearsal", "is the cohort's id, or empty"))
+        if request.rehearsal and not request.cohort_id:
+            # A cohort that was split off a rehearsal goes on in that one: the realm need not be its own id.
+            faults.append(Violation("rehearsal", "is the realm of a cohort, which is not named"))
         if faults:
             raise invalid(faults)
+
+    async def _require_criteria(self, request: pb.SaveAnswersRequest, guides: Guides, institution: str) -> None:
+        named = criteria.evidence_ids(request.answers)
+        found = await self._evidence.named(named) if named else []
+        criteria.require_criteria(request.answers, guides, {one.id for one in found if one.institution == institution})
+
+    async def _needs(
+        self, evaluation: evaluation_pb2.Evaluation, scorer: Scorer, guides: Guides, only: Collection[str] = ()
+    ) -> list[guidance_pb2.IndicatorNeeds]:
+        shown = await self._evidence.all_shown(evaluation.id)
+        return criteria.needs(evaluation, cycle.values_of(evaluation), scorer, guides, shown, only)
 
     async def _shown(self, evaluation: evaluation_pb2.Evaluation) -> evaluation_pb2.Evaluation:
         edition = await self._editions.of(evaluation)

@@ -1,29 +1,34 @@
 """RPCs in, for understanding the present: what-if, profile, delegation, work queue."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from livinglab.assessment.v1 import evaluation_pb2, guidance_pb2, understanding_pb2_grpc
 from livinglab.assessment.v1 import understanding_pb2 as pb
-from livinglab.assessment.v1 import understanding_pb2_grpc
 
 from chassis import auth, mongo
 from chassis.errors import Violation, invalid, not_found
+from instruments.guidance import Guides
 from instruments.scoring import Scorer
-from services.assessment.model import cycle, self_assessment, work
+from services.assessment.model import criteria, cycle, self_assessment, work
 from services.assessment.model.profile import profile
 from services.assessment.model.what_if import what_if
 from services.assessment.service import access
 from services.assessment.store.editions import Editions
 from services.assessment.store.evaluations import Store
+from services.assessment.store.evidence import EvidenceStore
+from services.assessment.store.guidance import Guidances
 
 
 class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
     """The contract, on one store and the editions of instruments."""
 
-    def __init__(self, store: Store, editions: Editions) -> None:
+    def __init__(self, store: Store, editions: Editions, guidances: Guidances) -> None:
         self._store = store
         self._editions = editions
+        self._guidances = guidances
+        self._evidence = EvidenceStore(store.db)
 
     async def WhatIf(self, request: pb.WhatIfRequest, context: Any) -> pb.WhatIfResponse:
         values, scorer = await self._base(request)
@@ -54,7 +59,38 @@ class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
         edition = await self._editions.of(evaluation)
         today = cycle.today(datetime.now(UTC))
         items = work.queue(evaluation, edition.instrument, edition.scorer, request.agency, today)
+        guides = await self._guidances.of(evaluation)
+        for item, needs in zip(items, await self._needs(evaluation, edition.scorer, guides, items), strict=True):
+            item.needs.CopyFrom(needs)
         return pb.ListWorkResponse(items=items)
+
+    async def ListNeeds(self, request: pb.ListNeedsRequest, context: Any) -> pb.ListNeedsResponse:
+        evaluation = await access.own(self._store, request.evaluation_id)
+        scorer, guides = (await self._editions.of(evaluation)).scorer, await self._guidances.of(evaluation)
+        strangers = dict(scorer.strangers(request.indicators))
+        if strangers:
+            faults = [
+                Violation(f"indicators[{i}]", f"{code} {strangers[code]}")
+                for i, code in enumerate(request.indicators)
+                if code in strangers
+            ]
+            raise invalid(faults)
+        shown = await self._evidence.all_shown(evaluation.id)
+        values = cycle.values_of(evaluation)
+        found = criteria.needs(evaluation, values, scorer, guides, shown, request.indicators)
+        return pb.ListNeedsResponse(indicators=found, warnings=criteria.warnings(found, guides))
+
+    async def _needs(
+        self, evaluation: evaluation_pb2.Evaluation, scorer: Scorer, guides: Guides, items: Iterable[pb.WorkItem]
+    ) -> list[guidance_pb2.IndicatorNeeds]:
+        """In the order of the items."""
+        codes = [item.indicator for item in items]
+        if not codes:
+            return []
+        shown = await self._evidence.all_shown(evaluation.id)
+        found = criteria.needs(evaluation, cycle.values_of(evaluation), scorer, guides, shown, codes)
+        by_code = {one.indicator: one for one in found}
+        return [by_code[code] for code in codes]
 
     async def _base(self, request: pb.WhatIfRequest) -> tuple[Mapping[str, str], Scorer]:
         if bool(request.evaluation_id) == bool(request.instrument):

@@ -7,6 +7,8 @@ from decimal import Decimal
 from fractions import Fraction
 from math import lcm
 
+from chassis.errors import precondition
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -20,6 +22,8 @@ class Node:
     # As the instrument calls it: domain, aspect, indicator.
     kind: str = ""
     name: str = ""
+    # The lowest value directly below decides.
+    least: bool = False
 
     def below(self) -> Iterator["Node"]:
         """This node and all under it, parents before children."""
@@ -51,7 +55,11 @@ class Instrument:
 
     def shares(self, items: Iterable[str]) -> dict[str, Fraction]:
         """The index points that one point of each scored item is worth, instances of a repeatable indicator (35-2)
-        counted each; the shares of a whole evaluation sum to 1."""
+        counted each; the shares of a whole evaluation sum to 1. FAILED_PRECONDITION where a lowest value decides
+        somewhere: points are not shared out among items there."""
+        if any(node.least for node in self.root.below()):
+            message = f"in {self.root.name} the lowest part decides: points of its index belong to no single indicator"
+            raise precondition("LOWEST_DECIDES", message)
         items = list(items)
         numbers = {leaf.number for leaf in _leaves(self.root)}
         counts = Counter(_number(item, numbers) for item in items)

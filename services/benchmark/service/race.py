@@ -19,7 +19,7 @@ from services.benchmark.model import aggregates, disclosure, gaps, ranking
 from services.benchmark.model import race as model
 from services.benchmark.service.admission import Admission
 from services.benchmark.store.live import Live, RaceKey, race_key
-from services.benchmark.store.projections import Store
+from services.benchmark.store.projections import STAGES, Store
 
 
 class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
@@ -166,6 +166,12 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
                 group = self._apart(race, groups, same)
                 await asyncio.to_thread(aggregates.profile, answer, same, instrument, group)
         return answer
+
+    async def ListRaces(self, request: pb.ListRacesRequest, context: Any) -> pb.ListRacesResponse:
+        order = list(STAGES.values())
+        held = await self._store.races()
+        held.sort(key=lambda race: (ranking.year_of(race.period), order.index(race.stage)), reverse=True)
+        return pb.ListRacesResponse(races=held)
 
 
 _EVERYBODY = 100_000

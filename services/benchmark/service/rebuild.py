@@ -11,9 +11,10 @@ from google.protobuf.message import Message
 from livinglab.benchmark.v1 import steward_service_pb2 as pb
 from livinglab.program.v1.directory_events_pb2 import InstitutionRegistered
 
-from chassis import naming
+from chassis import naming, telemetry
 from directory.projection import Institutions
 from services.benchmark.store import facts
+from services.benchmark.store.documents import Write
 from services.benchmark.store.projections import Store
 
 
@@ -22,6 +23,9 @@ class Past(Protocol):
 
     @property
     def total(self) -> int: ...
+
+    @property
+    def unreadable(self) -> int: ...
 
     def batches(self) -> AsyncIterator[list[Any]]: ...
 
@@ -37,19 +41,24 @@ async def rebuild(store: Store, institutions: Institutions, streams: Streams) ->
     started = time.monotonic()
     building = await store.start_building()
     pasts = [(service, await streams(service, events)) for service, events in _sources().items()]
-    total, read = sum(past.total for _, past in pasts), 0
+    total, read, strange = sum(past.total for _, past in pasts), 0, 0
 
     def told(*, done: bool = False) -> pb.RebuildResponse:
         return pb.RebuildResponse(
-            read=read, total=total, done=done, milliseconds=int((time.monotonic() - started) * 1000)
+            read=read,
+            total=total,
+            done=done,
+            milliseconds=int((time.monotonic() - started) * 1000),
+            unreadable=strange + sum(past.unreadable for _, past in pasts),
         )
 
     try:
         yield told()
         for _, past in pasts:
             async for batch in past.batches():
-                writes = [write for event in batch if (of := facts.WRITES.get(type(event))) for write in of(event)]
-                await store.fill(building, writes)
+                writes = [_writes(event) for event in batch]
+                strange += writes.count(None)
+                await store.fill(building, [write for some in writes for write in some or ()])
                 await institutions.fill(event for event in batch if isinstance(event, InstitutionRegistered))
                 for event in batch:
                     if isinstance(event, facts.SETTINGS):
@@ -61,6 +70,18 @@ async def rebuild(store: Store, institutions: Institutions, streams: Streams) ->
         # Nothing where it was swapped.
         await store.abandon(building)
     yield told(done=True)
+
+
+def _writes(event: Any) -> Sequence[Write] | None:
+    """What a fact says; None for one that says what cannot be: it waits among the dead letters, and must not keep all
+    others from being read."""
+    of = facts.WRITES.get(type(event))
+    try:
+        return of(event) if of else ()
+    except (ValueError, ArithmeticError, LookupError) as error:
+        kind, place = event.DESCRIPTOR.full_name, event.meta.event_id
+        telemetry.log.warning("an unreadable event is passed by", type=kind, event_id=place, because=repr(error))
+        return None
 
 
 def _sources() -> Mapping[str, list[type[Message]]]:

@@ -123,7 +123,8 @@ def _index(row: Row) -> Decimal:
 def instrument_of(instrument: instrument_pb2.Instrument) -> Instrument:
     """What benchmark reads of a published instrument."""
     scale = instrument.scale
-    root = Node("", Fraction(1), _is_mean(instrument.aggregation), _nodes(instrument.nodes), "index", instrument.id)
+    nodes, mean, least = _nodes(instrument.nodes), _is_mean(instrument.aggregation), _is_least(instrument.aggregation)
+    root = Node("", Fraction(1), mean, nodes, "index", instrument.id, least)
     return Instrument(Decimal(scale.min), Decimal(scale.max), root)
 
 
@@ -136,6 +137,7 @@ def _nodes(nodes: Iterable[instrument_pb2.Node]) -> tuple[Node, ...]:
             _nodes(node.children),
             node.kind,
             node.name,
+            _is_least(node.aggregation),
         )
         for node in nodes
     )
@@ -143,3 +145,7 @@ def _nodes(nodes: Iterable[instrument_pb2.Node]) -> tuple[Node, ...]:
 
 def _is_mean(aggregation: instrument_pb2.Aggregation.ValueType) -> bool:
     return aggregation == instrument_pb2.AGGREGATION_MEAN
+
+
+def _is_least(aggregation: instrument_pb2.Aggregation.ValueType) -> bool:
+    return aggregation == instrument_pb2.AGGREGATION_MIN

@@ -211,6 +211,13 @@ class Store:
         found: list[str] = await (await self._of("history" if as_of else "results")).distinct("period", keys)
         return found
 
+    async def races(self) -> list[pb.HeldRace]:
+        """Every race of real results with how many stand in it, in no order."""
+        parts = ("instrument", "period", "stage")
+        group = {"_id": {name: f"${name}" for name in parts}, "institutions": {"$sum": 1}}
+        rows = (await self._results()).aggregate([{"$match": {"rehearsal": ""}}, {"$group": group}])
+        return [pb.HeldRace(**row["_id"], institutions=row["institutions"]) for row in await rows.to_list(None)]
+
     async def results(self, race: pb.Race, period: str) -> list[model.Result]:
         """Everybody's result in that period of the race, by the institution's code."""
         found = (await self._results()).find(_keys(race, period)).sort("institution", 1)

@@ -32,7 +32,7 @@ class Assignment:
 
 
 def faults(request: Any, institutions: Container[str]) -> list[Violation]:
-    """What the field rules cannot see: an institution that nobody knows, a realm that is not the cohort's, a seat
+    """What the field rules cannot see: an institution that nobody knows, a realm without a cohort, a seat
     that no region has, a reason that says nothing. Fields that the request does not have are not looked at."""
     found = []
     fields = request.DESCRIPTOR.fields_by_name
@@ -40,8 +40,9 @@ def faults(request: Any, institutions: Container[str]) -> list[Violation]:
         found.append(
             Violation("institution", f"{request.institution} is not a known institution, or not known here yet")
         )
-    if "cohort_id" in fields and "rehearsal" in fields and request.rehearsal not in ("", request.cohort_id):
-        found.append(Violation("rehearsal", "is the cohort's id, or empty"))
+    if "cohort_id" in fields and "rehearsal" in fields and request.rehearsal and not request.cohort_id:
+        # A cohort that was split off a rehearsal goes on in that one: the realm need not be its own id.
+        found.append(Violation("rehearsal", "is the realm of a cohort, which is not named"))
     if "role" in fields and request.role not in SEATS:
         names = ", ".join(seat_name(role) for role in SEATS)
         found.append(Violation("role", f"is not the seat of a region's {names}"))

@@ -7,6 +7,8 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 
+from chassis.errors import precondition
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -40,9 +42,22 @@ class Instrument:
     maximum: Decimal
     binary: bool
     root: Node
+    # Of a scale that is a set: every value there is, lowest first.
+    steps: tuple[Decimal, ...] = ()
+    # Somewhere the lowest value below decides.
+    lowest_decides: bool = False
+
+    def next_value(self, value: Decimal) -> Decimal:
+        """One step more: a level, or what is left to the top; the top of a binary scale; the next value of a set."""
+        if self.steps:
+            return next((one for one in self.steps if one > value), self.maximum)
+        return self.maximum if self.binary else min(value + 1, self.maximum)
 
     def items(self, values: Mapping[str, Decimal]) -> list[Item]:
-        """Everything that is scored, in the instrument's order; what is still awaited counts at the minimum."""
+        """Everything that is scored, in the instrument's order; what is still awaited counts at the minimum.
+        FAILED_PRECONDITION where a lowest value decides: points are not shared out among items there."""
+        if self.lowest_decides:
+            raise precondition("LOWEST_DECIDES", "the lowest part decides here: no plan by gains can be drafted")
         full = dict.fromkeys(self._indicators, self.minimum) | dict(values)
         counts = Counter(self._number(code) for code in full)
         shares = dict(_shares(self.root, Fraction(1), counts))

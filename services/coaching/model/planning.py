@@ -111,7 +111,7 @@ def steps(items: Sequence[Item], instrument: Instrument, missing: Fraction) -> l
 
 
 def _step(item: Item, value: Decimal, instrument: Instrument) -> Step:
-    reached = instrument.maximum if instrument.binary else min(value + 1, instrument.maximum)
+    reached = instrument.next_value(value)
     return Step(item, reached, item.share * Fraction(reached - value))
 
 

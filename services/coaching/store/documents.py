@@ -51,7 +51,13 @@ def instrument_of(instrument: instrument_pb2.Instrument) -> Instrument:
     scale = instrument.scale
     root = Node("", "", Fraction(1), _is_mean(instrument.aggregation), False, _nodes(instrument.nodes))
     binary = scale.kind == instrument_pb2.SCALE_KIND_BINARY
-    return Instrument(Decimal(scale.min), Decimal(scale.max), binary, root)
+    steps = tuple(Decimal(text) for text in scale.values)
+    return Instrument(Decimal(scale.min), Decimal(scale.max), binary, root, steps, _lowest_decides(instrument))
+
+
+def _lowest_decides(group: instrument_pb2.Instrument | instrument_pb2.Node) -> bool:
+    below = group.nodes if isinstance(group, instrument_pb2.Instrument) else group.children
+    return group.aggregation == instrument_pb2.AGGREGATION_MIN or any(map(_lowest_decides, below))
 
 
 def _nodes(nodes: Iterable[instrument_pb2.Node]) -> tuple[Node, ...]:

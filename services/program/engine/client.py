@@ -1,5 +1,6 @@
 """Temporal as this service uses it: workflows started once by their id, signals to them, and nothing more."""
 
+import asyncio
 from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -16,11 +17,14 @@ from chassis.errors import Kind, Refused, precondition, unavailable
 from programs import names
 from services.program.engine import search_attributes, versions
 from services.program.model.course import Course
+from services.program.model.orders import words
 
 A = TypeVar("A")
 
 # A command that no worker has taken up by then is answered with UNAVAILABLE; its request_id still stands.
 _STEERING_TIMEOUT = timedelta(seconds=20)
+# Well within the ten seconds that our clients wait. A start is idempotent: whoever is refused asks again.
+_START_SECONDS = 6.0
 _NO_ANSWER = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED)
 
 
@@ -53,17 +57,6 @@ class Engine:
         how: dict[str, Any] = {"signal": signal, "build_id": self._build_id, "reuse": reuse}
         await self._start("ParticipantWorkflow", start.cohort_id, start, start.institution, **how)
 
-    async def cancel(self, course: Course, cancellation: pb.Cancellation) -> None:
-        """Cancels the cohort, also one whose workflow has not started yet."""
-        signal = ("cancelled", cancellation)
-        await self._start("ProgramWorkflow", course.cohort_id, course.program_input(), signal=signal)
-
-    async def withdraw(self, course: Course, institution: str, withdrawal: pb.Withdrawal) -> None:
-        """Takes a participant out, also one whose workflow has not started yet."""
-        start, signal = course.participant_input(institution), ("withdrawn", withdrawal)
-        build_id = self._build_id or await self._build_of(course.cohort_id)
-        await self._start("ParticipantWorkflow", course.cohort_id, start, institution, signal=signal, build_id=build_id)
-
     async def signal(self, cohort_id: str, institution: str, signal: str, news: Any) -> bool:
         """Tells a participant's workflow something; False when there is none that runs."""
         handle = self._client.get_workflow_handle(names.workflow_id(cohort_id, institution))
@@ -77,7 +70,7 @@ class Engine:
         return True
 
     async def steer(self, cohort_id: str, command: command_pb2.Command) -> command_pb2.CommandAnswer:
-        """Has a cohort carry out a command. A repeat of its request_id has the first answer. FAILED_PRECONDITION and
+        """Has a cohort carry out a command. A repeat has the first answer. FAILED_PRECONDITION and
         the like as the cohort says; UNAVAILABLE where no worker takes it up in time: it may come to count later."""
         handle = self._client.get_workflow_handle(names.workflow_id(cohort_id))
         try:
@@ -85,7 +78,7 @@ class Engine:
                 handle.execute_update(
                     "steer",
                     command,
-                    id=command.request_id,
+                    id=words.key(command),
                     result_type=command_pb2.CommandAnswer,
                     rpc_timeout=_STEERING_TIMEOUT,
                 )
@@ -97,16 +90,6 @@ class Engine:
                 _require_namespace(error)
                 raise precondition("COHORT_ENDED", f"cohort {cohort_id} has ended already") from error
             raise
-
-    async def _build_of(self, cohort_id: str) -> str:
-        """The build that runs a cohort; empty where that is not decided or builds are not told apart."""
-        try:
-            found = await _in_time(self._client.get_workflow_handle(names.workflow_id(cohort_id)).describe())
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return ""
-            raise
-        return found.raw_info.versioning_info.deployment_version.build_id
 
     async def _start(
         self,
@@ -134,19 +117,22 @@ class Engine:
                     versioning_override=versions.pinned(build_id),
                     start_signal=signal[0] if signal else None,
                     start_signal_args=signal[1:] if signal else [],
-                )
+                ),
+                _START_SECONDS,
             )
         except WorkflowAlreadyStartedError:
             # It has run to its end.
             return
 
 
-async def _in_time(call: Awaitable[A]) -> A:
-    """UNAVAILABLE where Temporal, or the worker behind it, does not answer."""
+async def _in_time(call: Awaitable[A], seconds: float | None = None) -> A:
+    """UNAVAILABLE where Temporal, or the worker behind it, does not answer; `seconds` where that is to be told sooner
+    than Temporal's client gives up, which is later than our callers wait."""
     try:
-        return await call
+        async with asyncio.timeout(seconds):
+            return await call
     except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError) as error:
-        raise unavailable("the cohort's workflow") from error
+        raise unavailable("the cohort's workflow" if seconds is None else "Temporal") from error
     except RPCError as error:
         if error.status in _NO_ANSWER:
             raise unavailable("Temporal") from error

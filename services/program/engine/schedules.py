@@ -22,13 +22,15 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from chassis import telemetry
-from chassis.errors import unavailable
+from chassis.errors import precondition, unavailable
 from programs import names, recurrence
 from services.program.store.schedules import ScheduleStore, Standing
 
 # A start that Temporal could not see to for so long is not made up for: the first dates of the cohort are over.
 CATCH_UP = timedelta(days=30)
 _LOOK_SECONDS = 15.0
+# Asked again, it would be answered the same.
+_FOR_GOOD = (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION)
 
 
 def temporal_id(schedule_id: str) -> str:
@@ -45,12 +47,17 @@ class Schedules:
         self._task_queue = task_queue
 
     async def bring(self, schedule_id: str) -> None:
-        """Has Temporal do what the store says now; UNAVAILABLE while it does not answer."""
+        """Has Temporal do what the store says now; UNAVAILABLE while it does not answer, SCHEDULE_REFUSED, which is a
+        problem of the schedule too, where it does not take it."""
         while standing := await self._store.find(schedule_id):
             try:
                 await (self._remove(standing) if standing.deleted else self._put(standing))
             except RPCError as error:
-                raise unavailable("Temporal") from error
+                if error.status not in _FOR_GOOD:
+                    raise unavailable("Temporal") from error
+                problem = f"Temporal does not take it: {error.message}"
+                await self._store.note_problem(schedule_id, problem)
+                raise precondition("SCHEDULE_REFUSED", f"schedule {schedule_id}: {problem}") from error
             # Somebody who changed it meanwhile may have been overtaken by us.
             if await self._store.brought(standing):
                 return
@@ -58,12 +65,21 @@ class Schedules:
     async def run(self) -> None:
         """Heals what a crash or Temporal's absence has left behind."""
         while True:
-            try:
-                for schedule_id in await self._store.behind():
-                    await self.bring(schedule_id)
-            except Exception as error:
-                telemetry.log.warning("schedules are behind", because=f"{type(error).__name__}: {error}"[:200])
+            await self.bring_all()
             await asyncio.sleep(_LOOK_SECONDS)
+
+    async def bring_all(self) -> None:
+        """Those that are behind, each by itself: one that Temporal refuses keeps no other from being brought."""
+        try:
+            behind = await self._store.behind()
+        except Exception as error:
+            return _tell_behind("all", error)
+        for schedule_id in behind:
+            try:
+                await self.bring(schedule_id)
+            except Exception as error:
+                _tell_behind(schedule_id, error)
+        return None
 
     async def _put(self, standing: Standing) -> None:
         wanted = _schedule(standing, self._task_queue)
@@ -79,6 +95,11 @@ class Schedules:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
+
+
+def _tell_behind(schedule: str, error: Exception) -> None:
+    because = f"{type(error).__name__}: {error}"[:200]
+    telemetry.log.warning("a schedule is behind", schedule=schedule, because=because)
 
 
 def _schedule(standing: Standing, task_queue: str) -> Schedule:

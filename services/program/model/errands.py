@@ -7,6 +7,7 @@ from livinglab.program.v1 import workflow_pb2 as pb
 
 from chassis.errors import not_found, precondition
 from services.program.model.agenda import OVER, Cohort
+from services.program.model.orders import words
 
 
 def opening_of(cohort: Cohort, place: int) -> pb.PhaseOpening:
@@ -57,7 +58,7 @@ def take_in(cohort: Cohort, command: command_pb2.Command, institutions: Sequence
         if told := [code for code in institutions if is_told(cohort, place, code)]:
             announce_opening(cohort, place, "", only=told)
     if not command.HasField("enrol"):
-        notice = pb.Notice(template="readmitted", reason=command.reason, occasion=command.request_id)
+        notice = pb.Notice(template="readmitted", reason=command.reason, occasion=words.mark(command))
         announce(cohort, pb.Announcement(notice=notice, only=institutions))
     if cohort.paused:
         announce(cohort, pb.Announcement(pause=pb.Pause(reason=command.reason), only=institutions))

@@ -27,6 +27,8 @@ def split_state(cohort: Cohort, going: Collection[str], now: datetime) -> pb.Pro
         kept.announced = False
         if kept.state == cohort_pb2.PHASE_STATE_OPEN:
             kept.invited = len(kept.addressed if phase.HasField("when") else going)
+            if kept.invited and phase.sessions:
+                state.errands.add(sessions_of=kept.phase)
             if not kept.invited:
                 kept.state = cohort_pb2.PHASE_STATE_SKIPPED
                 kept.close_time.CopyFrom(clock.stamp(now))

@@ -1,18 +1,16 @@
-"""RPCs in: one method is one use case: read, decide, one transaction, then what follows from it in Temporal."""
+"""RPCs in: one method is one use case: a launch, a look, or an order to the cohort's workflow."""
 
 from collections.abc import AsyncIterator, Collection
-from datetime import UTC, datetime
 from typing import Any
 
+from livinglab.program.v1 import cohort_pb2, command_pb2, service_pb2_grpc
 from livinglab.program.v1 import service_pb2 as pb
-from livinglab.program.v1 import service_pb2_grpc, workflow_pb2
 
-from chassis import auth, mongo
+from chassis import mongo
 from programs.phases import has_ended
 from services.program.engine.client import Engine
 from services.program.engine.launch import Launches
-from services.program.model import states
-from services.program.store import audit, documents
+from services.program.service.ordering import Ordering
 from services.program.store.cohorts import Store
 from services.program.store.participants import require_active
 
@@ -22,7 +20,7 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
 
     def __init__(self, store: Store, engine: Engine, regions: Collection[str], instruments: Collection[str]) -> None:
         self._store = store
-        self._engine = engine
+        self._orders = Ordering(store, engine)
         self._launches = Launches(store, engine, regions, instruments)
 
     async def LaunchCohort(self, request: pb.LaunchCohortRequest, context: Any) -> pb.LaunchCohortResponse:
@@ -56,40 +54,13 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
     async def WithdrawParticipant(
         self, request: pb.WithdrawParticipantRequest, context: Any
     ) -> pb.WithdrawParticipantResponse:
-        course = await self._store.known_course(request.cohort_id)
-        withdrawal = workflow_pb2.Withdrawal(reason=request.reason, actor=auth.caller().subject)
+        async def check(cohort: cohort_pb2.Cohort) -> None:
+            require_active(await self._store.participants.standing(cohort.id, request.institution))
 
-        async def decide(tx: mongo.Tx) -> pb.WithdrawParticipantResponse:
-            cohort = await self._store.cohort(request.cohort_id, tx)
-            row = await self._store.participants.standing(request.cohort_id, request.institution, tx)
-            states.require_running(cohort)
-            require_active(row)
-            await self._store.participants.ask_to_leave(tx, request.cohort_id, withdrawal, request.institution)
-            about = {"institution": request.institution, "outcome": "withdrawn"}
-            await self._store.audit.add(tx, _entry(request, "withdraw", request.cohort_id, **about))
-            return pb.WithdrawParticipantResponse()
-
-        response = await self._store.db.once(request, decide, pb.WithdrawParticipantResponse)
-        await self._engine.withdraw(course, request.institution, withdrawal)
-        return response
+        order = command_pb2.WithdrawOrder(institution=request.institution)
+        await self._orders.give(request, check, withdraw=order)
+        return pb.WithdrawParticipantResponse()
 
     async def CancelCohort(self, request: pb.CancelCohortRequest, context: Any) -> pb.CancelCohortResponse:
-        course = await self._store.known_course(request.cohort_id)
-
-        async def decide(tx: mongo.Tx) -> pb.CancelCohortResponse:
-            cohort = await self._store.cohort(request.cohort_id, tx)
-            states.require_running(cohort)
-            await self._store.audit.add(tx, _entry(request, "cancel", request.cohort_id, outcome="being cancelled"))
-            return pb.CancelCohortResponse(cohort=cohort)
-
-        response = await self._store.db.once(request, decide, pb.CancelCohortResponse)
-        cancellation = workflow_pb2.Cancellation(reason=request.reason, actor=auth.caller().subject)
-        await self._engine.cancel(course, cancellation)
-        return response
-
-
-def _entry(request: Any, command: str, cohort_id: str, **about: str) -> documents.Row:
-    """An order as the audit keeps it."""
-    actor = auth.caller().subject
-    reason = getattr(request, "reason", "")
-    return audit.entry(cohort_id, command, request.request_id, actor, datetime.now(UTC), reason=reason, **about)
+        cohort, _ = await self._orders.give(request, cancel=command_pb2.CancelOrder())
+        return pb.CancelCohortResponse(cohort=cohort)

@@ -1,18 +1,19 @@
 """Managers' orders in: what only the database knows is checked here, the cohort's workflow decides, one order after
 the other, and has it recorded before it answers."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2, steering_service_pb2_grpc
 from livinglab.program.v1 import steering_service_pb2 as pb
 
-from chassis import auth
-from chassis.errors import Kind, Refused, Violation, invalid, invalid_field, not_found, precondition
+from chassis.errors import Kind, Refused, Violation, invalid, invalid_field, precondition
 from programs.rules import cohort as cohort_rules
 from programs.rules import shapes
 from services.program.engine.client import Engine
 from services.program.model import states
+from services.program.model.orders import words
+from services.program.service.ordering import Ordering, command_of
 from services.program.store.cohorts import Store
 from services.program.store.documents import Row
 from services.program.store.names import split_owner
@@ -21,23 +22,21 @@ from services.program.store.participants import require_active
 # Refusals that leave open whether the workflow has the order.
 _UNSURE = (Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED, Kind.INTERNAL)
 
-Check = Callable[[cohort_pb2.Cohort], Awaitable[None]]
-
 
 class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
     """The contract, on one store, the workflows and the regions that are known."""
 
     def __init__(self, store: Store, engine: Engine, regions: Collection[str]) -> None:
         self._store = store
-        self._engine = engine
+        self._orders = Ordering(store, engine)
         self._regions = regions
 
     async def PauseCohort(self, request: pb.PauseCohortRequest, context: Any) -> pb.PauseCohortResponse:
-        cohort, _ = await self._steer(request, pause=command_pb2.PauseOrder())
+        cohort, _ = await self._orders.give(request, pause=command_pb2.PauseOrder())
         return pb.PauseCohortResponse(cohort=cohort)
 
     async def ResumeCohort(self, request: pb.ResumeCohortRequest, context: Any) -> pb.ResumeCohortResponse:
-        cohort, _ = await self._steer(request, resume=command_pb2.ResumeOrder())
+        cohort, _ = await self._orders.give(request, resume=command_pb2.ResumeOrder())
         return pb.ResumeCohortResponse(cohort=cohort)
 
     async def ReschedulePhase(self, request: pb.ReschedulePhaseRequest, context: Any) -> pb.ReschedulePhaseResponse:
@@ -46,19 +45,19 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
         order = command_pb2.RescheduleOrder(
             phase=request.phase, open_days=request.open_days, deadline_days=request.deadline_days
         )
-        cohort, _ = await self._steer(request, reschedule=order)
+        cohort, _ = await self._orders.give(request, reschedule=order)
         return pb.ReschedulePhaseResponse(cohort=cohort)
 
     async def ReopenPhase(self, request: pb.ReopenPhaseRequest, context: Any) -> pb.ReopenPhaseResponse:
         order = command_pb2.ReopenOrder(phase=request.phase, days=request.days, readmit=request.readmit)
         if request.readmit:
             order.institutions.extend(await self._store.participants.failed_at(request.cohort_id, request.phase))
-        cohort, _ = await self._steer(request, reopen=order)
+        cohort, _ = await self._orders.give(request, reopen=order)
         return pb.ReopenPhaseResponse(cohort=cohort)
 
     async def OverrideGate(self, request: pb.OverrideGateRequest, context: Any) -> pb.OverrideGateResponse:
         order = command_pb2.OverrideOrder(phase=request.phase, action=request.action)
-        cohort, awaiting = await self._steer(request, override=order)
+        cohort, awaiting = await self._orders.give(request, override=order)
         return pb.OverrideGateResponse(cohort=cohort, awaiting_second=awaiting)
 
     async def ReadmitParticipant(
@@ -74,7 +73,7 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
                 raise precondition("PARTICIPANT_ACTIVE", f"{request.institution} is in the cohort")
 
         order = command_pb2.ReadmitOrder(institution=request.institution)
-        cohort, _ = await self._steer(request, check, readmit=order)
+        cohort, _ = await self._orders.give(request, check, readmit=order)
         return pb.ReadmitParticipantResponse(cohort=cohort)
 
     async def EnrolParticipant(self, request: pb.EnrolParticipantRequest, context: Any) -> pb.EnrolParticipantResponse:
@@ -91,7 +90,7 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
                 raise invalid(faults)
 
         order = command_pb2.EnrolOrder(participant=request.participant)
-        cohort, _ = await self._steer(request, check, enrol=order)
+        cohort, _ = await self._orders.give(request, check, enrol=order)
         return pb.EnrolParticipantResponse(cohort=cohort)
 
     async def ReplacePerson(self, request: pb.ReplacePersonRequest, context: Any) -> pb.ReplacePersonResponse:
@@ -103,7 +102,7 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
             _require_replaceable(row, request)
 
         order = command_pb2.ReplaceOrder(institution=request.institution, person=request.person, email=request.email)
-        cohort, _ = await self._steer(request, check, replace=order)
+        cohort, _ = await self._orders.give(request, check, replace=order)
         return pb.ReplacePersonResponse(cohort=cohort)
 
     async def SplitCohort(self, request: pb.SplitCohortRequest, context: Any) -> pb.SplitCohortResponse:
@@ -115,12 +114,12 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
                 raise precondition("NOBODY_STAYS", "every participant would go: nothing would be split")
             await self._store.names.reserve(request.new_cohort_id, owner)
 
-        owner = split_owner(request.cohort_id, request.request_id)
+        owner = split_owner(request.cohort_id, words.key(command_of(request, split=command_pb2.SplitOrder())))
         order = command_pb2.SplitOrder(
             cohort_id=request.new_cohort_id, title=request.title, institutions=request.institutions
         )
         try:
-            cohort, _ = await self._steer(request, check, split=order)
+            cohort, _ = await self._orders.give(request, check, split=order)
         except Refused as refused:
             # Without an answer it may come to count later: then the id stays reserved.
             if refused.kind not in _UNSURE:
@@ -138,38 +137,8 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
                 raise precondition("NO_PROBLEM", f"{request.institution or cohort.id} has no problem to resolve")
 
         order = command_pb2.ResolveOrder(institution=request.institution, retry=request.retry)
-        cohort, _ = await self._steer(request, check, resolve=order)
+        cohort, _ = await self._orders.give(request, check, resolve=order)
         return pb.ResolveProblemsResponse(cohort=cohort)
-
-    async def _steer(self, request: Any, check: Check | None = None, **order: Any) -> tuple[cohort_pb2.Cohort, bool]:
-        """The cohort as it stands after the order, and whether that waits for a second manager. A repeat is known
-        before anything is checked: the first one may have changed what the checks look at."""
-        name: str = request.cohort_id
-        command = command_pb2.Command(
-            request_id=request.request_id, actor=auth.caller().subject, reason=request.reason, **order
-        )
-        cohort = await self._store.cohort(name)
-        known = await self._store.steering.recorded(name, command)
-        if known is None:
-            try:
-                await self._require_fitting(cohort, next(iter(order.values())), check)
-            except Refused:
-                # The first one may have been carried out a moment ago.
-                known = await self._store.steering.recorded(name, command)
-                if known is None:
-                    raise
-        if known is None:
-            known = (await self._engine.steer(name, command)).awaiting_second
-        return await self._store.cohort(name), known
-
-    async def _require_fitting(self, cohort: cohort_pb2.Cohort, order: Any, check: Check | None) -> None:
-        """What can be said of an order without the workflow: whom and what it names is there."""
-        states.require_running(cohort)
-        phase = getattr(order, "phase", "")
-        if phase and phase not in {progress.phase for progress in cohort.phases}:
-            raise not_found("phase", f"{cohort.id}/{phase}")
-        if check:
-            await check(cohort)
 
     def _faults(
         self, definition: definition_pb2.Definition, participant: definition_pb2.Participant

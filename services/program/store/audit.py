@@ -25,8 +25,7 @@ def entry(
     phase: str = "",
     institution: str = "",
 ) -> Row:
-    """An order as it is kept. Orders to the workflow are known by their request_id alone, since that is how the
-    workflow knows them; the others have a key of their own beside them."""
+    """An order as it is kept, under its kind, who gave it and its request_id."""
     return {
         "_id": f"{cohort_id}:{command}:{actor}:{request_id}",
         "cohort": cohort_id,

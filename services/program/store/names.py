@@ -51,9 +51,9 @@ class NameStore:
         await self._names.update_one({"_id": cohort_id}, change, upsert=True, session=tx.session)
 
 
-def split_owner(cohort_id: str, request_id: str) -> str:
-    """The owner of an id under which this request splits a cohort."""
-    return f"split {cohort_id}:{request_id}"
+def split_owner(cohort_id: str, order: str) -> str:
+    """The owner of an id under which this order, by its key, splits a cohort."""
+    return f"{cohort_id}:{order}"
 
 
 def cohort_taken(cohort_id: str) -> Refused:

@@ -43,6 +43,8 @@ class SteeringStore:
             "enrol": self._roster.enrol,
             "replace": self._roster.replace,
             "split": self._roster.split,
+            "withdraw": self._roster.withdraw,
+            "cancel": self._cancelled,
         }
 
     async def record(self, step: pb.CommandStep) -> None:
@@ -53,7 +55,7 @@ class SteeringStore:
             row = await self._cohorts.find_one({"_id": step.cohort_id}, session=tx.session)
             if row is None:
                 raise not_found("cohort", step.cohort_id)
-            if await self._audit.find(_key(step.cohort_id, step.command.request_id), tx):
+            if await self._audit.find(_key(step.cohort_id, step.command), tx):
                 return
             await self._audit.add(tx, _entry(step))
             await self._change(tx, row, step)
@@ -67,7 +69,7 @@ class SteeringStore:
     async def recorded(self, cohort_id: str, command: command_pb2.Command) -> bool | None:
         """Whether an order that was accepted already waits for a second manager; None where it is new.
         ALREADY_EXISTS where its request_id stands for another order."""
-        row = await self._audit.find(_key(cohort_id, command.request_id))
+        row = await self._audit.find(_key(cohort_id, command))
         if row is None:
             return None
         if _content(row["content"]) != _content(command.SerializeToString()):
@@ -114,6 +116,9 @@ class SteeringStore:
         about = {"phase": order.phase, "action": order.action, "proposed_by": step.proposed_by}
         _tell(tx, row, step, events_pb2.GateOverridden, **about)
 
+    async def _cancelled(self, tx: mongo.Tx, row: Row, step: pb.CommandStep) -> None:
+        """The facts are those of its participants' ends, and its own."""
+
     async def _resolved(self, tx: mongo.Tx, row: Row, step: pb.CommandStep) -> None:
         """Whether they are asked again or let be, the problems of before are dealt with."""
         if institution := step.command.resolve.institution:
@@ -130,8 +135,8 @@ def _tell(tx: mongo.Tx, row: Row, step: pb.CommandStep, fact: Any, **about: Any)
     tx.add(fact(meta=meta, cohort_id=row["_id"], reason=step.command.reason, **about))
 
 
-def _key(cohort_id: str, request_id: str) -> str:
-    return f"{cohort_id}:{request_id}"
+def _key(cohort_id: str, command: command_pb2.Command) -> str:
+    return f"{cohort_id}:{words.key(command)}"
 
 
 def _entry(step: pb.CommandStep) -> Row:
@@ -150,7 +155,7 @@ def _entry(step: pb.CommandStep) -> Row:
     )
     return {
         **kept,
-        "_id": _key(step.cohort_id, command.request_id),
+        "_id": _key(step.cohort_id, command),
         "content": command.SerializeToString(),
         "awaiting_second": step.awaiting_second,
     }

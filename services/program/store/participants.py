@@ -164,12 +164,6 @@ class ParticipantStore:
         change = {"$addToSet": {"problems": problem[:500]}}
         await self._participants.update_one({"_id": participant_id(cohort_id, institution)}, change)
 
-    async def ask_to_leave(self, tx: mongo.Tx, cohort_id: str, withdrawal: pb.Withdrawal, institution: str) -> None:
-        """Notes an acknowledged withdrawal: whatever else ends the participant from here on, it has withdrawn."""
-        key = {"_id": participant_id(cohort_id, institution)}
-        leaving = {"reason": withdrawal.reason, "actor": withdrawal.actor, "moved_to": withdrawal.moved_to}
-        await self._participants.update_one(key, {"$set": {"leaving": leaving}}, session=tx.session)
-
     async def leaving(self, cohort_id: str, institution: str) -> pb.Withdrawal | None:
         """The acknowledged withdrawal of a participant that has not ended yet."""
         key = {"_id": participant_id(cohort_id, institution), "state": states.ACTIVE}

@@ -11,6 +11,7 @@ from chassis import mongo
 from chassis.errors import not_found
 from programs import clock
 from services.program.model import closing, states
+from services.program.model.orders import words
 from services.program.store import audit as audit_store
 from services.program.store import documents
 from services.program.store.audit import AuditStore
@@ -72,6 +73,13 @@ class RosterStore:
         await self._participants.update_one({"_id": found["_id"]}, {"$set": changed}, session=tx.session)
         _tell(tx, row, step, {**found, **changed}, events_pb2.PersonReplaced, role=order.person.role)
 
+    async def withdraw(self, tx: mongo.Tx, row: Row, step: pb.CommandStep) -> None:
+        """Whatever else ends the participant from here on, it has withdrawn; one that has ended already has not."""
+        key = participant_id(row["_id"], step.command.withdraw.institution)
+        leaving = {"reason": step.command.reason, "actor": step.command.actor, "moved_to": ""}
+        change = {"$set": {"leaving": leaving}}
+        await self._participants.update_one({"_id": key, "state": states.ACTIVE}, change, session=tx.session)
+
     async def split(self, tx: mongo.Tx, row: Row, step: pb.CommandStep) -> None:
         """Participants go on in a new cohort: from this transaction on what they do counts there."""
         command, order = step.command, step.command.split
@@ -83,7 +91,7 @@ class RosterStore:
         new = documents.split_row(row, step, len(going))
         moved = [documents.moved_row(old, new) for old in going]
         _keep_closings(new, moved)
-        await self._names.keep(tx, order.cohort_id, split_owner(row["_id"], command.request_id))
+        await self._names.keep(tx, order.cohort_id, split_owner(row["_id"], words.key(command)))
         await self._cohorts.insert_one(new, session=tx.session)
         if moved:
             await self._participants.insert_many(moved, session=tx.session)

@@ -70,6 +70,7 @@ def cohort(row: Row, participants: Iterable[Standing]) -> cohort_pb2.Cohort:
             for institution, problems in troubled[:_MOST_TROUBLED]
         ],
         troubled_count=len(troubled),
+        realm=documents.realm(row),
     )
 
 

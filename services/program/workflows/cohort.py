@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from services.program.model import phase_steps, states
     from services.program.model.agenda import Act, Cohort, Step
     from services.program.model.orders import carried_out
+    from services.program.model.orders import roster as roster_orders
     from services.program.workflows import calls
     from services.program.workflows.cohort_calls import CohortCalls
 
@@ -72,16 +73,6 @@ class ProgramWorkflow:
             if end.readmissions >= self._state.readmissions.get(end.institution, 0):
                 self._state.ended[end.institution] = end.outcome
 
-    @workflow.signal
-    def cancelled(self, cancellation: pb.Cancellation) -> None:
-        """A manager ends the cohort before its time."""
-        if not self._state.cancelling and not self._state.outcome:
-            self._state.cancelling = True
-            self._state.reason = cancellation.reason
-            self._state.actor = cancellation.actor
-            if self._story:
-                self._story.cancel()
-
     @workflow.update
     async def steer(self, command: command_pb2.Command) -> command_pb2.CommandAnswer:
         """A manager's command: one after the other, answered by what stands, and recorded before it is answered."""
@@ -89,7 +80,7 @@ class ProgramWorkflow:
             with calls.refusals():
                 if known := carried_out.known_answer(self._state, command):
                     return known
-                carried_out.require_steerable(self._state, ending=self._over)
+                carried_out.require_steerable(self._state, command, over=self._over, ending=self._ending)
                 step = carried_out.carry_out(self._cohort, command, workflow.now())
             step.cohort_id = self._start.cohort_id
             refused: list[str] = []
@@ -98,6 +89,10 @@ class ProgramWorkflow:
             if refused and command.HasField("split"):
                 with calls.refusals():
                     raise carried_out.take_back(self._cohort, step)
+            if command.HasField("withdraw"):
+                await self._calls.reach(roster_orders.farewell(command))
+            if command.HasField("cancel") and self._story:
+                self._story.cancel()
             return command_pb2.CommandAnswer(request_id=command.request_id, awaiting_second=step.awaiting_second)
 
     @steer.validator
@@ -105,7 +100,7 @@ class ProgramWorkflow:
         """Refuses at once, and without a trace, what could not be carried out as things stand."""
         with calls.refusals():
             if carried_out.known_answer(self._state, command) is None:
-                carried_out.require_steerable(self._state, ending=self._over)
+                carried_out.require_steerable(self._state, command, over=self._over, ending=self._ending)
                 carried_out.carry_out(self._cohort.copy(), command, workflow.now())
 
     @workflow.query

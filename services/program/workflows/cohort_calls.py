@@ -41,6 +41,12 @@ class CohortCalls:
         announcement.cohort_id = self._cohort_id
         await self._reach(Activities.announce, announcement)
 
+    async def reach(self, announcement: pb.Announcement) -> None:
+        """The same, for a command: beside the story of the cohort, also when that has ended."""
+        announcement.cohort_id = self._cohort_id
+        before = dict(self._cohort.state.readmissions)
+        self._note(await calls.ask(Activities.announce, announcement, calls.MANY, self._cohort.state.problems), before)
+
     async def announce_opening(self, place: int) -> None:
         """To those whom the phase is for."""
         opening = errands.opening_of(self._cohort, place)
@@ -98,9 +104,11 @@ class CohortCalls:
     async def _reach(self, activity: Any, step: Any) -> None:
         """Notes what the read model knows of participants that ended, should a signal of theirs have found nobody;
         not of those taken in again meanwhile."""
+        before = dict(self._cohort.state.readmissions)
+        self._note(await self.step(activity, step, calls.MANY), before)
+
+    def _note(self, reached: pb.Reached | None, before: dict[str, int]) -> None:
         state = self._cohort.state
-        before = dict(state.readmissions)
-        reached: pb.Reached | None = await self.step(activity, step, calls.MANY)
         for institution, outcome in reached.ended.items() if reached else ():
             if state.readmissions.get(institution, 0) == before.get(institution, 0):
                 state.ended[institution] = outcome

@@ -277,6 +277,7 @@ class ParticipantWorkflow:
     async def _write(self, step: pb.LetterStep, opening: pb.PhaseOpening | None) -> None:
         step.cohort_id = self._start.cohort_id
         step.institution = self._start.institution
+        step.readmissions = self._start.readmissions
         if opening:
             step.phase = opening.phase.id
             step.deadline_time.CopyFrom(opening.deadline_time)

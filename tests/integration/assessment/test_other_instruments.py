@@ -73,6 +73,28 @@ async def test_86_binary_items_in_five_criteria_go_all_the_way(people: People) -
     assert await rest_of_the_way(people) == "High"
 
 
+async def test_controls_with_brackets_in_their_numbers_answers_of_a_set_and_a_lowest_part_go_all_the_way(
+    people: People,
+) -> None:
+    await from_file(people, "controls")
+    await people.open()
+    refused = await refusal(people.answer(answers("0.75", ["AC-2(1)"])))
+    assert "0.75 is none of 0, 0.25, 0.5, 1" in refused.violations[0].description
+    await people.answer(answers("1", ["AC-2(1)", "AT-1", "AT-2"]) + answers("0.5", ["AC-2(2)", "AC-2(3)", "HCI"]))
+    after = await people.submit()
+    # The lowest of three, 0.5; training 1; 0.5.
+    assert (after.score.index, after.score.predicate) == ("0.67", "Closed")
+    await people.assign("ani")
+    assessed = await people.assess("ani", {"AC-2(2)": "0.25"})
+    assert assessed.stage == DOCUMENT
+    await people.conclude(DOCUMENT)
+    await people.conclude(INTERVIEW)
+    await people.review_all()
+    await people.conclude(REVIEW)
+    await people.determine()
+    assert (await people.publish()).published_index == "0.58"
+
+
 async def test_a_changed_file_under_the_same_version_is_refused(people: People) -> None:
     instrument = await from_file(people, "four-components")
     await publish(people, instrument)

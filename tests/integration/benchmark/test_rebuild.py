@@ -7,12 +7,14 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.benchmark.v1 import analysis_service_pb2 as analysis_pb
 from livinglab.benchmark.v1 import events_pb2
 from livinglab.benchmark.v1 import service_pb2 as pb
 from livinglab.benchmark.v1 import steward_service_pb2 as steward_pb
 from livinglab.benchmark.v1.target_pb2 import TargetLine
 
+from chassis import naming, stream
 from chassis.status import from_rpc_error
 from directory import official_regions
 from stack.issuer import Issuer
@@ -157,3 +159,20 @@ async def test_only_one_rebuild_runs_and_an_abandoned_one_gives_way(benchmark: R
     await benchmark.db["generations"].update_one({"_id": "pointer"}, {"$set": {"seen_time": long_ago}})
     assert (await rebuilt(benchmark, "r2"))[-1].done
     assert await ranks(benchmark) == [(1, SUMEDANG, "3.00")]
+
+
+async def test_facts_that_cannot_be_read_are_counted_and_passed_by(benchmark: Running) -> None:
+    await instrument_known(benchmark)
+    await submitted(benchmark, SUMEDANG, "3.00")
+    nc = await stream.connect(benchmark.nats_url, "test")
+    kind, subject = assessment_pb.EvaluationSubmitted.DESCRIPTOR.full_name, "assessment.v1.EvaluationSubmitted.32.11"
+    # No message at all, and one of a stage that there is not.
+    for payload in (b"\xff", assessment_pb.EvaluationSubmitted(institution=SUMEDANG).SerializeToString()):
+        headers = {"ce-type": kind, naming.CE_SUBJECT: "e9"}
+        await nc.jetstream().publish(subject, payload, headers=headers)
+    await nc.close()
+    await submitted(benchmark, JAVA[1], "2.00")
+    await eventually(lambda: counted(benchmark, "results", 2))
+    last = (await rebuilt(benchmark, "r1"))[-1]
+    assert (last.done, last.unreadable) == (True, 2)
+    assert [(code, index) for _, code, index in await ranks(benchmark)] == [(SUMEDANG, "3.00"), (JAVA[1], "2.00")]

@@ -5,6 +5,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,9 +14,10 @@ from livinglab.assessment.v1 import events_pb2
 from livinglab.common.v1 import dead_letter_service_pb2 as pb
 from livinglab.common.v1.dead_letter_service_pb2_grpc import DeadLetterServiceStub
 
-from chassis import dead_letter_service, mongo, rpc, stream
+from chassis import dead_letter_service, mongo, naming, rpc, stream
 from chassis.config import Settings
 from chassis.errors import Kind
+from chassis.outbox import Publisher
 from stack.issuer import AUDIENCE, ISSUER, Issuer
 from stack.ports import free_ports
 from tests.harness.coaching import refusal, request_id
@@ -75,6 +77,12 @@ class Office:
             asked = pb.ReplayDeadLettersRequest(request_id=request or request_id(), letter_ids=ids)
             return list((await DeadLetterServiceStub(channel).ReplayDeadLetters(asked)).replays)
 
+    async def discard(self, *ids: str, reason: str, role: str = "platform") -> list[pb.Replay]:
+        token = self.issuer.token(role, subject="p1")
+        async with rpc.channel(self.address, lambda: f"Bearer {token}") as channel:
+            asked = pb.DiscardDeadLettersRequest(request_id=request_id(), letter_ids=ids, reason=reason)
+            return list((await DeadLetterServiceStub(channel).DiscardDeadLetters(asked)).letters)
+
 
 @pytest.fixture(params=["here", "here and elsewhere"])
 async def office(
@@ -92,7 +100,7 @@ async def office(
     after = found.after if request.param == "here and elsewhere" else None
     consumer = stream.Consumer(db, nc, "office", [stream.Reaction(events_pb2.AnswersSaved, found.handle, after)])
     consuming = asyncio.create_task(consumer.run())
-    server = rpc.Server(settings, [dead_letter_service.served(db, consumer)])
+    server = rpc.Server(settings, [dead_letter_service.served(db, consumer, Publisher(nc))])
     await server.start()
     yield found
     await server.stop(0)
@@ -193,3 +201,61 @@ async def test_managers_look_and_only_the_platform_team_replays(office: Office) 
     assert (await refusal(office.replay("ASSESSMENT:1", role="manager"))).kind is Kind.PERMISSION_DENIED
     refused = await refusal(office.replay())
     assert [str(one) for one in refused.violations] == ["letter_ids: is required"]
+
+
+async def test_what_is_given_up_is_a_letter_no_more_and_is_kept_with_who_and_why(office: Office) -> None:
+    office.broken = "no such indicator"
+    await office.hear("f1")
+    [letter] = await office.set_aside(1)
+    assert (await refusal(office.discard(letter.id, reason="", role="platform"))).kind is Kind.INVALID_ARGUMENT
+    assert (await refusal(office.discard(letter.id, reason="a test", role="manager"))).kind is Kind.PERMISSION_DENIED
+    [first] = await office.discard(letter.id, reason="sent by a test")
+    assert (first.outcome, first.reason, first.type) == (pb.REPLAY_OUTCOME_DISCARDED, "sent by a test", FACT)
+    [again] = await office.discard(letter.id, reason="another reason")
+    assert again == first
+    [replayed] = await office.replay(letter.id)
+    assert (replayed.outcome, replayed.reason, replayed.actor) == (first.outcome, first.reason, "p1")
+    [unknown] = await office.discard("ASSESSMENT:7", reason="it is not there")
+    assert unknown.outcome == pb.REPLAY_OUTCOME_UNKNOWN
+    assert (await office.letters(), await office.effects("f1")) == ([], 0)
+    kept = await office.db["replays"].find_one({"letter": letter.id, "outcome": pb.REPLAY_OUTCOME_DISCARDED})
+    assert kept["what"]["payload"] == letter.payload
+
+
+async def test_letters_that_are_large_together_come_in_as_many_pages_as_they_need(office: Office) -> None:
+    for n in range(12):
+        row = {"_id": f"ASSESSMENT:{n:02}", "subject": "s", "headers": {}, "payload": b"x" * 900_000, "reason": "r"}
+        times = {"tries": 1, "time": datetime.now(UTC)}
+        await office.db["dead_letters"].insert_one(row | times)
+    found, token = [], ""
+    async with rpc.channel(office.address, lambda: f"Bearer {office.issuer.token('manager')}") as channel:
+        while True:
+            page = await DeadLetterServiceStub(channel).ListDeadLetters(pb.ListDeadLettersRequest(page_token=token))
+            found += [letter.id for letter in page.letters]
+            token = page.next_page_token
+            if not token:
+                break
+    assert found == [f"ASSESSMENT:{n:02}" for n in range(12)]
+
+
+async def test_a_fact_that_the_broker_refused_goes_out_when_it_is_replayed(office: Office) -> None:
+    headers = {"ce-type": FACT, naming.CE_ID: "f1", naming.MESSAGE_ID: "f1"}
+    event = events_pb2.AnswersSaved(institution="32.11")
+    event.meta.event_id = "f1"
+    row = {"_id": "OUTBOX:f1", "subject": naming.subject(event), "headers": headers, "reason": "too large"}
+    times = {"tries": 1, "time": datetime.now(UTC), "outgoing": True}
+    await office.db["dead_letters"].insert_one(row | times | {"payload": b"x" * 1_048_576})
+    [failed] = await office.replay("OUTBOX:f1")
+    assert (failed.outcome, "at most 1,048,576" in failed.reason) == (pb.REPLAY_OUTCOME_FAILED, True)
+    # As where the broker takes more now.
+    change = {"$set": {"payload": event.SerializeToString()}}
+    await office.db["dead_letters"].update_one({"_id": "OUTBOX:f1"}, change)
+    [letter] = await office.letters()
+    assert (letter.outgoing, letter.tries) == (True, 2)
+    [applied] = await office.replay("OUTBOX:f1")
+    assert (applied.outcome, await office.letters()) == (pb.REPLAY_OUTCOME_APPLIED, [])
+
+    async def heard() -> bool:
+        return await office.effects("f1") == 1
+
+    await eventually(heard)

@@ -86,7 +86,7 @@ async def test_facts_stored_while_no_relay_ran_are_published_in_order(
 ) -> None:
     for version in range(1, 31):
         await store(db, fact(version, "e1"), fact(version, "e2"))
-    relay = Running(Relay(db, nc.jetstream(), "assessment").run())
+    relay = Running(Relay(db, nc, "assessment").run())
     await eventually(lambda: all_published(db))
     found = await published(broker.uri, events_pb2.AnswersSaved)
     assert versions(found, "e1") == versions(found, "e2") == list(range(1, 31))
@@ -100,7 +100,7 @@ async def test_a_relay_killed_between_publish_and_mark_publishes_again_and_the_s
     row = await db["outbox"].find_one({})
     headers = {naming.MESSAGE_ID: row["_id"]}
     await nc.jetstream().publish(row["subject"], row["payload"], headers=headers)
-    relay = Running(Relay(db, nc.jetstream(), "assessment").run())
+    relay = Running(Relay(db, nc, "assessment").run())
     await eventually(lambda: all_published(db))
     assert versions(await published(broker.uri, events_pb2.AnswersSaved)) == [1]
     await relay.crash()
@@ -109,9 +109,9 @@ async def test_a_relay_killed_between_publish_and_mark_publishes_again_and_the_s
 async def test_two_relays_of_one_service_publish_in_order_and_the_second_takes_over(
     db: mongo.Database, nc: Client, broker: Server
 ) -> None:
-    first = Running(Relay(db, nc.jetstream(), "assessment").run())
+    first = Running(Relay(db, nc, "assessment").run())
     await eventually(lambda: db["leases"].find_one({"_id": "relay"}))
-    second = Running(Relay(db, nc.jetstream(), "assessment").run())
+    second = Running(Relay(db, nc, "assessment").run())
     for version in range(1, 11):
         await store(db, fact(version))
     await first.crash()
@@ -123,7 +123,7 @@ async def test_two_relays_of_one_service_publish_in_order_and_the_second_takes_o
 
 
 async def test_facts_wait_for_a_broker_that_is_down(db: mongo.Database, nc: Client, broker: Server) -> None:
-    relay = Running(Relay(db, nc.jetstream(), "assessment").run())
+    relay = Running(Relay(db, nc, "assessment").run())
     await store(db, fact(1))
     await eventually(lambda: all_published(db))
     await broker.kill()

@@ -40,7 +40,7 @@ class Slow:
         await self.go_on.wait()
         return pb.ListDeadLettersResponse(next_page_token="done")
 
-    ReplayDeadLetters = ListDeadLetters
+    ReplayDeadLetters = DiscardDeadLetters = ListDeadLetters
 
 
 def server_on(port: int, issuer: Issuer, slow: Slow) -> rpc.Server:

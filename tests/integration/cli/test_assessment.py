@@ -108,9 +108,15 @@ async def exports(shell: Shell, folder: Path) -> None:
         await shell.does("head", "export", ID, "--output", str(folder / f"out.{ending}"))
     rows = list(csv.reader(io.StringIO((folder / "out.csv").read_text("utf-8-sig"))))
     assert (len(rows), rows[1][0]) == (48, "1")
+    assert rows[0][-3:] == ["Tingkat berikutnya", "Yang masih diminta", "Dokumen yang diharapkan"]
+    assert (rows[12][-3], rows[12][-2][:3]) == ("4", "4a ")
     assert load_workbook(folder / "out.xlsx").sheetnames == ["Indikator", "Kelompok", "Ringkasan"]
-    assert "Kabupaten Sumedang" in (folder / "out.html").read_text()
-    assert json.loads((folder / "out.json").read_text())["evaluation"]["revision"] == 2
+    page = (folder / "out.html").read_text()
+    assert "Kabupaten Sumedang" in page
+    assert "Peta rencana diterapkan lewat rencana kerja dan anggaran tiga tahun terakhir" in page
+    written = json.loads((folder / "out.json").read_text())
+    assert written["evaluation"]["revision"] == 2
+    assert [need["criterion"] for need in written["needs"][11]["missing"]] == ["4a", "4b"]
 
 
 async def test_refusals_are_one_clear_line_and_wrong_usage_ends_with_2(shell: Shell) -> None:
@@ -118,3 +124,30 @@ async def test_refusals_are_one_clear_line_and_wrong_usage_ends_with_2(shell: Sh
     assert (code, out, err) == (1, "", "refused: evaluation 32.11:none:2022 does not exist\n")
     assert (await shell.run("manager", "conclude", ID, "lunch"))[0] == 2
     assert (await shell.run("operator", "answer", ID, "1"))[0] == 2
+
+
+async def test_criteria_are_marked_and_what_is_lacking_is_listed(shell: Shell, tmp_path: Path) -> None:
+    await shell.does("operator", "open", SUMEDANG, "--instrument", SPBE, "--period", "2022")
+    code, out, err = await shell.run("operator", "answer", ID, "12=3", "--met", "2a", "--lang", "en")
+    assert (code, err) == (0, "")
+    assert "Doubtful: indicator 12: level 3 is answered, but 3a not met: what is met makes level 2" in out
+    assert "Doubtful: indicator 12: level 3 is answered without any evidence" in out
+    assert "12: next level 4 needs 4b: The document is reviewed and evaluated at regular intervals" in out
+    marked = await shell.does("operator", "criteria", ID, "12", "--met", "3a", "--unmet", "2a")
+    assert [row["criterion"] for row in marked["criteria"] if row["met"]] == ["3a"]
+    await shell.does("operator", "criteria", ID, "12", "--unmet", "3a")
+    shown = await shell.does("operator", "criteria", ID, "12")
+    assert [row["met"] for row in shown["criteria"]] == [False] * 6
+    assert shown["value"] == "3"
+    code, _, err = await shell.run("operator", "criteria", ID, "1", "--met", "2a")
+    assert (code, err) == (1, "indicator 1 has no answer yet: give it a level with `assessment answer` first\n")
+    levels = tmp_path / "levels.csv"
+    levels.write_text("indicator,level\n" + "".join(f"{n},2\n" for n in range(1, 48) if n != 12))
+    await shell.does("operator", "answer", ID, "--file", str(levels))
+    found = await shell.does("head", "needs", ID)
+    assert [one["indicator"] for one in found["warnings"]] == ["12"]
+    queue = (await shell.run("operator", "queue", ID, "--lang", "en"))[1]
+    assert "4a The roadmap" in queue
+    code, out, err = await shell.run("head", "submit", ID)
+    assert (code, err) == (0, "Doubtful: indicator 12: level 3 is answered without any evidence\n")
+    assert "self-assessment concluded" in out

@@ -214,3 +214,36 @@ async def test_a_tail_that_nobody_reads_any_more_ends_without_complaint(nats_url
         await asyncio.wait({ended}, timeout=0.1)
     out, err = ended.result()
     assert (len(out.splitlines()), err, tail.returncode) == (1, b"following assessment; Ctrl-C ends it\n", 0)
+
+
+async def test_letters_are_given_up_with_a_reason(benchmark: Running) -> None:
+    here: Any = {"token": benchmark.issuer.token("platform", subject="p1"), "benchmark": benchmark.address}
+    await unreadable(benchmark, 1)
+    [listed] = await answered("events", "dead-letters", "--service", "benchmark", **here)
+    assert listed["direction"] == "in"
+    discard = ("events", "discard", "ASSESSMENT:1", "--service", "benchmark")
+    code, _, err = await livinglab(*discard, **here)
+    assert (code, "--reason" in err) == (2, True)
+    [given_up] = await answered(*discard, "--reason", "a test wrote it", **here)
+    assert (given_up["outcome"], given_up["reason"]) == ("discarded", "a test wrote it")
+    assert await answered("events", "dead-letters", "--service", "benchmark", **here) == []
+    code, _, err = await livinglab(*discard[:2], "ASSESSMENT:9", *discard[3:], "--reason", "none", **here)
+    assert (code, err) == (1, "ASSESSMENT:9 was set aside by no service\n")
+
+
+async def test_who_is_behind_is_shown_also_where_it_is_nobody_of_ours(benchmark: Running) -> None:
+    nc = await stream.connect(benchmark.nats_url, "test")
+    await stream.ensure_stream(nc.jetstream(), "assessment", 1)
+    await nc.jetstream().add_consumer("ASSESSMENT", durable_name="warehouse", filter_subject="assessment.>")
+    await publish(benchmark.nats_url, events_pb2.AnswersSaved(institution="32.11"), event_id="f1")
+    await nc.close()
+
+    async def only_the_stranger() -> bool:
+        rows = await answered("events", "lag", "--service", "assessment", nats=benchmark.nats_url)
+        return [(row["consumer"], row["waiting"], row["listening"]) for row in rows] == [("warehouse", 1, False)]
+
+    await eventually(only_the_stranger)
+    every = await answered("events", "lag", "--all", "--service", "assessment", nats=benchmark.nats_url)
+    assert {"warehouse", "benchmark_v1_EvaluationSubmitted"} <= {row["consumer"] for row in every}
+    code, out, _ = await livinglab("events", "lag", nats=benchmark.nats_url)
+    assert (code, "warehouse" in out, "benchmark_v1" in out) == (0, True, False)

@@ -183,8 +183,6 @@ async def test_a_session_that_cannot_be_is_refused(coaching: Running) -> None:
     for wrong in ("ll..2022", "ll."):
         refused = await refusal(manager.ScheduleSession(workshop(session_id=wrong)))
         assert [v.field for v in refused.violations] == ["session_id"]
-    refused = await refusal(manager.ScheduleSession(workshop(rehearsal="elsewhere")))
-    assert [v.field for v in refused.violations] == ["rehearsal"]
     assert await count(coaching, "sessions") == 0
     await manager.ScheduleSession(workshop())
     assert (await refusal(manager.ScheduleSession(workshop(cohort_id="other")))).reason == "OTHER_COHORT"
@@ -242,9 +240,9 @@ async def test_the_commitment_is_signed_once_by_the_regent(coaching: Running) ->
 
 async def test_an_unknown_region_is_assigned_to_nobody(coaching: Running) -> None:
     await coach(coaching)
-    refused = await refusal(called_by(coaching, "manager").AssignCoach(assignment("99.99", rehearsal="elsewhere")))
+    refused = await refusal(called_by(coaching, "manager").AssignCoach(assignment("99.99")))
     assert refused.kind == Kind.INVALID_ARGUMENT
-    assert [v.field for v in refused.violations] == ["institution", "rehearsal"]
+    assert [v.field for v in refused.violations] == ["institution"]
     refused = await refusal(called_by(coaching, "operator", SUMEDANG).AssignCoach(assignment()))
     assert refused.reason == "ROLE"
     assert await count(coaching, "assignments") == 0

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import pytest
+from livinglab.program.v1 import command_pb2
 from livinglab.program.v1 import workflow_pb2 as workflow
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
@@ -12,13 +13,13 @@ from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from chassis.errors import Kind, Refused
-from chassis.mongo import Tx
 from programs import names
 from services.program.activities.all import Activities
 from services.program.activities.refusals import Refusals
 from services.program.engine.client import Engine
 from services.program.store.cohorts import Store
 from services.program.workflows import calls
+from tests.harness.orders import ordered
 from tests.harness.program import BANDUNG, GARUT, SUMEDANG, launching, manager
 from tests.harness.service import Running
 
@@ -91,12 +92,7 @@ async def test_who_withdraws_before_it_is_started_again_is_told_when_it_is(progr
     name = names.workflow_id(cohort_id, GARUT)
     nobody: Any = None
     activities = Activities(store, Engine(temporal), nobody, nobody, nobody)
-    withdrawal = workflow.Withdrawal(reason="no budget", actor="manager-1")
-
-    async def leave(tx: Tx) -> None:
-        await store.participants.ask_to_leave(tx, cohort_id, withdrawal, GARUT)
-
-    await store.db.transaction(leave)
+    await store.steering.record(ordered(cohort_id, 1, withdraw=command_pb2.WithdrawOrder(institution=GARUT)))
     step = workflow.RosterStep(cohort_id=cohort_id, only=[GARUT], readmissions={GARUT: 1})
     await ActivityEnvironment().run(activities.start_participants, step)
     history = await temporal.get_workflow_handle(name).fetch_history()

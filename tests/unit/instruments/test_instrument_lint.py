@@ -244,7 +244,7 @@ def test_an_official_instrument_is_sound_and_whole(name: str, groups: tuple[int,
     assert found == [str(n) for n in range(1, indicators + 1)]
 
 
-@pytest.mark.parametrize("name", ["four-components", "five-criteria", "five-levels"])
+@pytest.mark.parametrize("name", ["four-components", "five-criteria", "five-levels", "controls"])
 def test_an_instrument_of_another_shape_needs_a_file_only(name: str) -> None:
     assert lint_content((INVENTED / f"{name}.yaml").read_bytes()) == []
 

@@ -22,7 +22,8 @@ from instruments.scoring import Gain, Scorer
 from services.benchmark.store import documents as benchmark_documents
 
 DATA = Path(__file__).parents[2] / "data"
-INSTRUMENTS = [*instrument_files(), "four-components", "five-criteria", "five-levels"]
+ADDITIVE = [*instrument_files(), "four-components", "five-criteria", "five-levels"]
+INSTRUMENTS = [*ADDITIVE, "controls"]
 Values = dict[str, Decimal]
 
 
@@ -65,6 +66,10 @@ def aggregated(aggregation: pb.Aggregation.ValueType, nodes: list[pb.Node], valu
     if aggregation == pb.AGGREGATION_MEAN:
         found = [value for _, value in scored_below(nodes, values)]
         return sum(found, Fraction(0)) / len(found)
+    if aggregation == pb.AGGREGATION_MIN:
+        below = [aggregated(node.aggregation, list(node.children), values) for node in nodes if node.children]
+        scored = [[value for _, value in scored_below([node], values)] for node in nodes if not node.children]
+        return min([*below, *(sum(one, Fraction(0)) / len(one) for one in scored)])
     weighted = []
     for node in nodes:
         weight = Fraction(node.weight) if aggregation == pb.AGGREGATION_WEIGHTED_MEAN else Fraction(1)
@@ -96,6 +101,8 @@ def evaluations(draw: st.DrawFn, name: str) -> Values:
         if node.awaited_from and draw(st.booleans()):
             continue
         values[node.number] = Decimal(next(drawn)).scaleb(-digits)
+        if scale.values:
+            values[node.number] = Decimal(draw(st.sampled_from(list(scale.values))))
         for n in range(draw(st.integers(0, 4)) if node.repeatable else 0):
             values[f"{node.number}-{n + 2}"] = Decimal(next(drawn)).scaleb(-digits)
     return values
@@ -153,7 +160,7 @@ def random_values(name: str, chance: random.Random) -> Values:
             continue
         for item in (node.number, *(f"{node.number}-{n + 2}" for n in range(several))):
             drawn = chance.randint(int(scale.min) * 10**digits, int(scale.max) * 10**digits)
-            values[item] = Decimal(drawn).scaleb(-digits)
+            values[item] = Decimal(chance.choice(scale.values)) if scale.values else Decimal(drawn).scaleb(-digits)
     return values
 
 
@@ -178,7 +185,7 @@ def test_a_mean_of_children_counts_each_group_as_one_however_many_items_are_belo
     )
 
 
-@pytest.mark.parametrize("name", INSTRUMENTS)
+@pytest.mark.parametrize("name", ADDITIVE)
 def test_the_race_weighs_each_indicator_as_the_index_does(name: str) -> None:
     one = instrument(name)
     shares = benchmark_documents.instrument_of(one).shares(scorer(name).indicators)
@@ -197,7 +204,7 @@ def test_an_index_stays_within_the_scale_and_rises_by_what_marginal_says(name: s
     assert Fraction(scale.min) <= before.index <= Fraction(scale.max)
     item = data.draw(st.sampled_from(sorted(gains)))
     top, value = Decimal(scale.max), before.items[item]
-    step = top - value if scale.kind == pb.SCALE_KIND_BINARY else min(top - value, Decimal(1))
+    step = one.next_step(value) - value
     assert one.score(dict(before.items) | {item: value + step}).index - before.index == gains[item].step
     assert one.score(dict(before.items) | {item: top}).index - before.index == gains[item].top
     assert gains[item].top >= gains[item].step >= 0

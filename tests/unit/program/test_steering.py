@@ -190,6 +190,11 @@ def test_a_cohort_that_is_split_off_goes_on_from_where_it_was() -> None:
     assert [errand.announcement.WhichOneof("news") for errand in new.errands] == ["pause"]
 
 
+def test_what_is_open_has_its_sessions_on_the_calendar_of_a_cohort_that_is_split_off() -> None:
+    made = course(with_session(), phase("other", 0, 9, after=["start"]))
+    assert [errand.sessions_of for errand in made.order(**split(TWO)).split_state.errands] == ["meeting"]
+
+
 def test_a_phase_that_is_for_none_of_those_who_go_is_skipped_there() -> None:
     special = phase("special", 0, 9, when=definition_pb2.Condition(done="meeting-done"), after=["meeting"])
     made = course(phase("meeting", 0, 2), special, phase("last", 12, 15))

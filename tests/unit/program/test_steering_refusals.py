@@ -87,10 +87,37 @@ def test_who_has_graduated_and_a_cohort_that_is_over_take_no_order() -> None:
     made.state.ended[ONE] = states.GRADUATED
     with pytest.raises(Refused, match="has graduated"):
         made.give(made.command(**readmit(ONE)))
-    for state, ending in ((pb.ProgramState(cancelling=True), False), (pb.ProgramState(), True)):
+    pause, cancel = made.command(**PAUSE), made.command(cancel=command_pb2.CancelOrder())
+    for state, command, over, ending in (
+        (pb.ProgramState(cancelling=True), pause, False, False),
+        (pb.ProgramState(cancelling=True), cancel, False, False),
+        (pb.ProgramState(), pause, True, False),
+        (pb.ProgramState(), cancel, True, True),
+    ):
         with pytest.raises(Refused) as refused:
-            carried_out.require_steerable(state, ending=ending)
+            carried_out.require_steerable(state, command, over=over, ending=ending)
         assert (refused.value.kind, refused.value.reason) == (Kind.FAILED_PRECONDITION, "COHORT_ENDED")
+    # Until the last one has left.
+    carried_out.require_steerable(pb.ProgramState(), cancel, over=True, ending=False)
+
+
+def test_a_request_id_is_its_actors_and_its_orders() -> None:
+    made = course()
+    made.order("same", "m1", **PAUSE)
+    assert made.order("same", "m2", **RESUME).revision == 2
+    assert made.order("same", "m1", **RESUME if made.cohort.paused else PAUSE).revision == 3
+    keys = [answer.key for answer in made.state.answers]
+    assert keys == ["pause:m1:same", "resume:m2:same", "pause:m1:same"]
+
+
+def test_who_withdraws_is_still_in_and_a_cohort_that_is_cancelled_takes_no_other_order() -> None:
+    made = course()
+    made.withdraw(TWO)
+    assert made.refusal(withdraw=command_pb2.WithdrawOrder(institution=TWO)) == "PARTICIPANT_ENDED"
+    made.order(withdraw=command_pb2.WithdrawOrder(institution=ONE))
+    made.order(cancel=command_pb2.CancelOrder())
+    assert (made.state.cancelling, made.state.reason, made.state.actor) == (True, "an election", "m1")
+    assert made.refusal(**PAUSE) == "COHORT_ENDED"
 
 
 def test_a_request_that_is_repeated_has_its_first_answer_and_another_one_is_refused() -> None:
@@ -100,7 +127,7 @@ def test_a_request_that_is_repeated_has_its_first_answer_and_another_one_is_refu
     first = carried_out.known_answer(made.state, command)
     assert first == command_pb2.CommandAnswer(request_id="same", awaiting_second=True)
     with pytest.raises(Refused) as refused:
-        carried_out.known_answer(made.state, made.command("same", **PAUSE))
+        carried_out.known_answer(made.state, made.command("same", **override("workshop")))
     assert (refused.value.kind, refused.value.reason) == (Kind.ALREADY_EXISTS, "REQUEST_EXISTS")
     assert carried_out.known_answer(made.state, made.command("new", **override("meeting"))) is None
 

@@ -13,15 +13,18 @@ from programs import clock
 from services.program.model.agenda import Cohort
 from services.program.model.orders import phases as phase_orders
 from services.program.model.orders import roster as roster_orders
+from services.program.model.orders import words
 
 # A repeat comes soon, or never.
 _ANSWERS_KEPT = 200
 
 
 def known_answer(state: pb.ProgramState, command: command_pb2.Command) -> command_pb2.CommandAnswer | None:
-    """What a command with this request_id was answered; ALREADY_EXISTS where it was another command."""
+    """What this actor's order of this kind with this request_id was answered; ALREADY_EXISTS where it said something
+    else."""
+    known = words.key(command)
     for answer in state.answers:
-        if answer.request_id == command.request_id:
+        if answer.key == known:
             if answer.fingerprint != _fingerprint(command):
                 message = f"request {command.request_id} was another command: choose another request_id"
                 raise Refused(Kind.ALREADY_EXISTS, "REQUEST_EXISTS", message)
@@ -29,9 +32,9 @@ def known_answer(state: pb.ProgramState, command: command_pb2.Command) -> comman
     return None
 
 
-def require_steerable(state: pb.ProgramState, *, ending: bool) -> None:
-    """COHORT_ENDED from the moment at which its end has begun."""
-    if ending or state.cancelling or state.outcome:
+def require_steerable(state: pb.ProgramState, command: command_pb2.Command, *, over: bool, ending: bool) -> None:
+    """COHORT_ENDED from the moment at which its end has begun; it can be cancelled until the last one has left."""
+    if (ending if command.HasField("cancel") else over) or state.cancelling or state.outcome:
         raise precondition("COHORT_ENDED", "the cohort has ended, or is about to")
 
 
@@ -47,7 +50,10 @@ def carry_out(cohort: Cohort, command: command_pb2.Command, now: datetime) -> pb
     state = cohort.state
     state.revision += 1
     state.answers.add(
-        request_id=command.request_id, awaiting_second=step.awaiting_second, fingerprint=_fingerprint(command)
+        request_id=command.request_id,
+        awaiting_second=step.awaiting_second,
+        fingerprint=_fingerprint(command),
+        key=words.key(command),
     )
     del state.answers[:-_ANSWERS_KEPT]
     step.revision = state.revision
@@ -73,6 +79,8 @@ _ORDERS: dict[str, _Order] = {
     "enrol": roster_orders.enrol,
     "replace": roster_orders.replace,
     "split": roster_orders.split,
+    "withdraw": roster_orders.withdraw,
+    "cancel": phase_orders.cancel,
 }
 
 
@@ -80,7 +88,7 @@ def take_back(cohort: Cohort, step: pb.CommandStep) -> Refused:
     """A split that could not be recorded, since the new cohort's id was taken meanwhile, has not been: nobody goes.
     The refusal that answers it."""
     state = cohort.state
-    others = [answer for answer in state.answers if answer.request_id != step.command.request_id]
+    others = [answer for answer in state.answers if answer.key != words.key(step.command)]
     del state.answers[:]
     state.answers.extend(others)
     going = step.command.split.cohort_id

@@ -151,6 +151,13 @@ def _seconded(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep
     return False
 
 
+def cancel(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
+    """From here on it only waits for its participants to end."""
+    cohort.state.cancelling = True
+    cohort.state.reason = command.reason
+    cohort.state.actor = command.actor
+
+
 def resolve(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
     order = command.resolve
     if order.institution:

@@ -9,6 +9,7 @@ from chassis.errors import Kind, Refused, precondition
 from services.program.model import splitting, states
 from services.program.model.agenda import Cohort
 from services.program.model.errands import announce, is_told, require_active, require_no_closing, take_in
+from services.program.model.orders import words
 
 
 def readmit(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
@@ -42,12 +43,23 @@ def replace(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, 
         if is_told(cohort, place, order.institution) and order.person.role in phase.invites:
             notice = pb.Notice(
                 template="invitation",
-                occasion=f"{phase.id}.{command.request_id}",
+                occasion=f"{phase.id}.{words.mark(command)}",
                 phase=phase.id,
                 roles=[order.person.role],
                 email=order.person.email,
             )
             announce(cohort, pb.Announcement(notice=notice, only=[order.institution]))
+
+
+def withdraw(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
+    """It leaves at once, whatever else goes on: see `farewell`."""
+    require_active(cohort, [command.withdraw.institution])
+
+
+def farewell(command: command_pb2.Command) -> pb.Announcement:
+    """What who withdraws is told."""
+    leaving = pb.Withdrawal(reason=command.reason, actor=command.actor)
+    return pb.Announcement(withdrawal=leaving, only=[command.withdraw.institution])
 
 
 def split(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """Orders in words, for the audit. Pure."""
 
+import hashlib
 from datetime import datetime
 
 from livinglab.program.v1 import cohort_pb2, command_pb2
@@ -12,6 +13,21 @@ _ACTIONS = {
     cohort_pb2.GATE_ACTION_EXCUSE: "closed, with everybody excused",
     cohort_pb2.GATE_ACTION_STOP: "stopped the cohort",
 }
+
+
+# Longer names of updates than this are refused by Temporal.
+_LONGEST_KEY = 900
+
+
+def key(command: command_pb2.Command) -> str:
+    """What a repeat of an order has in common with the first one: its kind, who gave it, and the request_id."""
+    told = f"{command.WhichOneof('order')}:{command.actor}:{command.request_id}"
+    return told if len(told) <= _LONGEST_KEY else hashlib.sha256(told.encode()).hexdigest()
+
+
+def mark(command: command_pb2.Command) -> str:
+    """The same in few characters, for letters that follow from it."""
+    return hashlib.sha256(key(command).encode()).hexdigest()[:16]
 
 
 def subject(command: command_pb2.Command) -> tuple[str, str]:
@@ -43,7 +59,14 @@ def outcome(step: pb.CommandStep) -> str:
         return f"{_count(len(set(order.institutions)), 'participant')} went on in {order.cohort_id}"
     if kind == "resolve":
         return "asked again" if order.retry else "left as it is"
-    return {"pause": "paused", "resume": "resumed", "readmit": "in again", "enrol": "in the cohort"}.get(kind, "")
+    return {
+        "pause": "paused",
+        "resume": "resumed",
+        "readmit": "in again",
+        "enrol": "in the cohort",
+        "withdraw": "withdrawn",
+        "cancel": "being cancelled",
+    }.get(kind, "")
 
 
 def _day(at: datetime) -> str:

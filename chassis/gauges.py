@@ -1,0 +1,49 @@
+"""What a process tells of its outbox, its dead letters and who listens to its facts: looked at beside the work and
+never by it, so that the figures are true while the work stumbles."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from pymongo.errors import PyMongoError
+
+from chassis import durables, telemetry
+from chassis.mongo import Database
+
+_LOOK_SECONDS = 5.0
+
+
+async def measure(db: Database, js: JetStreamContext, service: str) -> None:
+    """Until cancelled. What cannot be looked at keeps its last figure; each replica tells the same."""
+    while True:
+        try:
+            await _stored(db)
+            await _lags(js, service)
+        except (PyMongoError, NatsError, TimeoutError) as error:
+            telemetry.log.info("some figures are old", because=f"{type(error).__name__}: {error}"[:200])
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _stored(db: Database) -> None:
+    oldest = await db["outbox"].find_one({"pending": True}, {"time": 1}, sort=[("_id", 1)])
+    telemetry.OUTBOX_PENDING.set(await db["outbox"].count_documents({"pending": True}))
+    telemetry.OUTBOX_OLDEST.set(_age(oldest["time"] if oldest else None))
+    letters = db["dead_letters"]
+    for direction, wanted in (("out", {"outgoing": True}), ("in", {"outgoing": {"$ne": True}})):
+        telemetry.DEAD_LETTERS_WAITING.labels(direction).set(await letters.count_documents(wanted))
+
+
+async def _lags(js: JetStreamContext, service: str) -> None:
+    """Of everybody who listens to this service's facts, whether or not they are of ours."""
+    found = [lag async for lag in durables.lags(js, service)]
+    # One that was deleted leaves no figure behind.
+    telemetry.LAG.clear()
+    telemetry.LAG_SECONDS.clear()
+    for lag in found:
+        telemetry.LAG.labels(lag.stream, lag.durable).set(lag.waiting + lag.in_hand)
+        telemetry.LAG_SECONDS.labels(lag.stream, lag.durable).set(_age(lag.since))
+
+
+def _age(since: datetime | None) -> float:
+    return max(0.0, (datetime.now(UTC) - since).total_seconds()) if since else 0.0

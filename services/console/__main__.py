@@ -1,0 +1,15 @@
+"""Wiring of the console process: pages over HTTP, health over gRPC as every process has it."""
+
+from chassis import runtime, web
+from services.console.service import application
+from services.console.session.neighbours import Neighbours
+
+
+async def main(process: runtime.Process) -> None:
+    """Serves pages; whether the services answer shows on the pages and keeps nobody from starting."""
+    await web.serve(process, application(Neighbours(process.anonymous_channel), process.settings, process.stopping))
+    await process.serve()
+
+
+if __name__ == "__main__":
+    runtime.run("console", main)

@@ -1,0 +1,1 @@
+"""What pages are made of: words, numbers, charts and maps. Pure."""

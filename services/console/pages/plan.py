@@ -1,0 +1,77 @@
+"""An action plan: its actions with what is due, reporting one as done, handing it to the coach, the coach's review."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+import grpc.aio
+from livinglab.coaching.v1 import coaching_pb2
+from livinglab.coaching.v1 import service_pb2 as pb
+from livinglab.common.v1 import options_pb2
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis.errors import Refused, invalid_field
+from chassis.status import from_rpc_error
+from services.console.pages import shown
+from services.console.session import people
+from services.console.session.neighbours import Person
+
+_WRITERS = (options_pb2.ROLE_OPERATOR, options_pb2.ROLE_HEAD)
+
+
+async def page(request: Request) -> Response:
+    """The plan as it stands, and what this person may do with it."""
+    session = await people.session_of(request)
+    person, coaching = people.person_of(session), request.app.state.neighbours.coaching
+    plan_id = request.path_params["plan"]
+    error: Refused | None = None
+    if request.method == "POST":
+        form = await people.form_of(request, session)
+        try:
+            await _done(person, coaching, plan_id, form)
+            return shown.there(request, f"work/plan/{plan_id}", saved="1")
+        except grpc.aio.AioRpcError as refused:
+            error = from_rpc_error(refused)
+    plan = (await person.ask(coaching.GetPlan, pb.GetPlanRequest(plan_id=plan_id))).plan
+    approved = plan.state == coaching_pb2.PLAN_STATE_APPROVED
+    drafted = plan.state in (coaching_pb2.PLAN_STATE_DRAFT, coaching_pb2.PLAN_STATE_RETURNED)
+    return shown.page(
+        request,
+        "plan.html",
+        session,
+        status=409 if error else 200,
+        plan=plan,
+        done=sum(action.state == coaching_pb2.ACTION_STATE_DONE for action in plan.actions),
+        done_state=coaching_pb2.ACTION_STATE_DONE,
+        today=datetime.now(UTC).date().isoformat(),
+        reports=approved and session.has(*_WRITERS),
+        hands=drafted and session.has(options_pb2.ROLE_HEAD),
+        reviews=plan.state == coaching_pb2.PLAN_STATE_SUBMITTED
+        and session.has(options_pb2.ROLE_COACH)
+        and plan.coach_id == session.subject,
+        saved=request.query_params.get("saved", ""),
+        error=error,
+    )
+
+
+async def _done(person: Person, coaching: Any, plan_id: str, form: dict[str, str]) -> None:
+    """What the form asks for; INVALID_ARGUMENT for anything else."""
+    request_id, what = form.get("request_id", ""), form.get("what", "")
+    if what == "done":
+        order: Any = pb.CompleteActionRequest(request_id=request_id, plan_id=plan_id, action_id=form.get("action", ""))
+        await person.ask(coaching.CompleteAction, order)
+    elif what == "hand":
+        order = pb.SubmitPlanRequest(request_id=request_id, plan_id=plan_id, etag=form.get("etag", ""))
+        await person.ask(coaching.SubmitPlan, order)
+    elif what in ("approve", "return"):
+        order = pb.ReviewPlanRequest(
+            request_id=request_id,
+            plan_id=plan_id,
+            etag=form.get("etag", ""),
+            approved=what == "approve",
+            reason=form.get("reason", ""),
+        )
+        await person.ask(coaching.ReviewPlan, order)
+    else:
+        raise invalid_field("what", "is nothing that can be done with a plan")

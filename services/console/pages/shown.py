@@ -1,0 +1,62 @@
+"""How pages for signed-in people are made: with their session, kept nowhere; names and days as people say them."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime
+from starlette.requests import Request
+from starlette.responses import Response
+
+from directory import official_regions, time_zone
+from services.console.pages import answers, shell
+from services.console.session.sessions import Session
+
+_ZONE = "Asia/Jakarta"
+_PATTERN = "d MMM y HH.mm"
+
+
+def page(request: Request, template: str, session: Session, status: int = 200, **values: Any) -> Response:
+    """A page for one person; `request_id` is new, so that a form sent twice is done once."""
+    language = language_of(request)
+    other = request.url.path.removeprefix("/en")
+    body = shell.render(
+        template,
+        language,
+        alternate=other if language == "en" else f"/en{other}",
+        session=session,
+        request_id=uuid.uuid4().hex,
+        region=region,
+        when=lambda stamp, code="": when(stamp, language, code),
+        **values,
+    )
+    return answers.private(body, status)
+
+
+def language_of(request: Request) -> str:
+    """As the address says."""
+    found: str = request.state.language
+    return found
+
+
+def there(request: Request, path: str, **query: str) -> Response:
+    """After a form: off to the page that shows what came of it, so that loading it again sends nothing again."""
+    place = shell.root(language_of(request)) + path + shell.query(**query)
+    return Response(status_code=303, headers={**answers.SAFETY, "cache-control": answers.PRIVATE, "location": place})
+
+
+def region(code: str) -> str:
+    """An official name, else the code."""
+    found = official_regions().get(code)
+    return found.name if found else code
+
+
+def when(stamp: Any, language: str, code: str = "") -> str:
+    """A time by the clock of a region, with the name of the zone; empty for none."""
+    if not stamp.seconds:
+        return ""
+    zone = ZoneInfo(time_zone(code) if code in official_regions() else _ZONE)
+    moment: datetime = stamp.ToDatetime(UTC).astimezone(zone)
+    text: str = format_datetime(moment, _PATTERN, locale="id" if language == "id" else "en")
+    return f"{text} {moment.tzname()}"

@@ -1,0 +1,72 @@
+"""What a person has to do: a region's assessments and plans; for the others, the cohorts that they look after."""
+
+from typing import Any
+
+from livinglab.assessment.v1 import evaluation_pb2, service_pb2
+from livinglab.coaching.v1 import service_pb2 as coaching_pb
+from livinglab.common.v1 import options_pb2
+from livinglab.program.v1 import service_pb2 as program_pb
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.console.pages import shown
+from services.console.session import people
+from services.console.session.neighbours import Neighbours, Person
+from services.console.session.sessions import REGION_ROLES, Session
+
+_MOST = 100
+_OPEN = evaluation_pb2.EVALUATION_STATE_OPEN
+_SEE_COHORTS = (
+    options_pb2.ROLE_MANAGER,
+    options_pb2.ROLE_COACH,
+    options_pb2.ROLE_ASSESSOR,
+    options_pb2.ROLE_PLATFORM,
+)
+
+
+async def page(request: Request) -> Response:
+    """Only what the person's roles are for."""
+    session = await people.session_of(request)
+    person, neighbours = people.person_of(session), request.app.state.neighbours
+    evaluations: list[Any] = []
+    plans: list[Any] = []
+    cohorts: list[Any] = []
+    if session.has(*REGION_ROLES) and session.institution:
+        evaluations = await _evaluations(person, neighbours, session)
+        plans = await _plans(person, neighbours, session, {e.cohort_id for e in evaluations if e.cohort_id})
+    if session.has(*_SEE_COHORTS):
+        listed = await person.ask(neighbours.program.ListCohorts, program_pb.ListCohortsRequest(page_size=_MOST))
+        cohorts = list(listed.cohorts)
+    return shown.page(
+        request,
+        "work.html",
+        session,
+        evaluations=evaluations,
+        plans=plans,
+        cohorts=cohorts,
+        of_region=session.has(*REGION_ROLES),
+        sees_cohorts=session.has(*_SEE_COHORTS),
+        open_state=_OPEN,
+    )
+
+
+async def _evaluations(person: Person, neighbours: Neighbours, session: Session) -> list[Any]:
+    """The region's own, open ones first; open ones with their answers."""
+    request = service_pb2.ListEvaluationsRequest(institution=session.institution, page_size=_MOST)
+    listed = await person.ask(neighbours.instruments.ListEvaluations, request)
+    found = []
+    for evaluation in sorted(listed.evaluations, key=lambda e: (e.state != _OPEN, e.period, e.instrument)):
+        whole = evaluation
+        if evaluation.state == _OPEN:
+            one = service_pb2.GetEvaluationRequest(evaluation_id=evaluation.id)
+            whole = (await person.ask(neighbours.instruments.GetEvaluation, one)).evaluation
+        found.append(whole)
+    return found
+
+
+async def _plans(person: Person, neighbours: Neighbours, session: Session, cohorts: set[str]) -> list[Any]:
+    found: list[Any] = []
+    for cohort in sorted(cohorts):
+        request = coaching_pb.ListPlansRequest(cohort_id=cohort, institution=session.institution)
+        found += (await person.ask(neighbours.coaching.ListPlans, request)).plans
+    return found

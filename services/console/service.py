@@ -1,0 +1,170 @@
+"""Requests in: which page an address is, and what a refusal or a failure looks like to a person."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc.aio
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chassis import telemetry
+from chassis.config import Settings
+from chassis.errors import Kind, Refused
+from chassis.status import from_rpc_error
+from services.console.live import Remembered, Watches
+from services.console.pages import (
+    answers,
+    assessment,
+    cohorts,
+    find,
+    orders,
+    plan,
+    race,
+    region,
+    shell,
+    sign_in,
+    work,
+)
+from services.console.pages.asked import Asked
+from services.console.session.neighbours import Neighbours
+from services.console.session.people import NotSignedIn
+from services.console.session.sessions import Sessions
+from services.console.session.sign_in import SignIn
+
+Page = Callable[[Request], Awaitable[Response]]
+
+_STATUS = {
+    Kind.NOT_FOUND: 404,
+    Kind.INVALID_ARGUMENT: 400,
+    Kind.FAILED_PRECONDITION: 409,
+    Kind.ABORTED: 409,
+    Kind.ALREADY_EXISTS: 409,
+    Kind.PERMISSION_DENIED: 403,
+    Kind.UNAUTHENTICATED: 403,
+    Kind.RESOURCE_EXHAUSTED: 429,
+}
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+_BOTH = ["GET", "POST"]
+
+
+def application(neighbours: Neighbours, settings: Settings, stopping: asyncio.Event) -> Starlette:
+    """The whole console. Indonesian pages start at /, English ones at /en/. Streams end when `stopping` is set."""
+    routes = [
+        Route("/healthz", _healthy),
+        Route("/static/{name}", _static),
+        Route("/race.csv", race.csv_table),
+        Route("/race.json", race.json_table),
+        Route("/r/{code:path}.csv", region.csv_table),
+        Route("/r/{code:path}.json", region.json_table),
+        Route("/sign-in", sign_in.begin),
+        Route("/sign-in/back", sign_in.back),
+        Route("/sign-out", sign_in.end, methods=["POST"]),
+    ]
+    for language, start in (("id", ""), ("en", "/en")):
+        routes += [
+            Route(f"{start}/", _in(language, race.page)),
+            Route(f"{start}/find", _in(language, find.page)),
+            Route(f"{start}/r/{{code:path}}", _in(language, region.page)),
+            Route(f"{start}/work", _in(language, work.page)),
+            Route(f"{start}/work/assessment/{{evaluation}}", _in(language, assessment.overview), methods=_BOTH),
+            Route(
+                f"{start}/work/assessment/{{evaluation}}/{{indicator}}",
+                _in(language, assessment.indicator),
+                methods=_BOTH,
+            ),
+            Route(f"{start}/work/plan/{{plan:path}}", _in(language, plan.page), methods=_BOTH),
+            Route(f"{start}/cohorts/{{cohort}}", _in(language, cohorts.board)),
+            Route(f"{start}/cohorts/{{cohort}}/live", _in(language, cohorts.live)),
+            Route(f"{start}/cohorts/{{cohort}}/participants", _in(language, cohorts.participants)),
+            Route(f"{start}/cohorts/{{cohort}}/order/{{order}}", _in(language, orders.page), methods=_BOTH),
+        ]
+    handlers: Any = {
+        grpc.aio.AioRpcError: _refused,
+        Refused: _refused,
+        NotSignedIn: _sign_in,
+        HTTPException: _wrong,
+        Exception: _failed,
+    }
+    made = Starlette(routes=routes, exception_handlers=handlers)
+    made.state.neighbours = neighbours
+    made.state.asked = Asked(neighbours, Remembered())
+    made.state.watches = Watches()
+    made.state.sessions = Sessions()
+    made.state.sign_in = SignIn(settings)
+    made.state.stopping = stopping
+    shell.environment().globals["sign_in"] = made.state.sign_in.possible
+    return made
+
+
+def _in(language: str, page: Page) -> Page:
+    async def answered(request: Request) -> Response:
+        request.state.language = language
+        return await page(request)
+
+    return answered
+
+
+async def _healthy(_request: Request) -> Response:
+    """For probes: this process answers. What others are doing is theirs to say."""
+    return Response("ok\n", headers={**answers.SAFETY, "content-type": "text/plain", "cache-control": "no-store"})
+
+
+async def _static(request: Request) -> Response:
+    media = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml", "js": "text/javascript; charset=utf-8"}
+    for name in ("console.css", "icon.svg", "live.js"):
+        if request.path_params["name"] == shell.static_name(name):
+            made = answers.answer(shell.static_file(name), media[name.rpartition(".")[2]])
+            sent = answers.public(request, made)
+            sent.headers["cache-control"] = _FOREVER
+            return sent
+    raise HTTPException(404)
+
+
+def _told(request: Request, status: int, title: str, *lines: str) -> Response:
+    """An error as a page, in the language of the address; kept nowhere."""
+    language = "en" if request.url.path.startswith("/en/") else "id"
+    body = shell.render("error.html", language, title=title, lines=lines, alternate=shell.root(_other(language)))
+    sent = answers.private(body, status)
+    if status in (429, 503):
+        sent.headers["retry-after"] = "5"
+    return sent
+
+
+def _other(language: str) -> str:
+    return "en" if language == "id" else "id"
+
+
+async def _sign_in(request: Request, _error: Any) -> Response:
+    """Whoever is not signed in goes to do so, and comes back to the page; a form is not sent again by itself."""
+    place = request.url.path if request.method == "GET" and not request.url.path.endswith("/live") else "/work"
+    headers = {**answers.SAFETY, "cache-control": answers.PRIVATE, "location": f"/sign-in{shell.query(next=place)}"}
+    return Response(status_code=303, headers=headers)
+
+
+async def _wrong(request: Request, error: Any) -> Response:
+    if error.status_code == 404:
+        return _told(request, 404, "not_found", "not_found_text")
+    return _told(request, error.status_code, "refused")
+
+
+async def _refused(request: Request, error: Any) -> Response:
+    """What a service refused, as it says it itself; what it could not do is our fault and not the visitor's."""
+    refused = from_rpc_error(error) if isinstance(error, grpc.aio.AioRpcError) else error
+    status = _STATUS.get(refused.kind, 503)
+    if status == 404:
+        return _told(request, 404, "not_found", "not_found_text")
+    if status == 503:
+        telemetry.log.warning("page without an answer", because=str(refused)[:200])
+        return _told(request, 503, "away", "away_text")
+    return _told(request, status, "refused", *(str(v) for v in refused.violations[:10] or [refused.message]))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    telemetry.log.error("page failed", error=f"{type(error).__name__}: {error}"[:300])
+    return _told(request, 500, "away", "away_text")

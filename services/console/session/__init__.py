@@ -1,0 +1,1 @@
+"""Who asks, and how the services hear it."""

@@ -1,0 +1,49 @@
+"""The services as pages ask them: each call carries the token of the person who asks, or none for the public."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from livinglab.assessment.v1 import results_service_pb2_grpc, service_pb2_grpc, understanding_pb2_grpc
+from livinglab.benchmark.v1 import analysis_service_pb2_grpc
+from livinglab.benchmark.v1 import service_pb2_grpc as benchmark_grpc
+from livinglab.coaching.v1 import service_pb2_grpc as coaching_grpc
+from livinglab.program.v1 import directory_service_pb2_grpc, steering_service_pb2_grpc
+from livinglab.program.v1 import service_pb2_grpc as program_grpc
+
+# Longest wait of a page for one answer; people have gone by then.
+_SECONDS = 5.0
+
+
+class Neighbours:
+    """A stub for each service that pages ask; `channel` opens one to a process by its name."""
+
+    def __init__(self, channel: Callable[[str], Any]) -> None:
+        assessment, benchmark, program = channel("assessment"), channel("benchmark"), channel("program")
+        self.instruments: Any = service_pb2_grpc.AssessmentServiceStub(assessment)
+        self.results: Any = results_service_pb2_grpc.ResultServiceStub(assessment)
+        self.understanding: Any = understanding_pb2_grpc.UnderstandingServiceStub(assessment)
+        self.race: Any = benchmark_grpc.BenchmarkServiceStub(benchmark)
+        self.analysis: Any = analysis_service_pb2_grpc.AnalysisServiceStub(benchmark)
+        self.directory: Any = directory_service_pb2_grpc.DirectoryServiceStub(program)
+        self.program: Any = program_grpc.ProgramServiceStub(program)
+        self.steering: Any = steering_service_pb2_grpc.SteeringServiceStub(program)
+        self.coaching: Any = coaching_grpc.CoachingServiceStub(channel("coaching"))
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who asks; an empty token is the public. `origin` is the address that the request came from, as
+    x-forwarded-for writes it, so that the services count each visitor and not the console."""
+
+    token: str = ""
+    origin: str = ""
+
+    async def ask(self, method: Any, request: Any) -> Any:
+        """What the method answers to this person; AioRpcError says why not."""
+        metadata = []
+        if self.token:
+            metadata.append(("authorization", f"Bearer {self.token}"))
+        elif self.origin:
+            metadata.append(("x-forwarded-for", self.origin))
+        return await method(request, metadata=metadata, timeout=_SECONDS)

@@ -1,0 +1,92 @@
+"""Pages as a browser without script and cookies gets them, and a real Chromium where the machine has one."""
+
+import asyncio
+import gzip
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from email.message import Message
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass(frozen=True)
+class Got:
+    """What came back; `wire` is the size of the body as it was sent."""
+
+    status: int
+    headers: Message
+    body: bytes
+    wire: int
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+class _Straight(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+async def get(url: str, headers: Mapping[str, str] | None = None, data: bytes | None = None) -> Got:
+    """One request, no redirect followed, every status an answer."""
+    return await asyncio.to_thread(_get, url, dict(headers or {}), data)
+
+
+def _get(url: str, headers: dict[str, str], data: bytes | None) -> Got:
+    opener = urllib.request.build_opener(_Straight)
+    try:
+        answer = opener.open(urllib.request.Request(url, data=data, headers=headers), timeout=20)
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        wire = answer.read()
+        compressed = answer.headers.get("content-encoding") == "gzip"
+        return Got(answer.status, answer.headers, gzip.decompress(wire) if compressed else wire, len(wire))
+
+
+def chromium() -> str:
+    """The browser of this machine; the test is left out, saying so, where there is none."""
+    found = next((path for name in _NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip("no chromium on this machine: 'apt-get install chromium' brings it")
+    return found
+
+
+@asynccontextmanager
+async def browser(**context: Any) -> AsyncIterator[Any]:
+    """A context of a new Chromium, with a profile of its own; pages of it run no script where the test says so."""
+    from playwright.async_api import async_playwright
+
+    program = chromium()
+    with tempfile.TemporaryDirectory() as profile:
+        async with async_playwright() as playwright:
+            found = await playwright.chromium.launch_persistent_context(
+                str(Path(profile) / "new"), executable_path=program, args=_FLAGS.split(), **context
+            )
+            try:
+                yield found
+            finally:
+                await found.close()
+
+
+async def faults(page: Any) -> list[str]:
+    """What axe-core finds on a page against WCAG 2.2 A and AA and its own best practice, one line each."""
+    await page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = await page.evaluate("tags => axe.run(document, {runOnly: tags})", tags)
+    return [f"{fault['id']}: {node['html'][:120]}" for fault in found["violations"] for node in fault["nodes"]]

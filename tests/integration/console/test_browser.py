@@ -1,0 +1,68 @@
+"""The pages in a real Chromium: accessible in both languages, on a phone, without script, by keyboard."""
+
+from tests.harness.browsing import browser, faults
+from tests.integration.console.conftest import SUMEDANG, Console
+from tests.integration.console.test_sign_in import opened
+
+WIDTHS = (1280, 320)
+PATHS = ("/", "/?group=province:32", f"/r/{SUMEDANG}", "/r/EVIL-1", "/find?q=bandung", "/nothing")
+
+
+async def test_every_public_page_is_accessible_and_fits_a_phone(nation: Console) -> None:
+    found = []
+    async with browser(bypass_csp=True) as context:
+        page = await context.new_page()
+        for width in WIDTHS:
+            await page.set_viewport_size({"width": width, "height": 740})
+            for path in (*PATHS, *(f"/en{path}" for path in PATHS)):
+                await page.goto(nation.url + path)
+                found += [f"{path} at {width}: {fault}" for fault in await faults(page)]
+                if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                    found.append(f"{path} at {width}: wider than the screen")
+    assert not found, "\n".join(found)
+
+
+async def test_the_race_can_be_used_by_keyboard_without_script(nation: Console) -> None:
+    complaints: list[str] = []
+    async with browser(java_script_enabled=False) as context:
+        page = await context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        await page.goto(nation.url + "/")
+        await page.keyboard.press("Tab")
+        assert await page.locator(":focus").inner_text() == "Langsung ke isi"
+        await page.get_by_label("Cari daerah").fill("sumedang")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("link", name="Kabupaten Sumedang").click()
+        assert await page.get_by_role("heading", level=1).inner_text() == "Kabupaten Sumedang"
+        await page.goto(nation.url + "/")
+        await page.get_by_label("Kelompok").select_option("province:32")
+        await page.get_by_role("button", name="Tampilkan").press("Enter")
+        await page.wait_for_url("**group=province*")
+        assert "Jawa Barat, 2025" in await page.locator("h2#ringkasan").inner_text()
+        assert await context.cookies() == []
+    assert complaints == []
+
+
+async def test_a_head_signs_in_and_answers_on_a_phone_with_accessible_pages(console: Console) -> None:
+    evaluation = await opened(console)
+    found = []
+    async with browser(bypass_csp=True, viewport={"width": 320, "height": 740}) as context:
+        page = await context.new_page()
+        await page.goto(console.url + "/")
+        await page.get_by_role("link", name="Masuk").click()
+        await page.get_by_label("Peran").select_option("head")
+        await page.get_by_role("button", name="Masuk").click()
+        await page.wait_for_url("**/work")
+        for path in ("/work", f"/work/assessment/{evaluation}", f"/en/work/assessment/{evaluation}/2"):
+            await page.goto(console.url + path)
+            found += [f"{path}: {fault}" for fault in await faults(page)]
+            if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{path}: wider than the screen")
+        await page.goto(f"{console.url}/work/assessment/{evaluation}")
+        await page.get_by_role("link", name="Isi indikator berikutnya yang kosong").press("Enter")
+        await page.get_by_role("radio").nth(2).check()
+        await page.get_by_label("Penjelasan").fill("Ada peraturan bupati.")
+        await page.get_by_role("button", name="Simpan dan lanjut").press("Enter")
+        await page.get_by_text("Tersimpan.").wait_for()
+        assert (await page.get_by_role("heading", level=1).inner_text()).startswith("2.")
+    assert not found, "\n".join(found)
