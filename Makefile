@@ -7,12 +7,15 @@ PROTOS := $(shell find protos -name '*.proto')
 SOURCES := chassis services cli stack directory instruments programs tests bench
 # Which tests: make test T=tests/unit
 T ?= tests
+# Which seeds: make chaos SEEDS=200, or FIRST=17 SEEDS=1 for one again
+SEEDS ?= 20
+FIRST ?= 1
 # The contract as it was released last: what stands in it is kept.
 RELEASED := tests/contract/released.binpb
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup proto demo up down check test unit integration e2e bench histories k8s-check released lock clean
+.PHONY: help setup browser proto demo up down check test unit integration e2e chaos bench histories k8s-check released lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -39,8 +42,8 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.locked gen/.built
 
 proto: gen/.built ## generated code from protos/
 
-demo: setup ## rehearse the program of 2022 with 62 regions on real servers, from start to end
-	@$(BIN)/python -m stack.rehearsal
+demo: setup ## rehearse the program of 2022 with 62 regions on real servers, from start to end; STAY=1 leaves it running
+	@$(BIN)/python -m stack.rehearsal $(if $(STAY),--stay)
 
 up: setup ## start the platform and leave it running
 	@$(BIN)/livinglab up
@@ -57,7 +60,13 @@ check: setup k8s-check ## format, lint, types, import rules, protos, manifests
 	$(BIN)/buf format --diff --exit-code protos
 	$(BIN)/buf breaking --against $(RELEASED)
 
-test: setup ## every test; T=path picks some, T="--lf" those that failed last
+# The pages are looked at in a real Chromium. Where it can be installed it is; without it those tests are left out.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
+		|| echo "no chromium: the tests of pages in a browser are left out; 'apt-get install chromium' brings it" >&2
+
+test: setup browser ## every test; T=path picks some, T="--lf" those that failed last
 ifeq ($(T),tests)
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract --cov --cov-report=
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/e2e tests/chaos tests/workflow tests/integration tests/replay
@@ -73,6 +82,9 @@ integration: setup ## one service at a time on real servers
 
 e2e: setup ## every process and server, and what happens when one is killed
 	$(BIN)/python -m pytest tests/e2e tests/chaos
+
+chaos: setup ## cohorts under drawn faults: SEEDS=200 many of them, FIRST=17 SEEDS=1 that one again
+	$(BIN)/python -m tests.chaos.seeds --seeds $(SEEDS) --first $(FIRST)
 
 bench: setup ## ours beside the bare limit, in one run; writes bench/latest.json
 	@$(BIN)/python -m bench

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc.aio
@@ -25,7 +25,7 @@ _SUBMITS = 160
 _PERIODS = iter(range(1901, 2000))
 
 
-async def rows(system: System) -> list[Row]:
+async def rows(system: System) -> AsyncIterator[Row]:
     """Rates at 32 in flight, rounds of ours and bare in turn, the median of each."""
     address = f"127.0.0.1:{free_port()}"
     log = system.home.logs / "bare.log"
@@ -44,16 +44,14 @@ async def rows(system: System) -> list[Row]:
             ours = Load(AssessmentServiceStub(our_channel), system)
             other = Load(AssessmentServiceStub(bare_channel), system)
             saved = await _in_turn(ours.saving, other.saving)
+            yield at_least("answering", f"answers saved, {IN_FLIGHT} in flight", *saved, "1/s", 0.80)
             submitted = await _in_turn(ours.submitting, other.submitting)
+            yield at_least("submitting", f"evaluations submitted, {IN_FLIGHT} in flight", *submitted, "1/s", 0.80)
         memory = _memory(system.fleet.members["assessment"].pid), _memory(bare.pid)
     finally:
         await bare.stop()
         await system.fleet.start_again([other.name for other in others])
-    return [
-        at_least("answering", f"answers saved, {IN_FLIGHT} in flight", *saved, "1/s", 0.80),
-        at_least("submitting", f"evaluations submitted, {IN_FLIGHT} in flight", *submitted, "1/s", 0.80),
-        at_most("memory", "memory of the assessment process after that", *memory, "MiB", 2.0),
-    ]
+    yield at_most("memory", "memory of the assessment process after that", *memory, "MiB", 2.0)
 
 
 async def _in_turn(ours: Callable[[], Awaitable[float]], bare: Callable[[], Awaitable[float]]) -> tuple[float, float]:

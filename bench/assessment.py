@@ -6,7 +6,7 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,14 @@ _SAMPLE_SECONDS = 0.02
 _PERIODS = iter(range(1901, 2000))
 
 
-async def rows(system: System) -> list[Row]:
+async def rows(system: System) -> AsyncIterator[Row]:
     """All figures of assessment that need no load of answers."""
-    return [*await asyncio.to_thread(scoring), *await import_results(system), *await evidence_upload(system)]
+    for row in await asyncio.to_thread(scoring):
+        yield row
+    for row in await import_results(system):
+        yield row
+    for row in await evidence_upload(system):
+        yield row
 
 
 def scoring() -> list[Row]:

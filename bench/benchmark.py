@@ -22,7 +22,7 @@ from bench.race_facts import BODIES, INDICATORS, INSTRUMENT, YEARS
 from bench.rows import Row, at_least, middle, percentile, within
 from chassis import naming
 from stack.system import System
-from stack.waiting import eventually
+from stack.waiting import advancing
 
 _IN_FLIGHT, _QUERIES, _ROUNDS = 32, 1_600, 5
 _NEWS = 150
@@ -35,37 +35,34 @@ _SIDE_BY_SIDE = 64
 _BATCH = 500
 
 
-async def rows(system: System) -> list[Row]:
+async def rows(system: System) -> AsyncIterator[Row]:
     """The race as it is read and watched, then the rebuild of a database that was lost."""
     metadata = (("authorization", f"Bearer {system.fleet.issuer.token('manager')}"),)
     others = [member for name, member in system.fleet.members.items() if name != "benchmark"]
     await asyncio.gather(*(other.stop() for other in others))
+    what = f"{BODIES} bodies, {len(YEARS)} years, {INDICATORS} indicators"
     nc = await nats.connect(system.platform.addresses.nats)
     async with nc, AsyncMongoClient[dict[str, Any]](system.platform.addresses.mongodb) as client:
         await race_facts.fill(nc, race_facts.facts(0, _LIVE))
         await _arrived(client)
         async with grpc.aio.insecure_channel(system.fleet.address("benchmark")) as channel:
             queries = await _queries(channel, metadata)
-            news = await _news(BenchmarkServiceStub(channel), metadata, nc)
+            yield within("ranking-p99", f"full ranking, {_IN_FLIGHT} in flight: {what}", queries, 20.0, "ms")
+            news = percentile(await _news(BenchmarkServiceStub(channel), metadata, nc), 0.99)
+            yield within("watch-p99", "one new result to the changed ranking at a watcher", news, 100.0, "ms")
         rebuilt = await _rebuilt(system, nc, client, metadata)
         bare = await _bare(nc.jetstream(), client)
+        yield at_least("rebuild", f"projections rebuilt from {_FACTS} facts", rebuilt, bare, "1/s", 0.5)
     await system.fleet.start_again([other.name for other in others])
-    what = f"{BODIES} bodies, {len(YEARS)} years, {INDICATORS} indicators"
-    return [
-        within("ranking-p99", f"full ranking, {_IN_FLIGHT} in flight: {what}", queries, 20.0, "ms"),
-        within("watch-p99", "one new result to the changed ranking at a watcher", percentile(news, 0.99), 100.0, "ms"),
-        at_least("rebuild", f"projections rebuilt from {_FACTS} facts", rebuilt, bare, "1/s", 0.5),
-    ]
 
 
 async def _arrived(client: AsyncMongoClient[dict[str, Any]]) -> None:
     """The live consumer has taken every fact."""
 
-    async def all_taken() -> bool:
-        taken = await client["benchmark"]["history"].count_documents({"instrument": INSTRUMENT})
-        return bool(taken >= _LIVE)
+    async def taken() -> int:
+        return int(await client["benchmark"]["history"].count_documents({"instrument": INSTRUMENT}))
 
-    await eventually(all_taken, timeout=300)
+    await advancing(taken, _LIVE)
 
 
 async def _queries(channel: grpc.aio.Channel, metadata: Any) -> float:

@@ -23,9 +23,8 @@ from chassis import naming
 from chassis.temporal import connect
 from directory import official_regions
 from stack.system import System
-from stack.waiting import eventually
+from stack.waiting import advancing
 
-PATIENCE = 300.0
 # Of a phase; a day takes a minute: none closes by the calendar while it is measured, and the last of four can be moved
 # to the first day (by a year at most).
 _DAYS = 120
@@ -91,10 +90,10 @@ class OurCohort:
         request = pb.CancelCohortRequest(request_id=naming.new_id(), cohort_id=self.id, reason="measured")
         await self._program.CancelCohort(request, metadata=self._manager, timeout=60)
 
-        async def all_gone() -> bool:
-            return bool((await self.standing()).withdrawn == len(self.institutions))
+        async def gone() -> int:
+            return int((await self.standing()).withdrawn)
 
-        await eventually(all_gone, timeout=PATIENCE)
+        await advancing(gone, len(self.institutions))
 
     async def let_follow(self) -> None:
         """Each further phase opens as soon as the one before it is over."""
@@ -143,10 +142,10 @@ async def _all_begun(at: Connected, cohort: str, participants: int) -> None:
     """Their evaluations are opened and their invitations are with notify."""
     for collection in (at.mongo["assessment"]["evaluations"], at.mongo["notify"]["messages"]):
 
-        async def complete(collection: Any = collection) -> bool:
-            return bool(await collection.count_documents({"cohort_id": cohort}) == participants)
+        async def begun(collection: Any = collection) -> int:
+            return int(await collection.count_documents({"cohort_id": cohort}))
 
-        await eventually(complete, timeout=PATIENCE)
+        await advancing(begun, participants)
 
 
 def _institutions(count: int) -> list[str]:

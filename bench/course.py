@@ -1,7 +1,7 @@
 """A running cohort of 514, beside 514 bare workflows: a fact's way in, a killed worker, memory, and its history."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any
 
 import grpc.aio
@@ -13,21 +13,23 @@ from temporalio.client import WorkflowExecutionStatus
 
 from bench.bare_worker import bare_worker
 from bench.bare_workflows import FACT, BareParticipant
-from bench.cohorts import PATIENCE, BareCohort, Connected, OurCohort, connected
+from bench.cohorts import BareCohort, Connected, OurCohort, connected
 from bench.effects import Side, in_turn
 from bench.rows import Row, at_most, at_most_over, middle, percentile, within, within_beside
 from chassis import naming
 from programs import names
 from stack.process import Process
 from stack.system import System
-from stack.waiting import eventually
+from stack.waiting import advancing, eventually
 
 _PARTICIPANTS, _PHASES = 514, 4
 _WARM_UP, _FACTS, _KILLS = 10, 120, 3
 _IN_FLIGHT = 16
+# Of a server whose lists are a little behind.
+_PATIENCE = 120.0
 
 
-async def rows(system: System) -> list[Row]:
+async def rows(system: System) -> AsyncIterator[Row]:
     """One cohort of each kind, nothing else going on; at last ours goes through all of its phases."""
     worker = system.fleet.members["program-worker"]
     # A fresh one: what it holds in memory is this cohort.
@@ -45,7 +47,8 @@ async def rows(system: System) -> list[Row]:
         await bare.launch()
         some = iter(cohort.institutions)
         await in_turn(sides, [next(some) for _ in range(_WARM_UP)], Side.fact)
-        facts = await in_turn(sides, [next(some) for _ in range(_FACTS)], Side.fact)
+        for row in _fact_rows(*await in_turn(sides, [next(some) for _ in range(_FACTS)], Side.fact)):
+            yield row
         memory = _memory(worker), _memory(bare_process)
         busy = {next(some): next(some) for _ in range(_KILLS)}
 
@@ -56,9 +59,11 @@ async def rows(system: System) -> list[Row]:
             return await side.revival(institution)
 
         revivals = await in_turn(sides, list(busy), revival)
+        for row in _worker_rows(revivals, memory):
+            yield row
         await bare.end()
-        histories = await _run_to_its_end(at, cohort, signing)
-    return [*_fact_rows(*facts), *_worker_rows(revivals, memory), *_history_rows(histories)]
+        for row in _history_rows(await _run_to_its_end(at, cohort, signing)):
+            yield row
 
 
 class _Signing:
@@ -126,17 +131,17 @@ async def _run_to_its_end(at: Connected, cohort: OurCohort, signing: _Signing) -
     await cohort.let_follow()
     await signing.everything()
 
-    async def graduated() -> bool:
-        return bool((await cohort.standing()).graduated == _PARTICIPANTS)
+    async def graduated() -> int:
+        return int((await cohort.standing()).graduated)
 
-    await eventually(graduated, timeout=PATIENCE)
+    await advancing(graduated, _PARTICIPANTS)
 
     async def lengths() -> list[int]:
         runs = [run async for run in at.temporal.list_workflows(f"WorkflowId = '{names.workflow_id(cohort.id)}'")]
         over = any(run.status is WorkflowExecutionStatus.COMPLETED for run in runs)
         return [run.history_length for run in runs] if over and all(run.close_time for run in runs) else []
 
-    return await eventually(lengths, timeout=PATIENCE)
+    return await eventually(lengths, timeout=_PATIENCE)
 
 
 def _fact_rows(ours: list[float], bare: list[float]) -> list[Row]:

@@ -1,5 +1,6 @@
 """From the commit of a fact to the reaction of another service: assessment's submission, benchmark's projection."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc.aio
@@ -10,12 +11,12 @@ from pymongo import AsyncMongoClient
 from bench.answering import Load
 from bench.rows import Row, percentile, within
 from stack.system import System
-from stack.waiting import eventually
+from stack.waiting import advancing
 
 _FACTS = 150
 
 
-async def rows(system: System) -> list[Row]:
+async def rows(system: System) -> AsyncIterator[Row]:
     """One submission after the other, nothing else going on."""
     async with grpc.aio.insecure_channel(system.fleet.address("assessment")) as channel:
         load = Load(AssessmentServiceStub(channel), system)
@@ -23,16 +24,16 @@ async def rows(system: System) -> list[Row]:
     async with AsyncMongoClient[dict[str, Any]](system.platform.addresses.mongodb) as client:
         sent = await _sent(client, set(ids))
 
-        async def all_seen() -> dict[str, Any]:
-            seen = {r["_id"]: r["time"] async for r in client["benchmark"]["inbox"].find({"_id": {"$in": list(sent)}})}
-            return seen if len(seen) == len(sent) else {}
+        inbox, ours = client["benchmark"]["inbox"], {"_id": {"$in": list(sent)}}
 
-        seen = await eventually(all_seen, timeout=30)
+        async def heard() -> int:
+            return int(await inbox.count_documents(ours))
+
+        await advancing(heard, len(sent))
+        seen = {row["_id"]: row["time"] async for row in inbox.find(ours)}
     took = [(seen[key] - sent[key]).total_seconds() * 1000 for key in sent]
-    return [
-        within("reaction-p50", "commit to another service's reaction, median", percentile(took, 0.5), 10.0, "ms"),
-        within("reaction-p99", "the same, 99th percentile", percentile(took, 0.99), 50.0, "ms"),
-    ]
+    yield within("reaction-p50", "commit to another service's reaction, median", percentile(took, 0.5), 10.0, "ms")
+    yield within("reaction-p99", "the same, 99th percentile", percentile(took, 0.99), 50.0, "ms")
 
 
 async def _sent(client: Any, evaluations: set[str]) -> dict[str, Any]:

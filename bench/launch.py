@@ -1,6 +1,7 @@
 """Launching a cohort of 62 and of 514, against bare workflows with the same activities, and how both grow."""
 
 import math
+from collections.abc import AsyncIterator
 
 from bench.bare_worker import bare_worker
 from bench.cohorts import BareCohort, Connected, Launched, OurCohort, connected
@@ -12,7 +13,7 @@ _FEW, _MANY = 62, 514
 _ROUNDS = {_FEW: 5, _MANY: 2}
 
 
-async def rows(system: System) -> list[Row]:
+async def rows(system: System) -> AsyncIterator[Row]:
     """Seconds from the launch until every participant's first activities are done: rounds of both in turn, the order
     turned each time, the median of each."""
     took: dict[int, tuple[float, float]] = {}
@@ -21,15 +22,11 @@ async def rows(system: System) -> list[Row]:
         for participants, rounds in _ROUNDS.items():
             pairs = [await _round(at, participants, ours_first=number % 2 == 0) for number in range(rounds)]
             took[participants] = middle([pair[0] for pair in pairs]), middle([pair[1] for pair in pairs])
+            what = f"launch of {participants} until all have begun"
+            yield at_most(f"launch-{participants}", what, *took[participants], "s", 1.25)
     growth = [_growth(took[_FEW][kind], took[_MANY][kind]) for kind in range(2)]
-    found = [
-        at_most(
-            f"launch-{participants}", f"launch of {participants} until all have begun", *took[participants], "s", 1.25
-        )
-        for participants in _ROUNDS
-    ]
     what = f"growth of that from {_FEW} to {_MANY}: 1 is in proportion"
-    return [*found, at_most_over("launch-growth", what, growth[0], growth[1], "exponent", 0.05)]
+    yield at_most_over("launch-growth", what, growth[0], growth[1], "exponent", 0.05)
 
 
 async def _round(at: Connected, participants: int, *, ours_first: bool) -> tuple[float, float]:

@@ -22,6 +22,8 @@ class Settings(BaseSettings):
     # Names the release that a worker is of; empty where releases are not told apart.
     build_id: str = ""
     smtp_address: str = "smtp:25"
+    # Where the mail of rehearsals goes, whose people are often real ones. Empty: nowhere; it is read with the messages.
+    rehearsal_smtp_address: str = ""
     smtp_username: str = ""
     smtp_password: SecretStr = SecretStr("")
     mail_from: str = "livinglab@livinglab.example"

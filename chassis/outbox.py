@@ -155,7 +155,7 @@ class Relay:
             naming.CE_ID: row["_id"],
             "ce-source": self._source,
             "ce-type": row["type"],
-            "ce-time": row["time"].isoformat(),
+            "ce-time": row["time"].astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             naming.CE_SUBJECT: row["aggregate"],
             naming.CE_SEQUENCE: str(row["version"]),
             "ce-datacontenttype": "application/protobuf",

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from livinglab.common.v1 import options_pb2
 
+from chassis.addresses import is_address
 from chassis.errors import Violation
 
 Check = Callable[[Message, str, list[Violation]], None]
@@ -223,9 +224,7 @@ _FORMATS: dict[int, Fault] = {
     ),
     options_pb2.FORMAT_DECIMAL: _shape(r"-?\d{1,12}(\.\d{1,6})?", "must be a decimal such as 3 or 2.75"),
     options_pb2.FORMAT_DATE: _date,
-    options_pb2.FORMAT_EMAIL: _shape(
-        r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", "must be an e-mail address"
-    ),
+    options_pb2.FORMAT_EMAIL: lambda value: None if is_address(value) else "must be an e-mail address",
     options_pb2.FORMAT_LANGUAGE: _shape(r"id|en", "must be id or en"),
     options_pb2.FORMAT_TIME_ZONE: _time_zone,
     options_pb2.FORMAT_PERIOD: _shape(r"(19|20)\d\d(-\d{1,2})?", "must be a period such as 2022 or 2022-1"),

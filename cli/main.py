@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli import institution, instrument, notify, platform, schedule
+from cli import backup, doctor, institution, instrument, notify, platform, rehearse, schedule
 from cli.assessment import commands as assessment
 from cli.cohort import commands as cohort
 from cli.events import commands as events
@@ -41,6 +41,10 @@ app.add_typer(events.app, name="events")
 app.command("ranking")(ranking)
 app.command("score")(score)
 app.command("duties")(duties.duties)
+app.command("rehearse")(rehearse.rehearse)
+app.command("doctor")(doctor.doctor)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("up")(platform.up)
 app.command("down")(platform.down)
 app.command("addresses")(platform.addresses)

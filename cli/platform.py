@@ -1,11 +1,13 @@
 """livinglab up, down, addresses, login: the embedded platform on this machine."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -14,15 +16,19 @@ from cli.speak.output import AsJson, fail, print_json, say, table
 from stack.home import Home, home_folder, is_running
 
 _POLL_SECONDS = 0.05
-_START_SECONDS = 120
 _STOP_SECONDS = 60
 
 
-def up(as_json: AsJson = False) -> None:
+def up(
+    wait: Annotated[
+        float, typer.Option(help="Seconds to wait until everything serves; it goes on starting then.")
+    ] = 120.0,
+    as_json: AsJson = False,
+) -> None:
     """Start the embedded platform and all processes, and leave them running."""
     home = Home(home_folder())
     if not is_running(home):
-        home.folder.mkdir(parents=True, exist_ok=True)
+        home.make()
         home.addresses.unlink(missing_ok=True)
         log = home.folder / "supervisor.log"
         with log.open("wb") as out:
@@ -34,22 +40,37 @@ def up(as_json: AsJson = False) -> None:
                 start_new_session=True,
             )
         try:
-            _wait_until_ready(home, supervisor)
+            _wait_until_ready(home, supervisor, wait)
         except KeyboardInterrupt:
             supervisor.terminate()
             supervisor.wait()
             raise SystemExit(130) from None
         if supervisor.poll() is not None:
             fail(*log.read_text().splitlines()[-20:])
+        if not home.addresses.exists():
+            fail(
+                f"it still starts, after {wait:g} s, and goes on: 'livinglab addresses' tells when it is there",
+                *_waits(home),
+            )
     if not as_json and (console := home.running_addresses().get("console")):
         say(f"the public race: {console}/")
     addresses(as_json=as_json)
 
 
-def _wait_until_ready(home: Home, supervisor: subprocess.Popen[bytes]) -> None:
+def _waits(home: Home) -> Iterator[str]:
+    """What processes say that they wait for."""
+    for log in sorted(home.logs.glob("*.log")):
+        lines = log.read_bytes().splitlines()
+        with suppress(ValueError, IndexError, KeyError):
+            told = json.loads(lines[-1])
+            if told["event"] == "waiting":
+                yield f"  {log.stem} waits for {told['waiting_for']}: {told['because']}"
+
+
+def _wait_until_ready(home: Home, supervisor: subprocess.Popen[bytes], seconds: float) -> None:
     from rich.console import Console
 
-    end = time.monotonic() + _START_SECONDS
+    end = time.monotonic() + seconds
     with Console(stderr=True).status("starting the servers and processes ..."):
         while not home.addresses.exists() and supervisor.poll() is None and time.monotonic() < end:
             time.sleep(_POLL_SECONDS)

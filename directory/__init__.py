@@ -26,13 +26,15 @@ _CLIPPED_CODE = re.compile(r"[0-9]{2}\.[1-9]")
 @dataclass(frozen=True, slots=True)
 class Institution:
     """A region (`kind` is provinsi, kabupaten or kota, `parent` the province's code or empty), or one that was
-    registered beside them: a country, a city, an agency. `version` counts what was registered of it, from 1 on."""
+    registered beside them: a country, a city, an agency. `version` counts what was registered of it, from 1 on;
+    `withdrawn` says why one was taken out, which then is nobody's."""
 
     code: str
     name: str
     kind: str
     parent: str
     version: int = 0
+    withdrawn: str = ""
 
 
 @cache

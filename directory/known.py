@@ -16,6 +16,8 @@ class Directory(Mapping[str, Institution]):
 
     def __init__(self, registered: Iterable[Institution] = ()) -> None:
         self._known = dict(official_regions())
+        # Versions of those that were taken out.
+        self._gone: dict[str, int] = {}
         self._news = asyncio.Event()
         self._in_vain: set[str] = set()
         self._listeners: list[Callable[[], None]] = []
@@ -34,12 +36,18 @@ class Directory(Mapping[str, Institution]):
         return len(self._known)
 
     def learn(self, registered: Iterable[Institution]) -> None:
-        """Takes what is newer than what is known. An official region stays as it is."""
+        """Takes what is newer than what is known; one that was taken out is not known any more. An official region
+        stays as it is."""
         official = official_regions()
         newer = [one for one in registered if one.code not in official and one.version > self._version(one.code)]
         if not newer:
             return
-        self._known.update((one.code, one) for one in newer)
+        for one in newer:
+            if one.withdrawn:
+                self._known.pop(one.code, None)
+                self._gone[one.code] = one.version
+            else:
+                self._known[one.code] = one
         for tell in self._listeners:
             tell()
         self._in_vain.clear()
@@ -47,7 +55,7 @@ class Directory(Mapping[str, Institution]):
         self._news = asyncio.Event()
 
     def _version(self, code: str) -> int:
-        return self._known[code].version if code in self._known else -1
+        return self._known[code].version if code in self._known else self._gone.get(code, -1)
 
     def on_news(self, tell: Callable[[], None]) -> None:
         """Calls it after each change."""

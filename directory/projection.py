@@ -94,16 +94,18 @@ async def require_known(known: Directory, fields: Mapping[str, str]) -> None:
 
 def row_of(one: Institution) -> dict[str, Any]:
     """The document that holds an institution."""
-    return {"_id": one.code, "name": one.name, "kind": one.kind, "parent": one.parent, "version": one.version}
+    return {"_id": one.code, "name": one.name, "kind": one.kind, "parent": one.parent, "version": one.version} | (
+        {"withdrawn": one.withdrawn} if one.withdrawn else {}
+    )
 
 
 def institution_of(row: dict[str, Any]) -> Institution:
     """The institution that a document holds."""
-    return Institution(row["_id"], row["name"], row["kind"], row["parent"], row["version"])
+    return Institution(row["_id"], row["name"], row["kind"], row["parent"], row["version"], row.get("withdrawn", ""))
 
 
 def _registered(event: InstitutionRegistered) -> Institution:
-    return Institution(event.code, event.name, event.kind, event.parent, event.meta.version)
+    return Institution(event.code, event.name, event.kind, event.parent, event.meta.version, event.withdrawn)
 
 
 def _unless_newer(row: dict[str, Any]) -> UpdateOne:

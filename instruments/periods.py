@@ -142,10 +142,17 @@ def _shown(texts: Iterable[str]) -> int:
 
 
 def position(text: str, parts: int) -> Fraction:
-    """The end of a period on the line of years, where that many of them make a year: of halves 2022-1 ends at 2022.5,
-    of years 2022 at 2023."""
+    """The end of a period on the line of years, where a year lies at its own number; `parts` is how many of them make a
+    year where the period does not say: of halves 2022-1 lies at 2021.5 and 2022-2 at 2022."""
     period = parse(text)
-    return Fraction(period.year) + Fraction(period.part or parts, parts)
+    of = period.parts or parts
+    return Fraction(period.year - 1) + Fraction(period.part or of, of)
+
+
+def at(place: Fraction, parts: int) -> str:
+    """The period of that kind that ends there."""
+    year, part = divmod(int(place * parts) - 1, parts)
+    return f"{year + 1}" if parts == 1 else f"{year + 1}-{part + 1}"
 
 
 def step(parts: int) -> Fraction:

@@ -72,9 +72,12 @@ def happenings(definition: definition_pb2.Definition, cohort: definition_pb2.Coh
     Phases may close earlier, once everybody has done what is required."""
     counts = effective(definition, cohort)
     start = clock.opening(counts.time_zone, counts.phases[0])
-    # Reminders go by whole days of the clock that the workflows use.
+    # Days are counted by the clock that the workflows use.
     pace = workflow_pb2.Clock(
-        wall_start=clock.stamp(start), program_start=clock.stamp(start), seconds_per_day=clock.REAL_DAY
+        wall_start=clock.stamp(start),
+        program_start=clock.stamp(start),
+        seconds_per_day=clock.REAL_DAY,
+        time_zone=counts.time_zone,
     )
     found = [item for phase in counts.phases for item in _phase(counts.time_zone, phase, pace, cohort)]
     last = max(counts.phases, key=lambda phase: phase.closes)
@@ -111,7 +114,7 @@ def _phase(
         yield Happening(at, Kind.SESSION, phase, session.time_zone, invited, *audience, session=session)
     yield Happening(deadline, Kind.CLOSES, phase, zone, participants=len(cohort.roster))
     if extends(phase):
-        later = deadline + timedelta(days=phase.gate.extend_days)
+        later = clock.deadline_later(pace, deadline, phase.gate.extend_days)
         yield Happening(later, Kind.EXTENDED, phase, zone, participants=len(cohort.roster))
 
 

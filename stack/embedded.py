@@ -19,6 +19,8 @@ class Addresses:
     temporal: str = ""  # host:port of the gRPC frontend
     temporal_ui: str = ""  # http:// URL; stays empty for an outside Temporal whose pages are unknown
     smtp: str = ""  # host:port
+    # Where the mail of rehearsals goes; never to the people of a roster unless it is given that address.
+    rehearsal_smtp: str = ""  # host:port
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def _servers(data_dir: Path, addresses: Addresses, ports: Ports, test_commands: 
         chosen.append(servers.nats(data_dir / "nats-server", ports.nats))
     if not addresses.temporal:
         chosen.append(servers.temporal(data_dir / "temporal", ports.temporal, ports.temporal_ui))
-    if not addresses.smtp:
+    if not (addresses.smtp and addresses.rehearsal_smtp):
         chosen.append(servers.mailbox(data_dir / "mailbox", ports.smtp))
     return {server.name: server for server in chosen}
 
@@ -101,4 +103,5 @@ def _reached(configured: Addresses, started: Mapping[str, Server]) -> Addresses:
         temporal=uri(configured.temporal, "temporal"),
         temporal_ui=ui,
         smtp=uri(configured.smtp, "mailbox"),
+        rehearsal_smtp=uri(configured.rehearsal_smtp, "mailbox"),
     )

@@ -16,7 +16,8 @@ from stack.home import Home
 from stack.issuer import AUDIENCE, ISSUER, Issuer
 from stack.process import Process, python_argv
 
-_READY_SECONDS = 60.0
+# One that waits for a server is not ended for it: it says what for, and goes on when it is there.
+_READY_SECONDS = 3_600.0
 _POLL_SECONDS = 0.05
 _PROJECT = Path(__file__).resolve().parents[1]
 
@@ -99,6 +100,7 @@ class Fleet:
             "LIVINGLAB_NATS_URL": self.servers.nats,
             "LIVINGLAB_TEMPORAL_ADDRESS": self.servers.temporal,
             "LIVINGLAB_SMTP_ADDRESS": self.servers.smtp,
+            "LIVINGLAB_REHEARSAL_SMTP_ADDRESS": self.servers.rehearsal_smtp,
             "LIVINGLAB_LISTEN": self.address(name),
             "LIVINGLAB_METRICS_LISTEN": f"127.0.0.1:{self.ports[f'{name}_metrics']}",
             "LIVINGLAB_HTTP_LISTEN": f"127.0.0.1:{self.ports[CONSOLE_HTTP]}",

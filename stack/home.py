@@ -31,6 +31,11 @@ class Home:
 
     folder: Path
 
+    def make(self) -> None:
+        """The folder, for its owner alone: databases, mails and keys are in it. One from before is closed to others."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+
     @property
     def data(self) -> Path:
         """What the servers keep."""
@@ -78,7 +83,7 @@ class Home:
         except (OSError, ValueError):
             last = {}
         ports = {name: last[name] if can_listen(last.get(name, 0)) else free_port() for name in names}
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.make()
         new = kept.with_suffix(".new")
         new.write_text(json.dumps(ports, indent=2))
         new.replace(kept)
@@ -92,7 +97,7 @@ class AlreadyRunning(Exception):
 @contextmanager
 def held(home: Home) -> Iterator[None]:
     """Keeps others from running a platform in the same folder; AlreadyRunning where somebody does."""
-    home.folder.mkdir(parents=True, exist_ok=True)
+    home.make()
     with home.lock.open("a+") as file:
         if not _locked(file):
             raise AlreadyRunning(f"the platform of {home.folder} runs already")

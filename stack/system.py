@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from stack import sign_in
+from stack.doctor.patient import Servers
 from stack.embedded import Addresses, Platform, Ports, start_embedded
 from stack.fleet import SIGN_IN, Fleet, port_names
 from stack.home import Home
@@ -25,6 +26,7 @@ def configured_addresses() -> Addresses:
         nats=os.environ.get("LIVINGLAB_NATS_URL", ""),
         temporal=os.environ.get("LIVINGLAB_TEMPORAL_ADDRESS", ""),
         smtp=os.environ.get("LIVINGLAB_SMTP_ADDRESS", ""),
+        rehearsal_smtp=os.environ.get("LIVINGLAB_REHEARSAL_SMTP_ADDRESS", ""),
     )
 
 
@@ -60,6 +62,11 @@ class System:
             reached[f"{name}_metrics"] = f"http://127.0.0.1:{self.fleet.ports[f'{name}_metrics']}/metrics"
         return {name: address for name, address in reached.items() if address}
 
+    def servers(self) -> Servers:
+        """Where a doctor looks."""
+        reached = self.platform.addresses
+        return Servers(reached.mongodb, reached.nats, reached.temporal)
+
     def tell(self) -> None:
         """Writes the addresses where commands look for them."""
         new = self.home.addresses.with_suffix(".new")
@@ -76,12 +83,18 @@ class System:
         await self.platform.stop()
 
 
-async def start_system(home: Home, *, settings: Mapping[str, str] | None = None, test_commands: bool = False) -> System:
-    """Starts everything; all of it is ready, or none is left running."""
+async def start_system(
+    home: Home,
+    *,
+    settings: Mapping[str, str] | None = None,
+    test_commands: bool = False,
+    addresses: Addresses | None = None,
+) -> System:
+    """Starts everything; all of it is ready, or none is left running. `addresses` instead of the configured ones."""
     ports = home.ports([*SERVER_PORTS, *port_names()])
     server_ports = Ports(**{name: ports[name] for name in SERVER_PORTS})
     platform = await start_embedded(
-        home.data, addresses=configured_addresses(), ports=server_ports, test_commands=test_commands
+        home.data, addresses=addresses or configured_addresses(), ports=server_ports, test_commands=test_commands
     )
     fleet = Fleet(home, platform.addresses, ports, Issuer(home.folder / "issuer"), settings or {})
     system = System(home, platform, fleet)

@@ -2,7 +2,8 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
@@ -52,3 +53,19 @@ async def eventually(
             raise  # the condition's own
     name = getattr(condition, "__qualname__", repr(condition))
     raise AssertionError(f"{name} did not hold within {timeout:g} s: {last}")
+
+
+async def advancing(count: Callable[[], Awaitable[int]], goal: int, *, patience: float = 60.0) -> None:
+    """Until what is counted has come to `goal`, however long it takes while it moves.
+
+    AssertionError once it has stood still for `patience` seconds.
+    """
+    name = getattr(count, "__qualname__", repr(count))
+    last, moved = await count(), time.monotonic()
+    while last < goal:
+        await asyncio.sleep(POLL_SECONDS)
+        now = await count()
+        if now != last:
+            last, moved = now, time.monotonic()
+        elif time.monotonic() - moved > patience:
+            raise AssertionError(f"{name} stands at {last} of {goal} for {patience:g} s")

@@ -9,6 +9,7 @@ SIGNIFICANT = 15
 _LONGEST = 32
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
+_SIGNED = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 # What a spreadsheet would take for a formula, the two blanks included that some of them skip.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _GUARD = "'"
@@ -26,7 +27,7 @@ _THOUSANDS = re.compile(r"[0-9]{1,3}(([.,' ])[0-9]{3})(\2[0-9]{3})*")
 def guarded(value: str) -> str:
     """The text so that no spreadsheet runs it; numbers stay numbers. `text` takes it back."""
     value = _CONTROL.sub("", value)
-    return _GUARD + value if _runs(value) and not NUMBER.fullmatch(value) else value
+    return _GUARD + value if _runs(value) and not _SIGNED.fullmatch(value) else value
 
 
 def _runs(value: str) -> bool:

@@ -19,8 +19,9 @@ _NARROWEST = 6
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet of a workbook. Of `rows` the first is the header unless `header` says no; `numbers` are the titles of the
-    columns whose cells are numbers where they can be. All else is text, so that no code loses its zero."""
+    """A sheet of a workbook. Of `rows` the first is the header unless `header` says no, and then the first cell of each
+    row is its title; `numbers` are the titles of those whose cells are numbers where they can be. All else is text, so
+    that no code loses its zero."""
 
     title: str
     rows: Sequence[Sequence[str]]
@@ -55,7 +56,8 @@ def _fill(page: Any, sheet: Sheet) -> None:
     titles = list(sheet.rows[0]) if sheet.rows else []
     for line, row in enumerate(sheet.rows, start=1):
         for at, value in enumerate(row):
-            numeric = (line > 1 or not sheet.header) and at < len(titles) and titles[at] in sheet.numbers
+            title = row[0] if not sheet.header else titles[at] if at < len(titles) else ""
+            numeric = (line > 1 if sheet.header else at > 0) and title in sheet.numbers
             _put(page.cell(line, at + 1), value, numeric=numeric)
     if sheet.header and sheet.rows:
         for cell in page[1]:

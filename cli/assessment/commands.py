@@ -19,6 +19,7 @@ from cli.assessment.calls import (
     stage_names,
 )
 from cli.guide import Language, is_english, published_guides
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, note, print_json, say, table
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _FORMATS = ("json", "csv", "xlsx", "html")
 
 @app.command("open")
 def open_evaluation(
-    institution: Annotated[str, typer.Argument(metavar="INSTITUTION", help="Code of the region.")],
+    institution: Annotated[str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="Code of the region.")],
     instrument: Annotated[str, typer.Option("--instrument", metavar="ID")],
     period: Annotated[str, typer.Option("--period", metavar="PERIOD", help="2022 or 2022-1.")],
     cohort: Annotated[str, typer.Option("--cohort", metavar="ID", help="The cohort that it belongs to.")] = "",
@@ -55,7 +56,7 @@ def open_evaluation(
 
 @app.command("list")
 def list_evaluations(
-    institution: Annotated[str, typer.Option("--institution", metavar="CODE")] = "",
+    institution: Annotated[str, typer.Option("--institution", metavar="CODE", parser=as_code)] = "",
     instrument: Annotated[str, typer.Option("--instrument", metavar="ID")] = "",
     period: Annotated[str, typer.Option("--period", metavar="PERIOD")] = "",
     cohort: Annotated[str, typer.Option("--cohort", metavar="ID")] = "",
@@ -202,7 +203,8 @@ def _exported(evaluation: str, layout: str) -> bytes:
         return json.dumps(sheets.as_dict(found, profile, name, needs), ensure_ascii=False, indent=2).encode()
     if layout == "html":
         return report(found, profile, instrument, name, needs).encode()
-    indicators = sheets.indicator_table(profile, instrument, needs)
+    explained = {answer.indicator: answer.note for answer in found.answers}
+    indicators = sheets.indicator_table(profile, instrument, needs, explained)
     if layout == "csv":
         # With its mark, so that a spreadsheet takes it for UTF-8.
         return sheets.as_csv(indicators).encode("utf-8-sig")

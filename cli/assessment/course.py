@@ -17,6 +17,7 @@ from cli.assessment.calls import (
     stage_names,
     stage_number,
 )
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say, table
 
 Reason = Annotated[str, typer.Option("--reason", help="Why.")]
@@ -66,7 +67,9 @@ def assign(
     evaluation: EvaluationId,
     assessor: Annotated[str, typer.Argument(metavar="ASSESSOR", help="Subject of the assessor's token.")],
     duty: Annotated[str, typer.Option("--duty", help="assess or review.")] = "assess",
-    institution: Annotated[str, typer.Option("--institution", metavar="CODE", help="Where the assessor works.")] = "",
+    institution: Annotated[
+        str, typer.Option("--institution", metavar="CODE", parser=as_code, help="Where the assessor works.")
+    ] = "",
     reason: Reason = "",
     as_json: AsJson = False,
 ) -> None:

@@ -1,17 +1,14 @@
 """A profile as a sheet that people know, one row an indicator and stages as columns: rows, CSV, XLSX, JSON."""
 
-import csv
-import io
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from livinglab.assessment.v1 import evaluation_pb2, guidance_pb2, instrument_pb2, understanding_pb2
-from openpyxl import Workbook
-from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.utils import get_column_letter
+
+from chassis import tables
+from chassis.tables import Sheet
 
 STAGE_TITLES = {
     evaluation_pb2.STAGE_SELF_ASSESSMENT: "Penilaian Mandiri (EM)",
@@ -22,12 +19,9 @@ STAGE_TITLES = {
     evaluation_pb2.STAGE_DETERMINATION: "Penetapan",
     evaluation_pb2.STAGE_PUBLICATION: "Publikasi",
 }
-_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-# What a spreadsheet would take for a formula, the two blanks included that some of them skip.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-# XML 1.0 has no place for these.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-_HEADER_FILL = PatternFill("solid", start_color="FFDDE6F0")
+# The columns, and the lines of the summary, that hold values.
+_NUMBERS = {"Bobot (%)", *STAGE_TITLES.values(), "Hasil", "Selisih", "Terisi", "Menunggu"}
+_SUMMARY_NUMBERS = {"Indeks dihitung", "Indeks diumumkan", "Selisih", "Revisi"}
 
 Profile = understanding_pb2.GetProfileResponse
 Table = list[list[str]]
@@ -36,25 +30,25 @@ Needs = Mapping[str, guidance_pb2.IndicatorNeeds]
 NOTHING: Needs = {}
 
 
-def neutral(text: str) -> str:
-    """The text so that no spreadsheet runs it; numbers stay numbers."""
-    text = _CONTROL.sub("", text)
-    return "'" + text if text.startswith(_FORMULA) and not _DECIMAL.fullmatch(text) else text
-
-
-def indicator_table(profile: Profile, instrument: instrument_pb2.Instrument, needs: Needs = NOTHING) -> Table:
-    """A header and one row an indicator or instance of one; with `needs`, what its next level asks for at the end."""
+def indicator_table(
+    profile: Profile,
+    instrument: instrument_pb2.Instrument,
+    needs: Needs = NOTHING,
+    explained: Mapping[str, str] | None = None,
+) -> Table:
+    """A header and one row an indicator or instance of one, with what was explained of its level; with `needs`, what
+    its next level asks for at the end."""
     domains, aspects, weights = _places(list(instrument.nodes))
     stages = list(profile.stages)
     header = ["No", "Domain", "Aspek", "Indikator", "Bobot (%)", *(STAGE_TITLES[stage] for stage in stages)]
     further = ["Tingkat berikutnya", "Yang masih diminta", "Dokumen yang diharapkan"] if needs else []
-    table = [[*header, "Hasil", "Selisih", "Fakta", "Analisis", "Justifikasi", *further]]
+    table = [[*header, "Hasil", "Selisih", "Penjelasan", "Fakta", "Analisis", "Justifikasi", *further]]
     for row in profile.rows:
         code = row.indicator if row.indicator in weights else row.indicator.rpartition("-")[0]
         cells = {cell.stage: cell.value for cell in row.cells}
         values = [cells.get(stage, "") for stage in stages]
         place = [domains.get(code, ""), aspects.get(code, "")]
-        note = [row.note.fact, row.note.analysis, row.note.justification]
+        note = [(explained or {}).get(row.indicator, ""), row.note.fact, row.note.analysis, row.note.justification]
         last = values[-1] if values else ""
         next_level = asked_for(needs[row.indicator]) if needs else []
         head = [row.indicator, *place, row.name, weights.get(code, "")]
@@ -114,36 +108,17 @@ def summary_table(
 
 
 def as_csv(table: Iterable[Sequence[str]]) -> str:
-    """RFC 4180, every text neutralised."""
-    out = io.StringIO()
-    csv.writer(out).writerows([neutral(cell) for cell in row] for row in table)
-    return out.getvalue()
+    """RFC 4180, every text guarded."""
+    return tables.csv_of(table)
 
 
 def as_xlsx(summary: Table, indicators: Table, groups: Table) -> bytes:
-    """Three sheets: Ringkasan, Indikator, Kelompok; numbers are numbers, texts are neutralised."""
-    book = Workbook()
-    for n, (title, table) in enumerate((("Indikator", indicators), ("Kelompok", groups), ("Ringkasan", summary))):
-        sheet = book.active if n == 0 else book.create_sheet()
-        sheet.title = title
-        for row in table:
-            sheet.append([_cell(cell) for cell in row])
-        if table is not summary:
-            for cell in sheet[1]:
-                cell.font, cell.fill = Font(bold=True), _HEADER_FILL
-                cell.alignment = Alignment(wrap_text=True, vertical="top")
-            sheet.freeze_panes = "A2"
-            sheet.auto_filter.ref = sheet.dimensions
-            sheet.print_title_rows = "1:1"
-        for column in range(1, sheet.max_column + 1):
-            longest = max(len(row[column - 1]) for row in table if len(row) >= column)
-            sheet.column_dimensions[get_column_letter(column)].width = min(max(longest + 2, 6), 60)
-        sheet.page_setup.orientation = "landscape"
-        sheet.page_setup.fitToHeight = 0
-        sheet.sheet_properties.pageSetUpPr.fitToPage = True
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
+    """Three sheets: Indikator, Kelompok, Ringkasan. Values are numbers as they are written, all else are texts."""
+    return tables.xlsx_of(
+        Sheet("Indikator", indicators, _NUMBERS),
+        Sheet("Kelompok", groups, _NUMBERS),
+        Sheet("Ringkasan", summary, _SUMMARY_NUMBERS, header=False),
+    )
 
 
 def as_dict(
@@ -157,10 +132,6 @@ def as_dict(
         "evaluation": MessageToDict(evaluation, preserving_proto_field_name=True),
         "profile": MessageToDict(profile, preserving_proto_field_name=True),
     } | (asked if needs else {})
-
-
-def _cell(text: str) -> str | Decimal:
-    return Decimal(text) if _DECIMAL.fullmatch(text) and len(text) <= 15 else neutral(text)
 
 
 def _places(

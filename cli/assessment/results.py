@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.speak.codes import as_code
 from cli.speak.output import MOST_ROWS_SHOWN, AsJson, fail, print_json, refuse_rows, say, table
 from cli.speak.progress import progress
 
@@ -19,6 +20,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands to the noun `assessment`."""
     app.command("import")(import_results)
     app.command("results")(list_results)
+    app.command("withdraw-result")(withdraw_result)
 
 
 def import_results(
@@ -97,10 +99,13 @@ def _show(answer: "pb.ImportResultsResponse", *, dry_run: bool) -> None:
 
 
 def list_results(
-    institution: Annotated[str, typer.Option("--institution", metavar="CODE", help="Of one institution.")] = "",
+    institution: Annotated[
+        str, typer.Option("--institution", metavar="CODE", parser=as_code, help="Of one institution.")
+    ] = "",
     instrument: Annotated[str, typer.Option("--instrument", metavar="ID", help="On one instrument.")] = "",
     period: Annotated[str, typer.Option("--period", metavar="PERIOD", help="In one period.")] = "",
     stage: Annotated[str, typer.Option("--stage", metavar="STAGE", help="Of one stage.")] = "publication",
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV, as `import` reads it.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List imported results, the published index beside the computed one."""
@@ -108,7 +113,10 @@ def list_results(
     from livinglab.assessment.v1 import results_service_pb2 as pb
     from livinglab.assessment.v1.results_service_pb2_grpc import ResultServiceStub
 
+    from cli.assessment.results_file import EXPORTED, exported
+    from cli.race.ranking import write_csv
     from cli.speak.connection import connected, every_page, run
+    from cli.speak.known import names_of
 
     stages = {name.removeprefix("STAGE_").lower(): number for name, number in evaluation_pb2.Stage.items()}
     stage = stage.replace("-", "_")
@@ -128,12 +136,55 @@ def list_results(
 
             return await every_page(page, lambda found: found.results)
 
-    rows = [_as_json(one, {number: name for name, number in stages.items()}) for one in run(call())]
+    found = run(call())
+    if as_csv:
+        write_csv(EXPORTED, exported(found, names_of({one.institution for one in found})))
+        return
+    rows = [_as_json(one, {number: name for name, number in stages.items()}) for one in found]
     if as_json:
         print_json(rows)
         return
     columns = ["institution", "instrument", "period", "stage", "published", "computed", "difference", "predicate"]
     table(columns, [[str(row[key]) for key in columns] for row in rows], right=["published", "computed", "difference"])
+
+
+def withdraw_result(
+    institution: Annotated[str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="Code of the institution.")],
+    instrument: Annotated[str, typer.Option("--instrument", metavar="ID")],
+    period: Annotated[str, typer.Option("--period", metavar="PERIOD")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept, for who looks for it later.")],
+    stage: Annotated[str, typer.Option("--stage", metavar="STAGE")] = "publication",
+    as_json: AsJson = False,
+) -> None:
+    """Take out an imported result that was brought in by mistake; rankings follow."""
+    from livinglab.assessment.v1 import evaluation_pb2
+    from livinglab.assessment.v1 import results_service_pb2 as pb
+    from livinglab.assessment.v1.results_service_pb2_grpc import ResultServiceStub
+
+    from cli.race.settings_files import code_meant
+    from cli.speak.connection import connected, new_request_id, run
+
+    stages = {name.removeprefix("STAGE_").lower(): number for name, number in evaluation_pb2.Stage.items()}
+    if stage.replace("-", "_") not in stages:
+        raise typer.BadParameter(f"{stage!r} is none of {', '.join(list(stages)[1:])}", param_hint="--stage")
+    request = pb.WithdrawResultRequest(
+        request_id=new_request_id(),
+        institution=code_meant(institution),
+        instrument=instrument,
+        period=period,
+        stage=evaluation_pb2.Stage.ValueType(stages[stage.replace("-", "_")]),
+        reason=reason,
+    )
+
+    async def call() -> pb.WithdrawResultResponse:
+        async with connected("assessment", ResultServiceStub) as stub:
+            return await stub.WithdrawResult(request)
+
+    result = run(call()).result
+    if as_json:
+        print_json({"id": result.id, "withdrawn_by": result.withdrawn_by, "reason": result.withdrawn_reason})
+    else:
+        say(f"{result.id} is taken out: {result.withdrawn_reason}")
 
 
 def _as_json(one: "pb.Result", stages: dict[int, str]) -> dict[str, Any]:

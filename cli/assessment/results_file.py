@@ -1,8 +1,9 @@
 """Files of earlier results, CSV or XLSX, as rows for the import: every fault with its line."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import BinaryIO
 
+from livinglab.assessment.v1 import evaluation_pb2
 from livinglab.assessment.v1 import results_service_pb2 as pb
 
 from chassis import tables
@@ -61,3 +62,18 @@ def _row(row: Row) -> pb.ImportRow:
         value=found.get("index", "") or found.get("level", ""),
         name=found.get("name", ""),
     )
+
+
+EXPORTED = ["institution", "name", "instrument", "period", "stage", "index", "indicator", "level"]
+
+
+def exported(results: Iterable[pb.Result], names: Mapping[str, str]) -> list[list[str]]:
+    """Results as lines under the header EXPORTED, which come back through `rows_of` as they are here."""
+    lines = []
+    for one in results:
+        stage = evaluation_pb2.Stage.Name(one.stage).removeprefix("STAGE_").lower()
+        key = [one.institution, names.get(one.institution, ""), one.instrument, one.period, stage]
+        if one.published_index:
+            lines.append([*key, one.published_index, "", ""])
+        lines += [[*key, "", indicator, level] for indicator, level in one.values.items()]
+    return lines

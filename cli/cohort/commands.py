@@ -4,10 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.cohort import files, people, steering, view, watch
+from cli.cohort import files, people, preview, standing, steering, view, watch
 from cli.cohort import report as cohort_report
+from cli.cohort.preview import DryRun
 from cli.cohort.steering import RequestId
 from cli.cohort.view import CohortId, Reason
+from cli.speak.codes import as_code
 from cli.speak.known import name_of
 from cli.speak.language import word
 from cli.speak.output import AsJson, print_json, say, table
@@ -20,6 +22,7 @@ for verb in [*steering.VERBS, *people.VERBS]:
     app.command()(verb)
 app.command()(cohort_report.report)
 app.command()(cohort_report.audit)
+app.command()(standing.calendar)
 
 
 @app.command("list")
@@ -48,8 +51,8 @@ def list_cohorts(as_json: AsJson = False) -> None:
             view.kind(c),
             view.word(c, "state"),
             view.counts(c),
-            view.local_time(c.launch_time),
-            view.local_time(c.end_time),
+            view.local_time(c.launch_time, c.time_zone),
+            view.local_time(c.end_time, c.time_zone),
         )
         for c in cohorts
     ]
@@ -120,9 +123,12 @@ def participants(cohort_id: CohortId, as_json: AsJson = False) -> None:
 @app.command()
 def withdraw(
     cohort_id: CohortId,
-    institution: Annotated[str, typer.Argument(metavar="INSTITUTION", help="The code of a participant.")],
+    institution: Annotated[
+        str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="The code of a participant.")
+    ],
     reason: Reason,
     request_id: RequestId = "",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Take a participant out of a cohort."""
@@ -135,21 +141,30 @@ def withdraw(
         cohort_id=cohort_id,
         institution=institution,
         reason=reason,
+        validate_only=dry_run,
     )
-    _call("WithdrawParticipant", request)
+    answer = _call("WithdrawParticipant", request)
+    if dry_run:
+        preview.show(answer.preview, as_json)
+        return
     _done({"cohort": cohort_id, "institution": institution, "reason": reason}, as_json, f"{institution} is withdrawn")
 
 
 @app.command()
-def cancel(cohort_id: CohortId, reason: Reason, request_id: RequestId = "", as_json: AsJson = False) -> None:
+def cancel(
+    cohort_id: CohortId, reason: Reason, request_id: RequestId = "", dry_run: DryRun = False, as_json: AsJson = False
+) -> None:
     """End a cohort before its time: everybody still in it is withdrawn."""
     from livinglab.program.v1 import service_pb2 as pb
 
     from cli.speak import connection
 
     name = request_id or connection.new_request_id()
-    request = pb.CancelCohortRequest(request_id=name, cohort_id=cohort_id, reason=reason)
-    _call("CancelCohort", request)
+    request = pb.CancelCohortRequest(request_id=name, cohort_id=cohort_id, reason=reason, validate_only=dry_run)
+    answer = _call("CancelCohort", request)
+    if dry_run:
+        preview.show(answer.preview, as_json)
+        return
     _done({"cohort": cohort_id, "reason": reason}, as_json, f"{cohort_id} is being cancelled")
 
 

@@ -9,7 +9,7 @@ import typer
 from cli.cohort import calendar, view
 from cli.cohort import timeline as cohort_timeline
 from cli.cohort.ics import ics
-from cli.speak.output import AsJson, fail, print_json, say
+from cli.speak.output import AsJson, fail, note, print_json, say
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import cohort_pb2, definition_pb2, workflow_pb2
@@ -39,6 +39,8 @@ def validate(
         if ics_file:
             fail(f"{file.name}: is a roster and has no dates: name a cohort or a definition")
         roster, faults = check_roster(file, known_institutions())
+        for remark in roster.remarks:
+            note(f"{file.name}: {remark}")
         stop_at(faults, as_json)
         _report_roster(file.name, roster.participants, as_json)
     elif holds_definition(file):
@@ -168,6 +170,8 @@ def _checked(file: Path, as_json: bool, name: str = "") -> "CohortFile":
     from programs.files.definition import check_cohort
 
     loaded = check_cohort(file, known_institutions(), instrument_files(), datetime.now(UTC), name)
+    for remark in loaded.roster.remarks:
+        note(f"{loaded.roster_name}: {remark}")
     stop_at(loaded.faults, as_json)
     return loaded
 

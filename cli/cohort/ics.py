@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from livinglab.program.v1 import definition_pb2
+    from livinglab.program.v1 import cohort_pb2, definition_pb2
 
     from programs.timeline import Happening
 
@@ -39,6 +39,39 @@ def ics(
     for item in happenings:
         if item.session:
             lines += _event(*_session(name, mark, item), stamp)
+    return b"".join(_folded(line) for line in [*lines, "END:VCALENDAR"])
+
+
+def standing(cohort: "cohort_pb2.Cohort", now: datetime) -> bytes:
+    """A cohort that runs, as its days stand now, with the same UIDs: it replaces what was planned. A session that was
+    called off says so."""
+    from cli.cohort.standing import days
+
+    mark = "[GLADI] " if cohort.rehearsal else ""
+    stamp = f"DTSTAMP:{_utc(now)}"
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Living Lab//program//EN"]
+    lines += [f"X-WR-CALNAME:{_text(mark + cohort.title)}"]
+    for phase in cohort.phases:
+        opens, last = days(cohort, phase)
+        lines += _event(
+            f"UID:{cohort.id}.{phase.phase}@livinglab",
+            stamp,
+            f"SUMMARY:{_text(mark + phase.title)}",
+            f"DTSTART;VALUE=DATE:{_day(opens.isoformat())}",
+            f"DTEND;VALUE=DATE:{_day(last.isoformat(), 1)}",
+            "TRANSP:TRANSPARENT",
+        )
+        for session in phase.sessions:
+            lines += _event(
+                f"UID:{cohort.id}.{phase.phase}.{session.session}@livinglab",
+                stamp,
+                f"SUMMARY:{_text(mark + session.title)}",
+                f"DTSTART:{_utc(session.start_time.ToDatetime(UTC))}",
+                f"DTEND:{_utc(session.end_time.ToDatetime(UTC))}",
+                f"DESCRIPTION:{_text(phase.title)}",
+                *([f"LOCATION:{_text(session.place)}"] if session.place else []),
+                *(["STATUS:CANCELLED"] if session.cancelled else []),
+            )
     return b"".join(_folded(line) for line in [*lines, "END:VCALENDAR"])
 
 

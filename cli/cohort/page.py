@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from cli.cohort import view
@@ -56,7 +56,9 @@ def page(report: "report_service_pb2.Report", entries: "Sequence[audit_service_p
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(when=_when, session_time=_session_time, name=_name, amount=_amount)
+    zone = report.cohort.time_zone
+    environment.filters.update(when=lambda stamp: view.local_time(stamp, zone), session_time=_session_time)
+    environment.filters.update(name=_name, amount=_amount)
     environment.filters.update(word=view.word, state=view.phase_state)
     return environment.get_template("cohort_report.html").render(
         r=report,
@@ -65,7 +67,8 @@ def page(report: "report_service_pb2.Report", entries: "Sequence[audit_service_p
         audit=entries,
         phase_costs=_phase_costs(report),
         share=_share,
-        zone=datetime.now().astimezone().tzname(),
+        zone=zone,
+        closing=view.closing,
     )
 
 
@@ -112,15 +115,12 @@ def _share(part: int, whole: int) -> str:
     return f"{100 * min(part, whole) / whole:.1f}" if whole else "0"
 
 
-def _when(stamp: Any) -> str:
-    return view.local_time(stamp)[:16]
-
-
 def _session_time(session: "cohort_pb2.PlannedSession") -> str:
     """In the time of its place, by which people come: 2022-11-01 09:00 WIB."""
     zone = ZoneInfo(session.time_zone)
     start = session.start_time.ToDatetime(tzinfo=UTC).astimezone(zone)
-    return f"{start:%Y-%m-%d %H:%M} {start.tzname()}"
+    off = " (cancelled)" if session.cancelled else ""
+    return f"{start:%Y-%m-%d %H:%M} {view.zone_word(start)}{off}"
 
 
 def _name(institution: str) -> str:

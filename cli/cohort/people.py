@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.cohort import view
+from cli.cohort import preview, view
+from cli.cohort.preview import DryRun
 from cli.cohort.steering import RequestId, order, send
 from cli.cohort.view import CohortId, Reason
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, fail, note, print_json, say
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import definition_pb2
 
-Institution = Annotated[str, typer.Argument(metavar="INSTITUTION", help="The code of a participant.")]
+Institution = Annotated[str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="The code of a participant.")]
 _PERSON = "role:name:email, or role:name:email:language"
 
 
@@ -23,10 +25,12 @@ def readmit(
     institution: Institution,
     reason: Reason,
     request_id: RequestId = "",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Take a participant in again that failed or withdrew; it is excused of what it missed."""
-    _order("ReadmitParticipant", cohort_id, institution, reason, request_id, as_json, f"{institution} is in again")
+    said = f"{institution} is in again"
+    _order("ReadmitParticipant", cohort_id, institution, reason, request_id, as_json, said, validate_only=dry_run)
 
 
 def enrol(
@@ -36,6 +40,7 @@ def enrol(
     institution: Annotated[str, typer.Option("--institution", help="The code of a region.")] = "",
     person: Annotated[list[str] | None, typer.Option("--person", help=_PERSON)] = None,
     request_id: RequestId = "",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Take participants in late: those of a roster, or one with its people."""
@@ -51,11 +56,16 @@ def enrol(
         for participant in late:
             # Each is an order of its own; the whole file can be sent again.
             name = f"{first}:{participant.institution}"
-            about = {"cohort_id": cohort_id, "participant": participant, "reason": reason}
+            about = {"cohort_id": cohort_id, "participant": participant, "reason": reason, "validate_only": dry_run}
             answer = await send("EnrolParticipant", name, **about)
+            if dry_run:
+                say(f"{participant.institution}:") if not as_json else None
+                preview.show(answer.preview, as_json)
         return answer
 
     cohort = connection.run(call()).cohort
+    if dry_run:
+        return
     if as_json:
         print_json({"enrolled": [p.institution for p in late], "cohort": view.as_dict(cohort)})
         return
@@ -70,11 +80,12 @@ def replace(
     reason: Reason,
     email: Annotated[str, typer.Option("--email", help="The address of who leaves, where several have the role.")] = "",
     request_id: RequestId = "",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Have somebody else act for a participant in a role."""
     new = _person(person)
-    about = {"person": new, "email": email}
+    about = {"person": new, "email": email, "validate_only": dry_run}
     said = f"{new.name} acts for {institution}"
     _order("ReplacePerson", cohort_id, institution, reason, request_id, as_json, said, **about)
 
@@ -82,33 +93,41 @@ def replace(
 def split(
     cohort_id: CohortId,
     new_id: Annotated[str, typer.Argument(metavar="NEW-ID", help="The id of the new cohort.")],
-    institutions: Annotated[list[str], typer.Argument(metavar="INSTITUTION...", help="Who goes on in it.")],
+    institutions: Annotated[
+        list[str], typer.Argument(metavar="INSTITUTION...", parser=as_code, help="Who goes on in it.")
+    ],
     title: Annotated[str, typer.Option("--title", help="The title of the new cohort.")],
     reason: Reason,
     request_id: RequestId = "",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Have participants go on in a cohort of their own, with what they have done and the same dates."""
     fields = {"cohort_id": cohort_id, "new_cohort_id": new_id, "title": title, "institutions": institutions}
     said = f"{len(institutions)} went on in {new_id}"
-    order("SplitCohort", request_id, as_json, said, reason=reason, **fields)
+    order("SplitCohort", request_id, as_json, said, reason=reason, validate_only=dry_run, **fields)
 
 
 def resolve(
     cohort_id: CohortId,
     reason: Reason,
-    institution: Annotated[str, typer.Argument(metavar="[INSTITUTION]", help="Of a participant.")] = "",
+    institution: Annotated[str, typer.Argument(metavar="[INSTITUTION]", parser=as_code, help="Of a participant.")] = "",
     retry: Annotated[bool, typer.Option("--retry/--dismiss", help="Ask again what was refused, or let it be.")] = True,
     request_id: RequestId = "",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Deal with what another service refused for good: of one participant, or everything of the cohort."""
     said = "asked again" if retry else "left as it is"
     if institution:
-        _order("ResolveProblems", cohort_id, institution, reason, request_id, as_json, said, retry=retry)
+        about = {"retry": retry, "validate_only": dry_run}
+        _order("ResolveProblems", cohort_id, institution, reason, request_id, as_json, said, **about)
         return
     from cli.speak import connection
 
+    if dry_run:
+        _would_resolve(cohort_id, as_json)
+        return
     whose, answer = connection.run(_resolve_all(cohort_id, reason, retry, request_id or connection.new_request_id()))
     if as_json:
         print_json({"resolved": whose, "cohort": view.as_dict(answer.cohort)})
@@ -117,9 +136,19 @@ def resolve(
     view.show(answer.cohort, as_json=False)
 
 
-async def _resolve_all(cohort_id: str, reason: str, retry: bool, request_id: str) -> "tuple[list[str], Any]":
-    """Whose problems were dealt with, the cohort's own as an empty name, each by an order of its own; and the last
-    answer."""
+def _would_resolve(cohort_id: str, as_json: bool) -> None:
+    """Whose problems would be dealt with; nothing is ordered."""
+    from cli.speak import connection
+
+    whose = connection.run(_troubled(cohort_id))
+    if as_json:
+        print_json({"would_resolve": whose})
+    else:
+        say(f"would be asked again: {', '.join(name or cohort_id for name in whose)}" if whose else "no problem")
+
+
+async def _troubled(cohort_id: str) -> list[str]:
+    """Whose problems there are, the cohort's own as an empty name."""
     from livinglab.program.v1 import service_pb2 as pb
     from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
 
@@ -135,7 +164,13 @@ async def _resolve_all(cohort_id: str, reason: str, retry: bool, request_id: str
             return stub.ListParticipants(request)
 
         found = await connection.every_page(page, lambda one: one.participants)
-    whose = [*([""] if cohort.problems else []), *(p.institution for p in found if p.problems)]
+    return [*([""] if cohort.problems else []), *(p.institution for p in found if p.problems)]
+
+
+async def _resolve_all(cohort_id: str, reason: str, retry: bool, request_id: str) -> "tuple[list[str], Any]":
+    """Whose problems were dealt with, the cohort's own as an empty name, each by an order of its own; and the last
+    answer."""
+    whose = await _troubled(cohort_id)
     answer: Any = None
     # With nothing to resolve the order says so itself.
     for name in whose or [""]:

@@ -40,7 +40,7 @@ def audit(cohort_id: CohortId, as_json: AsJson = False) -> None:
     """Tell who ordered what of a cohort, when and why, oldest first."""
     from cli.speak import connection
 
-    entries = connection.run(_entries(cohort_id))
+    entries, zone = connection.run(_entries_and_zone(cohort_id))
     texts = ("actor", "command", "phase", "institution", "reason", "outcome", "request_id")
     if as_json:
         print_json([{"time": view.iso(e.time), **{name: getattr(e, name) for name in texts}} for e in entries])
@@ -48,7 +48,7 @@ def audit(cohort_id: CohortId, as_json: AsJson = False) -> None:
     rows = []
     for e in entries:
         about = " ".join(filter(None, (e.phase, e.institution)))
-        rows.append((view.local_time(e.time), e.actor, e.command, about, e.outcome, e.reason))
+        rows.append((view.local_time(e.time, zone), e.actor, e.command, about, e.outcome, e.reason))
     table(["time", "who", "what", "of", "outcome", "why"], rows)
 
 
@@ -62,6 +62,19 @@ async def _both(cohort_id: str) -> "tuple[report_service_pb2.Report, list[audit_
         stub: Any = program
         found = (await stub.GetReport(pb.GetReportRequest(cohort_id=cohort_id))).report
     return found, await _entries(cohort_id)
+
+
+async def _entries_and_zone(cohort_id: str) -> "tuple[list[audit_service_pb2.AuditEntry], str]":
+    """With the zone in which the cohort's times are told."""
+    from livinglab.program.v1 import service_pb2 as pb
+    from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
+
+    from cli.speak import connection
+
+    async with connection.connected("program", ProgramServiceStub) as program:
+        stub: Any = program
+        cohort = (await stub.GetCohort(pb.GetCohortRequest(cohort_id=cohort_id))).cohort
+    return await _entries(cohort_id), cohort.time_zone
 
 
 async def _entries(cohort_id: str) -> "list[audit_service_pb2.AuditEntry]":

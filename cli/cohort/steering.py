@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.cohort import view
+from cli.cohort import preview, view
+from cli.cohort.preview import DryRun
 from cli.cohort.view import CohortId, Reason
 from cli.speak.output import AsJson, print_json, say
 
@@ -28,6 +29,9 @@ def order(method: str, request_id: str, as_json: bool, said: str, **fields: Any)
     """Sends one order, and tells what became of it: the cohort as it stands then."""
     from cli.speak import connection
 
+    if fields.get("validate_only"):
+        preview.show(connection.run(send(method, request_id or connection.new_request_id(), **fields)).preview, as_json)
+        return
     answer = connection.run(_ordered(method, request_id or connection.new_request_id(), **fields))
     if as_json:
         waits = {"awaiting_second": answer.awaiting_second} if method == "OverrideGate" else {}
@@ -77,33 +81,50 @@ async def send(method: str, request_id: str, **fields: Any) -> Any:
         return await getattr(steering, method)(request)
 
 
-def pause(cohort_id: CohortId, reason: Reason, request_id: RequestId = "", as_json: AsJson = False) -> None:
+def pause(
+    cohort_id: CohortId, reason: Reason, request_id: RequestId = "", dry_run: DryRun = False, as_json: AsJson = False
+) -> None:
     """Stop the clock of a cohort: nothing opens, closes or is due until it is resumed."""
-    _cohort("PauseCohort", cohort_id, reason, request_id, as_json, "paused")
+    _cohort("PauseCohort", cohort_id, reason, request_id, as_json, "paused", dry_run)
 
 
-def resume(cohort_id: CohortId, reason: Reason, request_id: RequestId = "", as_json: AsJson = False) -> None:
-    """Go on after a pause; everything to come is later by its length."""
-    _cohort("ResumeCohort", cohort_id, reason, request_id, as_json, "resumed")
+def resume(
+    cohort_id: CohortId, reason: Reason, request_id: RequestId = "", dry_run: DryRun = False, as_json: AsJson = False
+) -> None:
+    """Go on after a pause; everything to come is later by the days that it took, within one day by none."""
+    _cohort("ResumeCohort", cohort_id, reason, request_id, as_json, "resumed", dry_run)
 
 
-def _cohort(method: str, cohort_id: str, reason: str, request_id: str, as_json: bool, said: str) -> None:
-    order(method, request_id, as_json, f"{cohort_id} is {said}", cohort_id=cohort_id, reason=reason)
+def _cohort(method: str, cohort_id: str, reason: str, request_id: str, as_json: bool, said: str, dry_run: bool) -> None:
+    fields = {"cohort_id": cohort_id, "reason": reason, "validate_only": dry_run}
+    order(method, request_id, as_json, f"{cohort_id} is {said}", **fields)
 
 
 def extend(
-    cohort_id: CohortId, phase: PhaseId, days: Days, reason: Reason, request_id: RequestId = "", as_json: AsJson = False
+    cohort_id: CohortId,
+    phase: PhaseId,
+    days: Days,
+    reason: Reason,
+    request_id: RequestId = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Move the deadline of a phase: later, or with days below zero earlier."""
-    moves = {"deadline_days": days}
+    moves = {"deadline_days": days, "validate_only": dry_run}
     _phase("ReschedulePhase", cohort_id, phase, reason, request_id, as_json, f"{phase} closes {_later(days)}", **moves)
 
 
 def move(
-    cohort_id: CohortId, phase: PhaseId, days: Days, reason: Reason, request_id: RequestId = "", as_json: AsJson = False
+    cohort_id: CohortId,
+    phase: PhaseId,
+    days: Days,
+    reason: Reason,
+    request_id: RequestId = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Move a phase that has not opened as a whole: its opening, its sessions and its deadline."""
-    moves = {"open_days": days, "deadline_days": days}
+    moves = {"open_days": days, "deadline_days": days, "validate_only": dry_run}
     _phase("ReschedulePhase", cohort_id, phase, reason, request_id, as_json, f"{phase} is {_later(days)}", **moves)
 
 
@@ -114,10 +135,11 @@ def reopen(
     reason: Reason,
     readmit: Annotated[bool, typer.Option("--readmit", help="Who failed at this phase is in again.")] = False,
     request_id: RequestId = "",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Open a phase again that has closed."""
-    about = {"days": days, "readmit": readmit}
+    """Open a phase again that has closed, until a day is over; who was excused of it owes its duties again."""
+    about = {"days": days, "readmit": readmit, "validate_only": dry_run}
     _phase("ReopenPhase", cohort_id, phase, reason, request_id, as_json, f"{phase} is open again", **about)
 
 
@@ -129,6 +151,7 @@ def override(
     excuse: Annotated[bool, typer.Option("--excuse", help="Close it now, and excuse who lacks a duty.")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="End the cohort here.")] = False,
     request_id: RequestId = "",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Decide over the gate of an open phase; where two persons are asked for, another manager confirms."""
@@ -139,7 +162,8 @@ def override(
     chosen = "CLOSE" if close else "EXCUSE" if excuse else "STOP"
     action = cohort_pb2.GateAction.Value(f"GATE_ACTION_{chosen}")
     said = f"{phase} stops the cohort" if stop else f"{phase} closes"
-    _phase("OverrideGate", cohort_id, phase, reason, request_id, as_json, said, action=action)
+    about = {"action": action, "validate_only": dry_run}
+    _phase("OverrideGate", cohort_id, phase, reason, request_id, as_json, said, **about)
 
 
 def _phase(

@@ -1,8 +1,9 @@
 """A cohort in words and numbers: as a table for people, as a dictionary for programs."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -27,9 +28,8 @@ def show(cohort: "cohort_pb2.Cohort", as_json: bool) -> None:
         (
             either(p.title, p.title_en),
             language_word(phase_state(p)),
-            local_time(p.open_time),
-            local_time(p.close_time if p.HasField("close_time") else p.deadline_time)
-            + (" (moved)" if p.extended else ""),
+            local_time(p.open_time, cohort.time_zone),
+            closing(cohort, p) + (" (moved)" if p.extended else ""),
             f"{p.done}/{p.invited}",
         )
         for p in cohort.phases
@@ -43,7 +43,7 @@ def show(cohort: "cohort_pb2.Cohort", as_json: bool) -> None:
 
 def title(cohort: "cohort_pb2.Cohort") -> str:
     """What it is, how it stands, and how many are where."""
-    since = f" since {local_time(cohort.pause_time)}" if cohort.HasField("pause_time") else ""
+    since = f" since {local_time(cohort.pause_time, cohort.time_zone)}" if cohort.HasField("pause_time") else ""
     return f"{cohort.id} ({kind(cohort)}): {word(cohort, 'state')}{since}, {counts(cohort)}"
 
 
@@ -86,7 +86,7 @@ def notes(cohort: "cohort_pb2.Cohort") -> Iterator[str]:
         yield f"split from {cohort.split_from}"
     for p in cohort.phases:
         if phase_state(p) == "held":
-            yield f"{p.phase} waits beyond its deadline since {local_time(p.held_time)}"
+            yield f"{p.phase} waits beyond its deadline since {local_time(p.held_time, cohort.time_zone)}"
         if p.blocking:
             named = ", ".join(name_of(blocker.institution) for blocker in p.blockers[:5])
             yield f"{p.phase} waits for {p.blocking}: {named}{', ...' if p.blocking > 5 else ''}"
@@ -121,6 +121,7 @@ def as_dict(cohort: "cohort_pb2.Cohort") -> dict[str, Any]:
         "troubled": [{"institution": one.institution, "problems": list(one.problems)} for one in cohort.troubled],
         "troubled_count": cohort.troubled_count,
         "note": cohort.note,
+        "time_zone": cohort.time_zone,
     }
 
 
@@ -152,17 +153,21 @@ def _phase(p: "cohort_pb2.PhaseProgress") -> dict[str, Any]:
             }
             for proposal in p.proposals
         ],
-        "sessions": [
-            {
-                "session": s.session,
-                "title": s.title,
-                "place": s.place,
-                "start": iso(s.start_time),
-                "end": iso(s.end_time),
-                "time_zone": s.time_zone,
-            }
-            for s in p.sessions
-        ],
+        "sessions": [session_dict(s) for s in p.sessions],
+    }
+
+
+def session_dict(session: "cohort_pb2.PlannedSession") -> dict[str, Any]:
+    """A session as programs read it, as it stands."""
+    return {
+        "session": session.session,
+        "title": session.title,
+        "place": session.place,
+        "start": iso(session.start_time),
+        "end": iso(session.end_time),
+        "time_zone": session.time_zone,
+        "cancelled": session.cancelled,
+        "reason": session.reason,
     }
 
 
@@ -199,9 +204,28 @@ def _time(message: Any, field: str) -> str | None:
     return iso(getattr(message, field)) if message.HasField(field) else None
 
 
-def local_time(stamp: Any) -> str:
-    """A time as people here read it."""
+def local_time(stamp: Any, zone: str = "") -> str:
+    """A time as people of the zone read it, with the zone's name: 2022-11-07 09:00 WIB, with seconds where there are
+    any. That of this machine where no zone is given."""
     if not stamp.seconds:
         return ""
-    moment: datetime = stamp.ToDatetime(tzinfo=UTC).astimezone()
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    moment: datetime = stamp.ToDatetime(tzinfo=UTC).astimezone(ZoneInfo(zone) if zone else None)
+    return f"{moment:%Y-%m-%d %H:%M}{f':{moment:%S}' if moment.second else ''} {zone_word(moment)}"
+
+
+def closing(cohort: "cohort_pb2.Cohort", phase: "cohort_pb2.PhaseProgress") -> str:
+    """When a phase closes or has closed; the end of a day as people say it, 2022-11-13 24:00 WIB."""
+    if phase.HasField("close_time"):
+        return local_time(phase.close_time, cohort.time_zone)
+    zone = ZoneInfo(cohort.time_zone) if cohort.time_zone else None
+    moment: datetime = phase.deadline_time.ToDatetime(tzinfo=UTC).astimezone(zone)
+    if (moment.hour, moment.minute, moment.second) != (0, 0, 0):
+        return local_time(phase.deadline_time, cohort.time_zone)
+    before = moment - timedelta(days=1)
+    return f"{before:%Y-%m-%d} 24:00 {zone_word(before)}"
+
+
+def zone_word(moment: datetime) -> str:
+    """WIB, CET; UTC+08 where a zone has no letters."""
+    name = moment.tzname() or "UTC"
+    return f"UTC{name}" if name[:1] in "+-" else name

@@ -66,16 +66,15 @@ def picture(cohort: "cohort_pb2.Cohort", now: datetime) -> "RenderableType":
     for column in ("done", "of", "waits for"):
         phases.add_column(column, justify="right", no_wrap=True)
     for p in cohort.phases:
-        ends = p.close_time if p.HasField("close_time") else p.deadline_time
-        cells = [p.phase, view.phase_state(p), view.local_time(ends)[:16], str(p.done), str(p.invited)]
+        cells = [p.phase, view.phase_state(p), view.closing(cohort, p), str(p.done), str(p.invited)]
         phases.add_row(*map(Text, [*cells, str(p.blocking or "")]))
     parts: list[RenderableType] = [phases]
-    parts += [_blockers(p, now) for p in cohort.phases if p.blocking]
+    parts += [_blockers(p, now, cohort.time_zone) for p in cohort.phases if p.blocking]
     parts += [Text(line) for line in view.notes(cohort) if not _is_told_above(line, cohort)]
     return Group(*parts)
 
 
-def _blockers(p: "cohort_pb2.PhaseProgress", now: datetime) -> "RenderableType":
+def _blockers(p: "cohort_pb2.PhaseProgress", now: datetime, zone: str) -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
@@ -84,7 +83,7 @@ def _blockers(p: "cohort_pb2.PhaseProgress", now: datetime) -> "RenderableType":
     grid.add_column("since", no_wrap=True)
     grid.add_column("lacks")
     for blocker in p.blockers[:_SHOWN]:
-        since = f"{view.local_time(blocker.since_time)[:16]} ({ago(now, blocker.since_time)})"
+        since = f"{view.local_time(blocker.since_time, zone)} ({ago(now, blocker.since_time)})"
         grid.add_row(*map(Text, [blocker.institution, since, ", ".join(blocker.missing)]))
     if p.blocking > _SHOWN:
         grid.add_row(Text(f"and {p.blocking - min(_SHOWN, len(p.blockers))} more"))

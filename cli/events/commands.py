@@ -9,6 +9,7 @@ import typer
 
 from cli.events import lag, letters
 from cli.events.lag import broker_url
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, fail
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def tail(
     kind: letters.Kinds = None,
     aggregate: Annotated[str, typer.Option("--aggregate", metavar="ID", help="Facts of this thing alone.")] = "",
     institution: Annotated[
-        str, typer.Option("--institution", metavar="CODE", help="Facts about this institution alone.")
+        str, typer.Option("--institution", metavar="CODE", parser=as_code, help="Facts about this institution alone.")
     ] = "",
     cohort: Annotated[str, typer.Option("--cohort", metavar="ID", help="Facts of this cohort's course alone.")] = "",
     since: Annotated[

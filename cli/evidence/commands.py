@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say, table
 
 app = typer.Typer(help="Evidence: files, and what they are shown for.", no_args_is_help=True)
@@ -12,7 +13,7 @@ app = typer.Typer(help="Evidence: files, and what they are shown for.", no_args_
 Evaluation = Annotated[str, typer.Argument(metavar="EVALUATION", help="Id of the evaluation.")]
 EvidenceId = Annotated[str, typer.Argument(metavar="EVIDENCE", help="Id of the file.")]
 Level = Annotated[int, typer.Option("--level", min=0, help="The level that it shows; 0 is the indicator as a whole.")]
-Institution = Annotated[str, typer.Option("--institution", metavar="CODE", help="Yours, unless named.")]
+Institution = Annotated[str, typer.Option("--institution", metavar="CODE", parser=as_code, help="Yours, unless named.")]
 
 
 @app.command()

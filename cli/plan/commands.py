@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say, table
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ Etag = Annotated[
 def list_plans(
     cohort_id: Annotated[str, typer.Argument(metavar="COHORT", help="Id of the cohort.")],
     institution: Annotated[
-        str, typer.Option("--institution", metavar="CODE", help="This institution's; a region's user sees their own.")
+        str,
+        typer.Option(
+            "--institution", metavar="CODE", parser=as_code, help="This institution's; a region's user sees their own."
+        ),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -64,7 +68,7 @@ def show(plan_id: PlanId, as_json: AsJson = False) -> None:
 def draft(
     cohort_id: Annotated[str, typer.Argument(metavar="COHORT", help="Id of the cohort.")],
     institution: Annotated[
-        str, typer.Option("--institution", metavar="CODE", help="Whose plan; yours, unless named.")
+        str, typer.Option("--institution", metavar="CODE", parser=as_code, help="Whose plan; yours, unless named.")
     ] = "",
     target: Annotated[str, typer.Option("--target", metavar="INDEX", help="The index to plan for, such as 3.0.")] = "",
     due: Annotated[str, typer.Option("--due", metavar="DATE", help="When the actions are due, 2023-01-21.")] = "",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say, table
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ _LESSON = re.compile(
 
 @app.command()
 def plan(
-    host: Annotated[str, typer.Option("--host", metavar="CODE", help="The institution to learn from.")],
+    host: Annotated[str, typer.Option("--host", metavar="CODE", parser=as_code, help="The institution to learn from.")],
     start: Annotated[str, typer.Option("--start", metavar="DATE", help="The first day, 2022-11-01.")],
     end: Annotated[str, typer.Option("--end", metavar="DATE", help="The last day; the first, unless named.")] = "",
     institution: Annotated[
-        str, typer.Option("--institution", metavar="CODE", help="The visitor; yours, unless named.")
+        str, typer.Option("--institution", metavar="CODE", parser=as_code, help="The visitor; yours, unless named.")
     ] = "",
     cohort: Cohort = "",
     phase: Annotated[str, typer.Option("--phase", metavar="ID", help="The phase of the cohort.")] = "",
@@ -101,7 +102,8 @@ def cancel(
 def list_visits(
     cohort: Cohort = "",
     institution: Annotated[
-        str, typer.Option("--institution", metavar="CODE", help="Visits of this institution, and to it.")
+        str,
+        typer.Option("--institution", metavar="CODE", parser=as_code, help="Visits of this institution, and to it."),
     ] = "",
     as_json: AsJson = False,
 ) -> None:

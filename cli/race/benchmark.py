@@ -17,19 +17,21 @@ from cli.race.ranking import (
     Rehearsal,
     Stage,
     Svg,
+    Version,
     group_words,
     institution_words,
     race_of,
     race_words,
 )
 from cli.speak.answers import ask, fields, message_json, write
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say
 
 app = typer.Typer(help="What the race teaches.", no_args_is_help=True)
 
 _NOTED = 12
 
-Institution = Annotated[str, typer.Argument(metavar="INSTITUTION", help="Code of the institution.")]
+Institution = Annotated[str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="Code of the institution.")]
 Since = Annotated[str, typer.Option("--since", metavar="PERIOD", help="Gains are counted from this period.")]
 Indicator = Annotated[str, typer.Option("--indicator", metavar="NUMBER", help="Official number of the indicator.")]
 
@@ -42,7 +44,9 @@ def gap(
     stage: Stage = "",
     group: Group = "",
     rehearsal: Rehearsal = "",
-    role_model: Annotated[str, typer.Option("--role-model", metavar="INSTITUTION", help="Compared with.")] = "",
+    role_model: Annotated[
+        str, typer.Option("--role-model", metavar="INSTITUTION", parser=as_code, help="Compared with.")
+    ] = "",
     target: Annotated[list[str] | None, typer.Option("--target", help="Index to reach; the set lines without.")] = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -71,6 +75,7 @@ def distribution(
     stage: Stage = "",
     group: Group = "",
     basis: BasisOption = None,
+    version: Version = 0,
     rehearsal: Rehearsal = "",
     target: Annotated[list[str] | None, typer.Option("--target", help="Index to reach; the set lines without.")] = None,
     as_json: AsJson = False,
@@ -80,7 +85,7 @@ def distribution(
     """Means, spread and how many reached each target."""
     from livinglab.benchmark.v1 import service_pb2 as pb
 
-    race = race_of(instrument, period, stage, group, basis, rehearsal)
+    race = race_of(instrument, period, stage, group, basis, rehearsal, version)
     request = pb.GetAggregateRequest(race=race, targets=target or [])
     answer = ask("race", lambda stub: stub.GetAggregate(request))
     rows = [[getattr(b, "from"), b.to, str(b.count)] for b in answer.distribution]
@@ -171,6 +176,7 @@ def project(
     stage: Stage = "",
     group: Group = "",
     basis: BasisOption = None,
+    version: Version = 0,
     rehearsal: Rehearsal = "",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -178,7 +184,7 @@ def project(
     """Where an institution will be, and the growth that its target needs."""
     from livinglab.benchmark.v1 import analysis_service_pb2 as pb
 
-    race = race_of(instrument, period, stage, group, basis, rehearsal)
+    race = race_of(instrument, period, stage, group, basis, rehearsal, version)
     request = pb.GetProjectionRequest(race=race, institution=institution, target_period=target_period, target=target)
     answer = ask("analysis", lambda stub: stub.GetProjection(request))
     rows = [

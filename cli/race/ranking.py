@@ -1,9 +1,6 @@
 """`livinglab ranking`: the race, as it stands, as it stood, or as it changes."""
 
-import csv
-import math
 import sys
-from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +12,6 @@ import typer
 from cli.speak.output import AsJson, fail, print_json, say, table
 
 if TYPE_CHECKING:
-    from livinglab.benchmark.v1 import analysis_service_pb2 as analysis_pb
     from livinglab.benchmark.v1 import service_pb2 as pb
 
 AsCsv = Annotated[bool, typer.Option("--csv", help="Write CSV, for spreadsheets.")]
@@ -35,7 +31,6 @@ _COLUMNS = ["rank", "institution", "name", "index", "published", "predicate"]
 _COLUMNS += ["movement", "gain", "percentile", "to next"]
 # A date ends where the nation's capital ends its day.
 _CAPITAL = "Asia/Jakarta"
-_DRAWN = 8
 _EVERYBODY = 1_000
 
 
@@ -49,6 +44,9 @@ class Basis(StrEnum):
 BasisOption = Annotated[
     Basis | None, typer.Option("--basis", help="Computed or published indices; what everybody has without.")
 ]
+Version = Annotated[
+    int, typer.Option("--version", metavar="N", min=0, help="Version of the instrument, where results rest on several.")
+]
 
 
 def ranking(
@@ -57,6 +55,7 @@ def ranking(
     stage: Stage = "",
     group: Group = "",
     basis: BasisOption = None,
+    version: Version = 0,
     rehearsal: Rehearsal = "",
     as_of: Annotated[
         str, typer.Option("--as-of", metavar="DATE", help="As it stood at the end of that day, in WIB.")
@@ -69,25 +68,35 @@ def ranking(
     """Rank like with like: one instrument, period, stage and group."""
     from cli.speak.connection import run
 
-    race = race_of(instrument, period, stage, group, basis, rehearsal)
+    race = race_of(instrument, period, stage, group, basis, rehearsal, version)
     if watch and (as_of or svg or as_csv):
         fail("--watch shows what changes from now on: leave out --as-of, --svg and --csv")
     if watch:
         run(_watch(race, as_json))
         return
+    if svg and as_of:
+        fail("--svg draws the indices of every period as they are now: leave out --as-of")
     answer, chart = run(_ranking_and_chart(race, as_of, bool(svg)))
     if as_json:
         print_json(_as_json(race, answer.rows))
     elif as_csv:
         write_csv(_COLUMNS, [_cells(row) for row in answer.rows])
     else:
-        _show(answer.rows, empty=_nobody(race, as_of))
+        _show(answer.rows, _ranked_on(answer), empty=_nobody(race, as_of))
+        for one in answer.withheld:
+            say(f"Not compared: {one.what}: {one.reason}")
     if svg:
         svg.write_text(chart)
 
 
 def race_of(
-    instrument: str, period: str, stage: str = "", group: str = "", basis: Basis | None = None, rehearsal: str = ""
+    instrument: str,
+    period: str,
+    stage: str = "",
+    group: str = "",
+    basis: Basis | None = None,
+    rehearsal: str = "",
+    version: int = 0,
 ) -> "pb.Race":
     """The race that the options name; a list in one of them asks for a mix, which is refused with the reason."""
     from livinglab.benchmark.v1 import service_pb2 as pb
@@ -96,13 +105,16 @@ def race_of(
         if "," in value:
             fail(f"refused: different {what} are never ranked together ({value}): like is compared with like only")
     number = pb.Basis.Value(f"BASIS_{basis.name}") if basis else pb.BASIS_UNSPECIFIED
-    return pb.Race(instrument=instrument, period=period, stage=stage, group=group, basis=number, rehearsal=rehearsal)
+    race = pb.Race(instrument=instrument, period=period, stage=stage, group=group, basis=number, rehearsal=rehearsal)
+    race.version = version
+    return race
 
 
 async def _ranking_and_chart(race: "pb.Race", as_of: str, drawn: bool) -> "tuple[pb.GetRankingResponse, str]":
+    from cli.race.drawing import bars
+
     answer = await _ranking(race, as_of)
-    first = [row.institution for row in answer.rows[:_DRAWN]]
-    return answer, await _race_over_time(race, first) if drawn else ""
+    return answer, await bars(race, answer.rows) if drawn else ""
 
 
 async def _ranking(race: "pb.Race", as_of: str) -> "pb.GetRankingResponse":
@@ -204,22 +216,14 @@ def _show(rows: Any, title: str = "", empty: str = "Nobody is in this race yet."
     table(_COLUMNS, [_cells(row) for row in rows], title, right=["rank", "index", "published", *_COLUMNS[6:]])
 
 
-async def _race_over_time(race: "pb.Race", institutions: list[str]) -> str:
-    from livinglab.benchmark.v1 import analysis_service_pb2 as analysis_pb
+def _ranked_on(answer: "pb.GetRankingResponse") -> str:
+    """What was ranked, for the title."""
     from livinglab.benchmark.v1 import service_pb2 as pb
-    from livinglab.benchmark.v1.analysis_service_pb2_grpc import AnalysisServiceStub
-    from livinglab.benchmark.v1.service_pb2_grpc import BenchmarkServiceStub
 
-    from cli.speak.connection import connected
-
-    async with connected("benchmark", AnalysisServiceStub) as stub:
-        found = (await stub.ListSeries(analysis_pb.ListSeriesRequest(race=race))).series
-    async with connected("benchmark", BenchmarkServiceStub) as stub:
-        lines = (await stub.GetAggregate(pb.GetAggregateRequest(race=race))).targets
-    by_code = {series.institution: series for series in found if series.instrument == race.instrument}
-    chosen = analysis_pb.ListSeriesResponse(series=[by_code[code] for code in institutions if code in by_code])
-    title = f"The first {len(chosen.series)} of {group_words(race.group)} over time ({race_words(race)})"
-    return draw_series(title, chosen, targets=[line.target for line in lines])
+    if answer.basis == pb.BASIS_UNSPECIFIED:
+        return ""
+    word = pb.Basis.Name(answer.basis).removeprefix("BASIS_").lower()
+    return f"By the {word} index" + (f", version {answer.version} of the instrument" if answer.version > 1 else "")
 
 
 def group_words(group: str) -> str:
@@ -245,29 +249,8 @@ def race_words(race: "pb.Race") -> str:
     return f"{race.instrument}, {race.stage or 'self-assessment'}"
 
 
-def draw_series(
-    title: str,
-    answer: "analysis_pb.ListSeriesResponse",
-    *,
-    with_instrument: bool = False,
-    targets: Sequence[str] = (),
-) -> str:
-    """A chart of index by period, one line for each of the first series: never across instruments."""
-    from cli.speak import charts
-
-    lines = {
-        series.instrument if with_instrument else series.name: [(p.period, float(p.index)) for p in series.points]
-        for series in answer.series[:_DRAWN]
-    }
-    values = [value for points in lines.values() for _, value in points] + [float(t) for t in targets] or [0.0]
-    low = math.floor(min(values))
-    upright = sorted({line.to_period for line in answer.breaks}) if with_instrument else []
-    named = {f"target {target}": float(target) for target in targets}
-    return charts.race(title, lines, low, max(math.ceil(max(values)), low + 1), named, upright)
-
-
 def write_csv(columns: list[str], rows: list[list[str]]) -> None:
-    """Write rows with their header to standard output."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
+    """Write rows with their header to standard output, so that no spreadsheet runs what is in them."""
+    from chassis.tables import csv_of
+
+    sys.stdout.write(csv_of([columns, *rows], "\n"))

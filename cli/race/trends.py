@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.race.drawing import draw_series, first_by_index
 from cli.race.ranking import (
     AsCsv,
     BasisOption,
@@ -13,12 +14,13 @@ from cli.race.ranking import (
     Rehearsal,
     Stage,
     Svg,
-    draw_series,
+    Version,
     group_words,
     institution_words,
     race_of,
 )
 from cli.speak.answers import ask, write
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, say
 
 Since = Annotated[str, typer.Option("--since", metavar="PERIOD", help="The earlier period.")]
@@ -39,6 +41,7 @@ def leaps(
     stage: Stage = "",
     group: Group = "",
     basis: BasisOption = None,
+    version: Version = 0,
     rehearsal: Rehearsal = "",
     target: Annotated[str, typer.Option("--target", help="Say who reached this index first, instead.")] = "",
     size: Annotated[int, typer.Option("--size", help="How many of the largest.")] = 10,
@@ -48,7 +51,7 @@ def leaps(
     """The largest gains since an earlier period, or who reached a target first."""
     from livinglab.benchmark.v1 import analysis_service_pb2 as pb
 
-    race = race_of(instrument, period, stage, group, basis, rehearsal)
+    race = race_of(instrument, period, stage, group, basis, rehearsal, version)
     request = pb.ListLeapsRequest(race=race, since_period=since, target=target, size=size)
     answer = ask("analysis", lambda stub: stub.ListLeaps(request))
     if target:
@@ -67,6 +70,7 @@ def compare(
     stage: Stage = "",
     group: Group = "",
     basis: BasisOption = None,
+    version: Version = 0,
     rehearsal: Rehearsal = "",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -74,8 +78,8 @@ def compare(
     """Before and after: the same bodies in two periods of one race, with paired tests of their gains."""
     from livinglab.benchmark.v1 import analysis_service_pb2 as pb
 
-    after = race_of(instrument, period, stage, group, basis, rehearsal)
-    before = race_of(instrument, since, stage, group, basis, rehearsal)
+    after = race_of(instrument, period, stage, group, basis, rehearsal, version)
+    before = race_of(instrument, since, stage, group, basis, rehearsal, version)
     answer = ask("analysis", lambda stub: stub.CompareRaces(pb.CompareRacesRequest(before=before, after=after)))
     rows = [
         ["bodies in both", str(answer.pairs)],
@@ -98,10 +102,13 @@ def _chance(written: str) -> str:
 def series(
     instrument: Instrument,
     period: Period,
-    institution: Annotated[str, typer.Argument(metavar="[INSTITUTION]", help="The whole group without.")] = "",
+    institution: Annotated[
+        str, typer.Argument(metavar="[INSTITUTION]", parser=as_code, help="The whole group without.")
+    ] = "",
     stage: Stage = "",
     group: Group = "",
     basis: BasisOption = None,
+    version: Version = 0,
     rehearsal: Rehearsal = "",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -110,22 +117,43 @@ def series(
     """Index by period, a series for each instrument; of one institution every instrument and its breaks."""
     from livinglab.benchmark.v1 import analysis_service_pb2 as pb
 
-    race = race_of(instrument, period, stage, group, basis, rehearsal)
+    race = race_of(instrument, period, stage, group, basis, rehearsal, version)
     request = pb.ListSeriesRequest(race=race, institution=institution)
     answer = ask("analysis", lambda stub: stub.ListSeries(request))
-    rows = [[s.institution, s.name, s.instrument, p.period, p.index] for s in answer.series for p in s.points]
-    write(answer, ["institution", "name", "instrument", "period", "index"], rows, as_json=as_json, as_csv=as_csv)
+    rows = [
+        [s.institution, s.name, s.instrument, str(s.instrument_version or ""), p.period, p.index, _basis(p.basis)]
+        for s in answer.series
+        for p in s.points
+    ]
+    columns = ["institution", "name", "instrument", "version", "period", "index", "basis"]
+    write(answer, columns, rows, as_json=as_json, as_csv=as_csv)
     if not as_json and not as_csv:
         for line in answer.breaks:
             say(f"{line.institution}: {_break(line)}")
-    if svg:
-        whose = institution_words(institution) if institution else f"The first of {group_words(group)}"
-        svg.write_text(draw_series(f"{whose}: index by period", answer, with_instrument=bool(institution)))
+    if svg and institution:
+        title = f"{institution_words(institution)}: index by period"
+        svg.write_text(draw_series(title, answer, with_instrument=True))
+    elif svg:
+        drawn, left = first_by_index(answer, period)
+        whose = f"{group_words(group)}, the highest {len(drawn.series)} of {left + len(drawn.series)} in {period}"
+        svg.write_text(draw_series(f"{whose if left else group_words(group)}: index by period", drawn))
+
+
+def _basis(number: int) -> str:
+    from livinglab.benchmark.v1 import service_pb2
+
+    return service_pb2.Basis.Name(service_pb2.Basis.ValueType(number)).removeprefix("BASIS_").lower()
 
 
 def _break(line: Any) -> str:
+    """What lies between two series of one institution."""
     before, after = f"{line.from_instrument} ({line.from_period})", f"{line.to_instrument} ({line.to_period})"
-    return f"the instrument changed from {before} to {after}: what lies on either side is not compared"
+    if line.from_instrument != line.to_instrument:
+        return f"the instrument changed from {before} to {after}: what lies on either side is not compared"
+    if line.from_version != line.to_version:
+        versions = f"version {line.from_version} ({line.from_period}) to {line.to_version} ({line.to_period})"
+        return f"{line.from_instrument} changed from {versions}: what lies on either side is not compared"
+    return f"{line.from_period} and {line.to_period} are not parts of a year of one kind, and are not compared"
 
 
 def back_test(
@@ -134,6 +162,7 @@ def back_test(
     stage: Stage = "",
     group: Group = "",
     basis: BasisOption = None,
+    version: Version = 0,
     rehearsal: Rehearsal = "",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -141,7 +170,7 @@ def back_test(
     """How far projections were off in periods that were held out."""
     from livinglab.benchmark.v1 import analysis_service_pb2 as pb
 
-    race = race_of(instrument, period, stage, group, basis, rehearsal)
+    race = race_of(instrument, period, stage, group, basis, rehearsal, version)
     answer = ask("analysis", lambda stub: stub.GetBackTest(pb.GetBackTestRequest(race=race)))
     rows = [
         ["projections", str(answer.projections)],

@@ -49,6 +49,29 @@ def race(
     return _drawing(title, parts)
 
 
+def bars(title: str, rows: Sequence[tuple[str, float, str]], targets: Mapping[str, float] | None = None) -> str:
+    """A bar a row, from the top, under its name and with its value as it is written; target lines stand under their
+    names."""
+    named, step = 250, 20
+    high = max([value for _, value, _ in rows] + list((targets or {}).values()) + [1.0])
+    right, bottom = _WIDTH - _MARGIN, _MARGIN + step * len(rows)
+
+    def x(value: float) -> float:
+        return named + (right - named) * max(value, 0.0) / high
+
+    parts = []
+    for at, (name, value, written) in enumerate(rows):
+        y = _MARGIN + step * at
+        size = f'width="{x(value) - named:.1f}" height="{step - 6}"'
+        parts.append(f'<rect x="{named}" y="{y}" {size} fill="{_COLOURS[0]}"/>')
+        parts.append(_text(named - 8, y + 12, _fitting(name, _FITS), "end"))
+        parts.append(_text(x(value) + 6, y + 12, written))
+    for name, value in (targets or {}).items():
+        parts.append(_line(x(value), _MARGIN - 8, x(value), bottom, _COLOURS[1], dashed=True))
+        parts.append(_text(x(value), bottom + 16, name, "middle"))
+    return _drawing(title, parts, bottom + _MARGIN)
+
+
 def radar(
     title: str,
     axes: Sequence[str],
@@ -112,10 +135,10 @@ def distribution(title: str, bins: Sequence[tuple[float, float, int]], targets: 
     return _drawing(title, parts)
 
 
-def _drawing(title: str, parts: Sequence[str]) -> str:
-    box = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}"'
+def _drawing(title: str, parts: Sequence[str], height: int = _HEIGHT) -> str:
+    box = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {box} font-family="sans-serif" font-size="12" role="img">'
-    back = f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>'
+    back = f'<rect width="{_WIDTH}" height="{height}" fill="white"/>'
     name = f'<text x="{_MARGIN}" y="24" font-size="15" fill="{_INK}">{escape(title)}</text>'
     return "\n".join([head, f"<title>{escape(title)}</title>", back, name, *parts, "</svg>", ""])
 

@@ -1,7 +1,7 @@
 """Institutions as a command knows them: the official regions, and what the platform's directory has besides."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 
 from directory import Institution, official_regions
@@ -40,6 +40,12 @@ def name_of(code: str) -> str:
     """The name of an institution, with its code where nobody knows it: Kabupaten Sumedang."""
     found = known_institutions().get(code)
     return found.name if found else code
+
+
+def names_of(codes: Collection[str]) -> dict[str, str]:
+    """The names of those of the codes that are known."""
+    known = known_institutions()
+    return {code: known[code].name for code in codes if code in known}
 
 
 def _registered() -> dict[str, Institution]:

@@ -11,6 +11,7 @@ from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import definition_pb2
 
 from chassis import yaml_message
+from chassis.addresses import mailbox
 from chassis.tables import Column, Form, Table, remarks_of
 from chassis.yaml_message import Fault
 from directory.columns import INSTITUTION
@@ -156,7 +157,7 @@ def _from_table(content: bytes) -> Roster:
     for row in table:
         person = row.cells
         problems = [row.fault] if row.fault else list(_problems(person))
-        key = tuple(person.get(column, "") for column in ("institution", "role", "email"))
+        key = (person.get("institution", ""), person.get("role", ""), mailbox(person.get("email", "")))
         if not problems and key in seen:
             problems.append(f"repeats line {seen[key]}: {person['role']} {person['email']} of {person['institution']}")
         seen.setdefault(key, row.line)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import definition_pb2
 
+from chassis.addresses import is_address, mailbox
 from chassis.errors import Violation
 from programs import clock
 from programs.overrides import effective
@@ -20,7 +21,6 @@ _MOST_PEOPLE = 20
 # As a message; a call carries 8 MiB with everything else in it. 5,000 participants with four people have about two.
 _LARGEST_ROSTER = 6 * 2**20
 LONGEST_COHORT_ID = 40
-_EMAIL = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _LANGUAGES = ("id", "en")
 
 
@@ -124,12 +124,12 @@ def _participant(
     for i, person in enumerate(participant.people[:_MOST_PEOPLE]):
         place = f"{path}.people[{i}]"
         yield from _person(place, person)
-        if (person.role, person.email) in seen:
+        if (person.role, mailbox(person.email)) in seen:
             yield Violation(
                 place,
                 f"lists {person.email[:100]} as {shapes.role_name(person.role)} of {participant.institution} twice",
             )
-        seen.add((person.role, person.email))
+        seen.add((person.role, mailbox(person.email)))
     here = {person.role for person in participant.people}
     for role, why in wanted.items():
         if role not in here:
@@ -140,7 +140,7 @@ def _person(path: str, person: definition_pb2.Person) -> Faults:
     if person.role not in shapes.OF_INSTITUTION:
         yield Violation(f"{path}.role", f"must be one of {shapes.ROLES_OF_INSTITUTION}")
     yield from shapes.text(f"{path}.name", person.name)
-    if len(person.email) > 254 or not _EMAIL.fullmatch(person.email):
+    if not is_address(person.email):
         yield Violation(f"{path}.email", f"{person.email[:100]!r} is not an e-mail address")
     if person.language not in _LANGUAGES:
         yield Violation(f"{path}.language", f"must be {' or '.join(_LANGUAGES)}, not {person.language[:80]!r}")

@@ -49,5 +49,7 @@ def table(store: Store, institutions: Institutions) -> tuple[Reaction, ...]:
         Reaction(assessment_pb.InstrumentPublished, known),
         *(Reaction(event, known) for event in MEMBERSHIP),
         *(Reaction(event, result) for event in RESULTS),
+        # Of what left the race nothing is told: whoever asks no longer finds it.
+        Reaction(imported_pb.ResultWithdrawn, known),
         Reaction(directory_pb.InstitutionRegistered, institutions.keep),
     )

@@ -56,6 +56,8 @@ _BOTH = ["GET", "POST"]
 def application(neighbours: Neighbours, settings: Settings, stopping: asyncio.Event) -> Starlette:
     """The whole console. Indonesian pages start at /, English ones at /en/. Streams end when `stopping` is set."""
     routes = [
+        # First, as it is what most people ask for.
+        Route("/", _in("id", race.page)),
         Route("/healthz", _healthy),
         Route("/static/{name}", _static),
         Route("/race.csv", race.csv_table),
@@ -119,10 +121,8 @@ async def _static(request: Request) -> Response:
     media = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml", "js": "text/javascript; charset=utf-8"}
     for name in ("console.css", "icon.svg", "live.js"):
         if request.path_params["name"] == shell.static_name(name):
-            made = answers.answer(shell.static_file(name), media[name.rpartition(".")[2]])
-            sent = answers.public(request, made)
-            sent.headers["cache-control"] = _FOREVER
-            return sent
+            kind = media[name.rpartition(".")[2]]
+            return answers.public(request, answers.answer(shell.static_file(name), kind, cache=_FOREVER))
     raise HTTPException(404)
 
 

@@ -6,7 +6,7 @@ from chassis import runtime
 from chassis.rpc import Served
 from services.notify import reactions
 from services.notify.delivery import Delivery
-from services.notify.postman import Postman
+from services.notify.postman import PostOffice
 from services.notify.service import NotifyService
 from services.notify.store import Store
 from services.notify.texts import Texts
@@ -16,7 +16,7 @@ async def main(process: runtime.Process) -> None:
     """Serves, and delivers what waits."""
     store = Store(await process.database())
     await store.prepare()
-    delivery = Delivery(store, Postman(process.settings))
+    delivery = Delivery(store, PostOffice(process.settings))
     await process.relay(store.db)
     await process.consume(store.db, reactions.TABLE)
     process.background("delivery", delivery.run())

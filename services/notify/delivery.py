@@ -12,7 +12,7 @@ from prometheus_client import Counter
 from chassis import telemetry
 from services.notify import model
 from services.notify.model import Outcome, Taken, Turned, Unreachable
-from services.notify.postman import Postman
+from services.notify.postman import Postman, PostOffice
 from services.notify.store import Claimed, DatabaseFailure, Store
 
 _AT_ONCE = 4
@@ -33,7 +33,7 @@ MAILS = Counter("livinglab_mails_total", "Mails offered to the mail server, by w
 class Delivery:
     """A loop that claims one message after the other and sends a few at once."""
 
-    def __init__(self, store: Store, postman: Postman) -> None:
+    def __init__(self, store: Store, postman: PostOffice | Postman) -> None:
         self._store = store
         self._postman = postman
         self._woken = asyncio.Event()

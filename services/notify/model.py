@@ -1,15 +1,15 @@
 """Rules of messages: what may stand in one, when it is tried again, when it is given up. Pure."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.headerregistry import Address
 
 from livinglab.common.v1.meta_pb2 import Meta
 from livinglab.notify.v1 import events_pb2
 from livinglab.notify.v1 import service_pb2 as pb
 
+from chassis.addresses import is_address
 from chassis.errors import Violation
 
 # How often one message is offered to a mail server that answers.
@@ -50,12 +50,15 @@ class Unreachable:
 Outcome = Taken | Turned | Unreachable
 
 
+def refusals(drafts: Iterable[pb.Draft]) -> Iterator[pb.RefusedDraft]:
+    """Drafts that nobody could be written to with; what is wrong with one is no matter of the others."""
+    for place, draft in enumerate(drafts):
+        if not is_address(draft.recipient.email):
+            yield pb.RefusedDraft(draft=place, field="recipient.email", reason="is not an e-mail address")
+
+
 def draft_violations(draft: pb.Draft, place: str) -> Iterator[Violation]:
-    """What cannot stand in a mail: an address that is none, a line break where a header could take it in."""
-    try:
-        Address(addr_spec=draft.recipient.email)
-    except (ValueError, IndexError):
-        yield Violation(f"{place}.recipient.email", "must be an e-mail address")
+    """What cannot stand in a mail: a line break where a header could take it in, a text that is too long."""
     if _has_control(draft.recipient.name):
         yield Violation(f"{place}.recipient.name", "must be one line of text")
     for key, value in sorted(draft.values.items()):

@@ -1,11 +1,13 @@
 """E-mail over SMTP: one message as a mail, and the mail server's answer in three kinds."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from email.utils import format_datetime, parseaddr
+from typing import Any
 
 import aiosmtplib
 from aiosmtplib.errors import (
@@ -27,13 +29,62 @@ _IDLE_SECONDS = 30.0
 # "Service not available, closing": said to anybody, whatever the mail.
 _CLOSING = 421
 _IMPLICIT_TLS = 465
+# What a line of a header holds as a rule, and what an encoded word may hold of a text (RFC 2047).
+_LINE, _WORD = 76, 55
+
+
+class _Policy(EmailPolicy):
+    """Headers as every mail server reads them. Python folds a long display name at its commas and loses the quotes
+    around it (gh-80222): one recipient would be several. Such a name goes in encoded words (RFC 2047), which hold
+    nothing that could be taken for a separator and are folded between each other."""
+
+    def fold(self, name: str, value: Any) -> str:
+        return _whole(name, value) or super().fold(name, value)
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        whole = _whole(name, value)
+        return whole.encode("ascii") if whole else super().fold_binary(name, value)
+
+
+def _whole(name: str, value: Any) -> str:
+    """A header with one recipient, where the usual way would tear it apart; else empty."""
+    addresses: Sequence[Address] = getattr(value, "addresses", ())
+    return _folded(name, addresses[0]) if len(addresses) == 1 else ""
+
+
+def _folded(name: str, address: Address) -> str:
+    """A header with one recipient whose name Python would not keep whole; empty where the usual way serves."""
+    if not address.display_name or len(f"{name}: {address}") <= _LINE:
+        return ""
+    lines = [""]
+    # A blank belongs to the word before it: that between two encoded words says nothing.
+    for character in address.display_name:
+        encoded = _encoded(character)
+        ends = lines[-1].endswith("_") and len(lines[-1]) > _WORD // 2 and character != " "
+        if ends or len(lines[-1]) + len(encoded) > _WORD:
+            lines.append("")
+        lines[-1] += encoded
+    words = "\r\n ".join(f"=?utf-8?q?{line}?=" for line in lines)
+    return f"{name}: {words}\r\n <{address.addr_spec}>\r\n"
+
+
+def _encoded(character: str) -> str:
+    if character == " ":
+        return "_"
+    if character.isascii() and character.isalnum():
+        return character
+    return "".join(f"={byte:02X}" for byte in character.encode())
+
+
+_MAIL = _Policy(linesep="\r\n", utf8=False)
 
 
 class Postman:
     """Speaks to the mail server over few connections that it uses again. One send at a time on each."""
 
-    def __init__(self, settings: Settings) -> None:
-        host, _, port = settings.smtp_address.rpartition(":")
+    def __init__(self, settings: Settings, address: str = "") -> None:
+        """`address` instead of the mail server of the settings."""
+        host, _, port = (address or settings.smtp_address).rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
         self._from = settings.mail_from
         self._sender = parseaddr(settings.mail_from)[1]
@@ -75,7 +126,7 @@ class Postman:
 
     def mail(self, message: pb.Message) -> EmailMessage:
         """The mail. Its Message-ID comes from the record, so that a repeat after a crash can be recognised."""
-        mail = EmailMessage(policy=SMTP)
+        mail = EmailMessage(policy=_MAIL)
         mail["Date"] = format_datetime(message.accept_time.ToDatetime(UTC))
         mail["Message-ID"] = f"<{message.id}@{self._domain}>"
         mail["From"] = self._from
@@ -115,6 +166,32 @@ class Postman:
         )
         await client.connect(timeout=_CONNECT_SECONDS)
         return client
+
+
+class PostOffice:
+    """Real letters go to the mail server; those of a rehearsal to a box of their own or, where there is none, nowhere:
+    the roster of a rehearsal is often that of the cohort to come."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._real = Postman(settings)
+        box = settings.rehearsal_smtp_address
+        self._rehearsed = Postman(settings, box) if box else None
+
+    async def send(self, message: pb.Message) -> Outcome:
+        """Offers the mail once. Never raises for what a mail server or the network does."""
+        if not message.rehearsal:
+            return await self._real.send(message)
+        if self._rehearsed is None:
+            return Taken()
+        outcome = await self._rehearsed.send(message)
+        # A box that is away must not hold up real letters.
+        return Turned(outcome.words, for_good=False) if isinstance(outcome, Unreachable) else outcome
+
+    async def close(self) -> None:
+        """Takes leave of both."""
+        await self._real.close()
+        if self._rehearsed is not None:
+            await self._rehearsed.close()
 
 
 async def _alive(client: aiosmtplib.SMTP) -> bool:

@@ -26,14 +26,17 @@ class NotifyService(service_pb2_grpc.NotifyServiceServicer):
         faults = list(self._faults(request))
         if faults:
             raise invalid(faults)
+        refused = list(model.refusals(request.drafts))
+        unwritten = {one.draft for one in refused}
+        drafts = [draft for place, draft in enumerate(request.drafts) if place not in unwritten]
         now = datetime.now(UTC)
         # Ids of one millisecond are in no order of their own.
-        ids = sorted(naming.new_id() for _ in request.drafts)
-        messages = [self._message(request, *draft, now) for draft in zip(ids, request.drafts, strict=True)]
+        ids = sorted(naming.new_id() for _ in drafts)
+        messages = [self._message(request, *draft, now) for draft in zip(ids, drafts, strict=True)]
 
         async def decide(tx: mongo.Tx) -> pb.SendMessagesResponse:
             await self._store.add(tx, messages)
-            return pb.SendMessagesResponse(message_ids=[message.id for message in messages])
+            return pb.SendMessagesResponse(message_ids=[message.id for message in messages], refused=refused)
 
         response = await self._store.db.once(request, decide, pb.SendMessagesResponse)
         self._wake()

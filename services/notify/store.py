@@ -48,6 +48,8 @@ class Store:
     async def add(self, tx: mongo.Tx, messages: Sequence[pb.Message]) -> None:
         """Stores new messages, to be sent at once."""
         rows = [{**_row(message), "version": 1} for message in messages]
+        if not rows:
+            return
         await self._messages.insert_many(rows, session=tx.session)
 
     async def claim(self, lease: timedelta) -> Claimed | None:

@@ -1,5 +1,6 @@
 """Wiring of the program process: its API, its reactions and its relay. The workflows run in services.program.worker."""
 
+from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
 from livinglab.program.v1 import (
     audit_service_pb2,
     audit_service_pb2_grpc,
@@ -25,7 +26,8 @@ from instruments import instrument_files
 from services.program.engine.client import Engine
 from services.program.engine.schedules import Schedules
 from services.program.engine.visibility import NotRegistered, register_search_attributes
-from services.program.reactions import Reactions
+from services.program.reactions.ledger import Reactions
+from services.program.reactions.news import News
 from services.program.service.audit import AuditService
 from services.program.service.cohorts import ProgramService
 from services.program.service.directory import DirectoryService
@@ -57,8 +59,9 @@ async def main(process: runtime.Process) -> None:
     await schedule_store.prepare()
     schedules = Schedules(schedule_store, client)
     process.background("schedules", schedules.run())
+    news = News(store, NotifyServiceStub(process.channel("notify")), institutions.known)
     await process.relay(store.db)
-    await process.consume(store.db, Reactions(store, engine).table())
+    await process.consume(store.db, Reactions(store, engine, news).table())
     await process.serve(
         Served(
             service_pb2.DESCRIPTOR.services_by_name["ProgramService"],

@@ -75,14 +75,8 @@ class Conductor:
             self._fallen.set_exception(failed)
 
     async def _prepare(self) -> None:
-        instrument = next(
-            duty.instrument for phase in self._definition.phases for duty in phase.duties if duty.instrument
-        )
-        asked = assessment.GetInstrumentRequest(id=instrument)
-        answer = await self._stage.read(self._stage.assessment().GetInstrument, asked, self._manager)
         codes = [participant.institution for participant in self._spec.roster]
-        indicators = list(_indicators(answer.instrument))
-        self._characters = cast(codes, indicators, self._definition.role_model, self._seed)
+        self._characters = cast(codes, await self._asked_for(), self._definition.role_model, self._seed)
         self._regions = {code: Region(self._stage, self._characters[code], self._haste) for code in codes}
         for number in range(1, -(-len(codes) // _COACH_CAPACITY) + 1):
             coach = coaching.RegisterCoachRequest(
@@ -93,6 +87,15 @@ class Conductor:
                 rehearsal=self._spec.id,
             )
             await self._stage.write("coaches", self._stage.coaching().RegisterCoach, coach, self._manager)
+
+    async def _asked_for(self) -> list[str]:
+        """The indicators of the instrument that the program assesses with; none where it does not."""
+        instruments = [duty.instrument for phase in self._definition.phases for duty in phase.duties if duty.instrument]
+        if not instruments:
+            return []
+        asked = assessment.GetInstrumentRequest(id=instruments[0])
+        answer = await self._stage.read(self._stage.assessment().GetInstrument, asked, self._manager)
+        return _indicators(answer.instrument)
 
     async def _follow(self, on_change: Callable[[cohort_pb2.Cohort], None]) -> cohort_pb2.Cohort:
         """The stream ends with the cohort; where it breaks, it is opened again and starts with the cohort as it is."""

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from decimal import Decimal
 
@@ -18,8 +18,7 @@ from rich.table import Table
 from stack.rehearsal.invariants import Finding
 from stack.rehearsal.stage import Stage
 
-# Published national mean of 2021: where the program started from.
-_NATIONAL_MEAN = "2.24"
+_WHOSE = {"region": "each region", "mean": "the mean"}
 _PLAN_STATES = {
     coaching_pb2.PLAN_STATE_DRAFT: "drafted",
     coaching_pb2.PLAN_STATE_SUBMITTED: "with the coach",
@@ -28,10 +27,11 @@ _PLAN_STATES = {
 }
 
 
-def console() -> Console:
-    """Standard output, wide enough where nobody's terminal sets the width."""
-    out = Console(file=sys.stdout, highlight=False)
-    return out if out.is_terminal else Console(file=sys.stdout, highlight=False, width=120)
+def console(*, aside: bool = False) -> Console:
+    """Standard output, or `aside` standard error, wide enough where nobody's terminal sets the width."""
+    file = sys.stderr if aside else sys.stdout
+    out = Console(file=file, highlight=False)
+    return out if out.is_terminal else Console(file=file, highlight=False, width=120)
 
 
 class Live:
@@ -78,14 +78,16 @@ class Live:
 async def results(
     out: Console, stage: Stage, definition: definition_pb2.Definition, cohort: cohort_pb2.Cohort, names: dict[str, str]
 ) -> None:
-    """Phases, the race, means before and after, plans and messages."""
+    """Phases, the race, means before and after beside the program's own targets, plans and messages."""
     _phases(out, definition, cohort)
     evaluated = [d for phase in definition.phases for d in phase.duties if d.period]
-    before, after = evaluated[0], evaluated[-1]
-    race = benchmark.Race(instrument=after.instrument, period=after.period, rehearsal=cohort.id)
-    earlier = benchmark.Race(instrument=before.instrument, period=before.period, rehearsal=cohort.id)
-    await _race(out, stage, race, before.period, definition.role_model, names)
-    await _means(out, stage, [earlier, race], [target.index for target in definition.targets])
+    if evaluated:
+        before, after = evaluated[0], evaluated[-1]
+        race = benchmark.Race(instrument=after.instrument, period=after.period, rehearsal=cohort.id)
+        earlier = benchmark.Race(instrument=before.instrument, period=before.period, rehearsal=cohort.id)
+        await _race(out, stage, race, before.period, definition.role_model, names)
+        races = {"before": earlier, "after": race} if race != earlier else {"now": race}
+        await _means(out, stage, races, definition.targets)
     await _plans_and_messages(out, stage, cohort)
 
 
@@ -116,7 +118,7 @@ def _deed(duty: definition_pb2.Duty) -> str:
         definition_pb2.DUTY_KIND_SIGN_COMMITMENT: "signed",
         definition_pb2.DUTY_KIND_FOLLOW_UP: "followed up",
         definition_pb2.DUTY_KIND_REASSESS: "re-assessed",
-    }[duty.kind]
+    }.get(duty.kind, duty.id)
 
 
 async def _race(
@@ -146,18 +148,21 @@ def _ranking(
     out.print(table)
 
 
-async def _means(out: Console, stage: Stage, races: Sequence[benchmark.Race], targets: Sequence[str]) -> None:
+async def _means(
+    out: Console, stage: Stage, races: Mapping[str, benchmark.Race], targets: Sequence[definition_pb2.Target]
+) -> None:
+    levels = sorted({target.index for target in targets}, key=Decimal)
     table = Table(title="Mean index", title_justify="left")
-    for column in ("period", "regions", "mean", *(f"at {target} or more" for target in targets)):
+    for column in ("period", "regions", "mean", *(f"at {level} or more" for level in levels)):
         table.add_column(column, justify="right")
-    table.add_row("national 2021", "", _NATIONAL_MEAN, *("" for _ in targets))
-    for when, race in zip(("before", "after"), races, strict=True):
-        request = benchmark.GetAggregateRequest(race=race, targets=targets)
+    for when, race in races.items():
+        request = benchmark.GetAggregateRequest(race=race, targets=levels)
         found = await stage.benchmark().GetAggregate(request, metadata=stage.as_role("manager"))
         shares = (f"{target.reached} of {found.count}" for target in found.targets)
         table.add_row(f"{when} ({race.period})", str(found.count), found.mean, *shares)
     out.print(table)
-    out.print("  targets: 3.0 for each region in 2023, 3.5 for the mean in 2025\n")
+    if told := ", ".join(f"{t.index} for {_WHOSE.get(t.scope, t.scope)} in {t.year}" for t in targets):
+        out.print(f"  targets: {told}\n")
 
 
 async def _plans_and_messages(out: Console, stage: Stage, cohort: cohort_pb2.Cohort) -> None:

@@ -142,12 +142,11 @@ async def tries_of(temporal: Client, cohort_id: str) -> Counter[str]:
 
 
 async def everything_holds(system: System, cohort: cohort_pb2.Cohort) -> None:
-    servers = system.platform.addresses
     folder = mails_folder(system.platform.servers["mailbox"].data_dir)
     broken: list[str] = []
 
     async def holds() -> bool:
-        findings = await invariants.check(servers.mongodb, servers.nats, folder, cohort, Counter())
+        findings = await invariants.check(system.servers(), folder, cohort, Counter())
         broken[:] = [f"{finding.what}: {finding.found}" for finding in findings if not finding.holds]
         return not broken
 

@@ -18,10 +18,10 @@ from tests.harness.waiting import eventually
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def livinglab(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def livinglab(home: Path, *arguments: str, **told: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "cli", *arguments],
-        env={**os.environ, "LIVINGLAB_HOME": str(home)},
+        env={**os.environ, "LIVINGLAB_HOME": str(home), **told},
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -121,3 +121,15 @@ async def test_a_supervisor_that_can_write_no_log_still_starts_again_what_ends(h
     await eventually(replaced, timeout=30, ignoring=(psutil.Error, AssertionError))
     assert livinglab(home.folder, "down").returncode == 0
     assert supervisor.wait(60) == 0
+
+
+def test_a_server_that_is_not_there_yet_is_waited_for_and_named(homes: list[Path]) -> None:
+    home, told = homes[0], {"LIVINGLAB_MONGO_URI": "mongodb://127.0.0.1:9/?replicaSet=rs0"}
+    started = livinglab(home, "up", "--wait", "15", **told)
+    assert started.returncode == 1
+    assert "it still starts, after 15 s" in started.stderr
+    assert "assessment waits for MongoDB" in started.stderr
+    # Nobody has been ended for it.
+    assert is_running(Home(home))
+    assert all(process.is_running() for process in family(home))
+    assert livinglab(home, "down").returncode == 0

@@ -41,8 +41,8 @@ def phase(name: str, opens: int, closes: int, **fields: Any) -> definition_pb2.P
 class Course:
     """One cohort, at a time of its own."""
 
-    def __init__(self, phases: Iterable[definition_pb2.Phase], institutions: Iterable[str]) -> None:
-        definition = definition_pb2.Definition(id="d", time_zone="UTC", phases=phases)
+    def __init__(self, phases: Iterable[definition_pb2.Phase], institutions: Iterable[str], zone: str = "UTC") -> None:
+        definition = definition_pb2.Definition(id="d", time_zone=zone, phases=phases)
         self.people = {institution: Person() for institution in institutions}
         self.now = START
         spec = definition_pb2.CohortSpec(id="c")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import ceil, floor
 
 
 @dataclass
@@ -133,7 +134,7 @@ class Reference:
                 if phase.members is not None and not phase.members:
                     phase.state = "SKIPPED"
                 else:
-                    phase.closes += max(0, (self.now - phase.opens) // 1)
+                    phase.closes += max(0, floor(self.now) - floor(phase.opens))
                     phase.opens = self.now
                     phase.state = "OPEN"
                 return True
@@ -157,12 +158,12 @@ class Reference:
     def resume(self) -> str:
         if self.paused is None:
             return "NOT_PAUSED"
-        length, self.paused = self.now - self.paused, None
-        for phase in self.phases:
+        days, self.paused = floor(self.now) - floor(self.paused), None
+        for phase in self.phases if days else ():
             if phase.state == "PENDING":
-                phase.opens += length
+                phase.opens = Fraction(floor(phase.opens) + days)
             if not phase.is_over and not phase.held:
-                phase.closes += length
+                phase.closes += days
         return ""
 
     def override(self, name: str, action: str) -> str:
@@ -183,7 +184,8 @@ class Reference:
         if not open_days and not deadline_days:
             return "NOTHING_MOVES"
         since = self.now if self.paused is None else self.paused
-        opens = max(phase.opens + open_days, min(since, phase.opens))
+        moved = Fraction(floor(phase.opens) + open_days) if open_days else phase.opens
+        opens = max(moved, min(since, phase.opens))
         if phase.closes + deadline_days <= max(since, opens):
             return "CLOSES_TOO_EARLY"
         if phase.state == "PENDING":
@@ -197,7 +199,7 @@ class Reference:
         if phase.state != "CLOSED":
             return "PHASE_NOT_CLOSED"
         phase.state, phase.held = "OPEN", False
-        phase.closes = (self.now if self.paused is None else self.paused) + days
+        phase.closes = Fraction(ceil(self.now if self.paused is None else self.paused) + days)
         for who in back:
             self.people[who] = "active"
         return ""

@@ -64,6 +64,7 @@ async def running_service(
         nats_url=nats_url,
         temporal_address=servers.temporal_address,
         smtp_address=f"{servers.smtp_host}:{servers.smtp_port}",
+        rehearsal_smtp_address=settings.pop("rehearsal_smtp_address", f"{servers.smtp_host}:{servers.smtp_port}"),
         jwks_url=issuer.jwks_url,
         token_issuer=ISSUER,
         token_audience=AUDIENCE,

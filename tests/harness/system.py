@@ -60,12 +60,11 @@ async def carried_through(system: System, cohort_id: str, watch: Callable[[Stage
 
 
 async def _settled(system: System, cohort: cohort_pb2.Cohort, stage: Stage) -> list[Finding]:
-    servers = system.platform.addresses
     folder = mails_folder(system.platform.servers["mailbox"].data_dir)
     last: list[Finding] = []
 
     async def all_hold() -> bool:
-        last[:] = await invariants.check(servers.mongodb, servers.nats, folder, cohort, stage.acknowledged)
+        last[:] = await invariants.check(system.servers(), folder, cohort, stage.acknowledged)
         return all(finding.holds for finding in last)
 
     try:

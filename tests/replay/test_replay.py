@@ -12,6 +12,7 @@ from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
 from chassis import payloads
+from services.program.model import letter_steps
 from services.program.model.agenda import Step
 from services.program.workflows.cohort import ProgramWorkflow
 from services.program.workflows.participant import ParticipantWorkflow
@@ -75,7 +76,7 @@ class WritesOnceMore(ParticipantWorkflow):
         return await super().run(start)
 
     async def _prepare(self, open_phase: pb.OpenPhase) -> None:
-        await self._invite(open_phase.opening)
+        await self._write(letter_steps.invitation(open_phase.opening, []), open_phase.opening)
         await super()._prepare(open_phase)
 
 

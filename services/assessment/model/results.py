@@ -10,7 +10,7 @@ from livinglab.assessment.v1 import evaluation_pb2, instrument_pb2, results_even
 from livinglab.assessment.v1 import results_service_pb2 as pb
 from livinglab.common.v1.meta_pb2 import Meta
 
-from chassis.errors import Kind, Refused
+from chassis.errors import Kind, Refused, not_found
 from directory import Institution, codes
 from directory.names import name_fault
 from instruments import periods
@@ -79,7 +79,7 @@ class Given:
     @property
     def id(self) -> str:
         """One result an institution, instrument, period and stage."""
-        return ":".join([self.institution, self.instrument.id, self.period, stage_word(self.stage)])
+        return result_id(self.institution, self.instrument.id, self.period, self.stage)
 
 
 class Gathering:
@@ -205,9 +205,11 @@ def _take(given: Given, row: pb.ImportRow) -> str:
 def merged(stored: pb.Result | None, given: Given, actor: str, now: datetime) -> pb.Result | None:
     """The next version of a result; None where it says so already. What a file does not say stays as it was."""
     result = pb.Result()
-    if stored is not None:
+    if stored is not None and not stored.withdrawn_reason:
         result.CopyFrom(stored)
     else:
+        # One that was taken out starts anew, but its versions go on.
+        result.version = stored.version if stored is not None else 0
         result.id, result.institution, result.instrument = given.id, given.institution, given.instrument.id
         result.period, result.stage = given.period, given.stage
         result.instrument_version = given.instrument.version
@@ -243,6 +245,37 @@ def imported(result: pb.Result) -> results_events_pb2.ResultImported:
         score=result.score if result.HasField("score") else None,
         values=dict(result.values),
     )
+
+
+def withdrawn(stored: pb.Result | None, id_: str, reason: str, actor: str, now: datetime) -> pb.Result:
+    """The result, taken out; NOT_FOUND where there is none that stands."""
+    if stored is None or stored.withdrawn_reason:
+        raise not_found("result", id_)
+    result = pb.Result()
+    result.CopyFrom(stored)
+    result.version += 1
+    result.withdrawn_reason, result.withdrawn_by = reason, actor
+    result.withdraw_time.FromDatetime(now)
+    return result
+
+
+def told_withdrawn(result: pb.Result) -> results_events_pb2.ResultWithdrawn:
+    """The fact that it was taken out."""
+    return results_events_pb2.ResultWithdrawn(
+        meta=Meta(aggregate_id=f"result:{result.id}", version=result.version),
+        institution=result.institution,
+        result_id=result.id,
+        instrument=result.instrument,
+        period=result.period,
+        stage=result.stage,
+        reason=result.withdrawn_reason,
+        withdrawn_by=result.withdrawn_by,
+    )
+
+
+def result_id(institution: str, instrument: str, period: str, stage: Stage) -> str:
+    """One result an institution, instrument, period and stage."""
+    return ":".join([institution, instrument, period, stage_word(stage)])
 
 
 def difference(published: str, computed: str) -> str:

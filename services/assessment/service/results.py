@@ -96,6 +96,21 @@ class ResultService(results_service_pb2_grpc.ResultServiceServicer):
         found = {name: await self._editions.find(name) for name in {i.id for i in await self._editions.all()}}
         return {name: edition for name, edition in found.items() if edition is not None}
 
+    async def WithdrawResult(self, request: pb.WithdrawResultRequest, context: Any) -> pb.WithdrawResultResponse:
+        if not request.reason.strip():
+            raise invalid_field("reason", "is required")
+        wanted = results.result_id(request.institution, request.instrument, request.period, request.stage)
+
+        async def decide(tx: mongo.Tx) -> pb.WithdrawResultResponse:
+            stored = (await self._store.find(tx, [wanted])).get(wanted)
+            now, actor = datetime.now(UTC), auth.caller().subject
+            result = results.withdrawn(stored, wanted, request.reason.strip(), actor, now)
+            await self._store.save(tx, [result])
+            tx.add(results.told_withdrawn(result))
+            return pb.WithdrawResultResponse(result=result)
+
+        return await self._store.db.once(request, decide, pb.WithdrawResultResponse)
+
     async def ListResults(self, request: pb.ListResultsRequest, context: Any) -> pb.ListResultsResponse:
         _require_reach(request)
         named = {key: getattr(request, key) for key in ("institution", "instrument", "period", "stage")}

@@ -45,8 +45,8 @@ class ResultStore:
             await self._results.bulk_write(writes, ordered=False, session=tx.session)
 
     async def page(self, keys: dict[str, Any], size: int, token: str) -> tuple[Sequence[pb.Result], str]:
-        """Results ordered by id, and the token of the next page."""
-        query = {**keys, **mongo.after(token)}
+        """Results that stand, ordered by id, and the token of the next page."""
+        query = {**keys, **mongo.after(token), "withdrawn": None}
         found = await self._results.find(query).sort("_id").limit(size + 1).to_list(None)
         rows = found[:size]
         return [_result(row) for row in rows], mongo.page_token(rows[-1]["_id"]) if len(found) > size else ""
@@ -68,6 +68,13 @@ def _row(result: pb.Result) -> dict[str, Any]:
         "difference": result.difference,
         "by": result.imported_by,
         "time": result.import_time.ToDatetime(UTC),
+        "withdrawn": {
+            "reason": result.withdrawn_reason,
+            "by": result.withdrawn_by,
+            "time": result.withdraw_time.ToDatetime(UTC),
+        }
+        if result.withdrawn_reason
+        else None,
     }
 
 
@@ -87,6 +94,9 @@ def _result(row: dict[str, Any]) -> pb.Result:
         imported_by=row["by"],
         import_time=mongo.timestamp(row["time"]),
     )
+    if gone := row.get("withdrawn"):
+        result.withdrawn_reason, result.withdrawn_by = gone["reason"], gone["by"]
+        result.withdraw_time.FromDatetime(gone["time"])
     if row["score"] is not None:
         result.score.ParseFromString(row["score"])
     return result

@@ -1,7 +1,7 @@
 """What is compared with what: results, the groups that institutions belong to, and numbers as they are shown."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -11,7 +11,7 @@ from livinglab.benchmark.v1 import events_pb2
 from livinglab.benchmark.v1 import service_pb2 as pb
 from livinglab.common.v1.meta_pb2 import Meta
 
-from chassis.errors import Violation, precondition
+from chassis.errors import Violation
 from instruments.rounding import written
 
 DIGITS = 2
@@ -49,6 +49,8 @@ class Standing:
     predicate: str
     published: str = ""
     computed: bool = True
+    # Of the instrument; 0 is not known.
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,34 +182,6 @@ def race_faults(race: pb.Race, groups: Groups, stages: Collection[str]) -> list[
     return faults
 
 
-def on_basis(standings: Sequence[Standing], basis: pb.Basis.ValueType) -> tuple[list[Standing], pb.Basis.ValueType]:
-    """Those that have an index of that basis, with it, and the basis that it is. FAILED_PRECONDITION (MIXED_BASIS)
-    where none is named and no basis covers everybody."""
-    computed = sum(standing.computed for standing in standings)
-    published = sum(bool(standing.published) for standing in standings)
-    if basis == pb.BASIS_UNSPECIFIED:
-        if computed == len(standings):
-            basis = pb.BASIS_COMPUTED
-        elif published == len(standings):
-            basis = pb.BASIS_PUBLISHED
-        else:
-            raise precondition(
-                "MIXED_BASIS",
-                f"of {len(standings)} results {computed} have a computed index and {published} a published one; "
-                "they are never ranked together: ask for computed or for published",
-            )
-    if basis == pb.BASIS_COMPUTED:
-        return [standing for standing in standings if standing.computed], basis
-    official = [replace(s, index=Decimal(s.published)) for s in standings if s.published]
-    return sorted(official, key=lambda s: (-s.index, s.institution)), basis
-
-
-def mixture(before: pb.Race, after: pb.Race) -> list[str]:
-    """In what two races differ besides the period: such are never compared."""
-    names = ("instrument", "stage", "group", "rehearsal", "basis")
-    return [name for name in names if getattr(before, name) != getattr(after, name)]
-
-
 def target_faults(targets: Sequence[str]) -> list[Violation]:
     """Targets are compared with an index of two digits, so they have no more."""
     return [
@@ -232,5 +206,6 @@ def aggregate(standings: Sequence[Standing], targets: Sequence[str]) -> pb.GetAg
 
 def shown(index: Decimal) -> str:
     """With two digits, or with the more that were published: 3.80, 0.91425."""
-    exponent = index.as_tuple().exponent
-    return f"{index:f}" if isinstance(exponent, int) and exponent <= -DIGITS else written(index)
+    exact = index.normalize()
+    exponent = exact.as_tuple().exponent
+    return f"{exact:f}" if isinstance(exponent, int) and exponent <= -DIGITS else written(exact)

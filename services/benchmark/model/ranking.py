@@ -1,6 +1,6 @@
 """The ranking: ties share a rank; how places moved, how far the next one is, who leapt and who was first."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -8,6 +8,7 @@ from fractions import Fraction
 from livinglab.benchmark.v1 import analysis_service_pb2 as analysis_pb
 from livinglab.benchmark.v1 import service_pb2 as pb
 
+from instruments import periods
 from instruments.rounding import written
 from services.benchmark.model.race import Region, Standing, shown
 
@@ -111,12 +112,12 @@ def leaps(
 
 
 def firsts(
-    periods: Iterable[tuple[str, Sequence[Standing]]], target: Decimal, regions: Mapping[str, Region]
+    by_period: Iterable[tuple[str, Sequence[Standing]]], target: Decimal, regions: Mapping[str, Region]
 ) -> list[analysis_pb.First]:
     """Who had the target in which period first; those of one period share a rank, the higher index named first."""
     found: list[analysis_pb.First] = []
     reached: set[str] = set()
-    for period, standings in sorted(periods, key=lambda entry: year_of(entry[0])):
+    for period, standings in sorted(by_period, key=lambda entry: periods.order(entry[0])):
         new = [s for s in standings if s.index >= target and s.institution not in reached]
         reached.update(s.institution for s in new)
         rank = len(found) + 1
@@ -133,12 +134,10 @@ def firsts(
     return found
 
 
-def previous(periods: Iterable[str], period: str) -> str:
-    """The last of the periods before this one; empty without any."""
-    return max((p for p in periods if year_of(p) < year_of(period)), key=year_of, default="")
-
-
-def year_of(period: str) -> Fraction:
-    """A period on the line of years, to order and to measure by: 2022-2 lies behind 2022."""
-    year, _, part = period.partition("-")
-    return int(year) + Fraction(int(part or 0), 100)
+def previous(found: Collection[str], period: str) -> str:
+    """The last of the periods of the same kind before this one; empty without any."""
+    _, alike, _ = periods.alike(period, found)
+    # Numbered parts of a kind that nothing shows yet still follow one another.
+    same = alike or [one for one in found if not periods.parse(one).parts]
+    earlier = [one for one in same if periods.order(one) < periods.order(period)]
+    return max(earlier, key=periods.order, default="")

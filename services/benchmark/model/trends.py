@@ -1,21 +1,25 @@
 """Series with breaks where the instrument changes, projections with honest intervals, and how far they were off."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 from livinglab.benchmark.v1 import analysis_service_pb2 as pb
 from livinglab.benchmark.v1 import service_pb2
 
 from chassis.errors import precondition
-from services.benchmark.model.race import Regions, Standing, on_basis, shown
-from services.benchmark.model.ranking import name_of, year_of
+from instruments import periods
+from instruments.rounding import written
+from services.benchmark.model.likeness import like, on_basis
+from services.benchmark.model.race import Regions, Standing, shown
+from services.benchmark.model.ranking import name_of
 
-Histories = Mapping[str, Sequence[tuple[Fraction, Decimal]]]
+Known = Mapping[str, Sequence[tuple[Fraction, Decimal]]]
 
 # Fewer yearly steps than this, own and group's together, say nothing about growth.
 SMALLEST_STEPS = 5
@@ -28,75 +32,133 @@ _TAIL = 0.9
 def series(
     points: Iterable[tuple[str, str, Standing]], basis: service_pb2.Basis.ValueType, regions: Regions
 ) -> pb.ListSeriesResponse:
-    """One series an institution and instrument; where one instrument follows another there is a break, never a line."""
+    """One series an institution, instrument, version of it and kind of period, those of an instrument on one basis,
+    each point marked; where one follows another there is a break, never a line. FAILED_PRECONDITION (MIXED_BASIS) where
+    no basis covers all of an instrument."""
+    entries = list(points)
+    names = {instrument for instrument, _, _ in entries}
+    of = {name: on_basis([s for one, _, s in entries if one == name], basis)[1] for name in names}
     answer = pb.ListSeriesResponse()
-    found: dict[tuple[str, str], list[tuple[str, Standing]]] = {}
-    for instrument, period, standing in points:
-        found.setdefault((standing.institution, instrument), []).append((period, standing))
-    for (institution, instrument), entries in found.items():
-        chosen = {s.institution + p: (p, s) for p, s in entries}
-        kept, _ = on_basis([s for _, s in chosen.values()], basis)
-        if not kept:
-            continue
-        rows = [(p, on_basis([s], basis)[0]) for p, s in sorted(entries, key=lambda entry: year_of(entry[0]))]
-        line = pb.Series(institution=institution, name=name_of(institution, regions), instrument=instrument)
-        line.points.extend(pb.SeriesPoint(period=p, index=shown(s[0].index)) for p, s in rows if s)
+    found: dict[tuple[str, str, int, int], list[tuple[str, Standing]]] = {}
+    every: dict[str, set[str]] = {}
+    for instrument, period, _ in entries:
+        every.setdefault(instrument, set()).add(period)
+    kinds = {(one, p): periods.alike(p, among)[0] for one, among in every.items() for p in among}
+    for instrument, period, standing in entries:
+        for kept in on_basis([standing], of[instrument])[0]:
+            key = kept.institution, instrument, kept.version, kinds[instrument, period]
+            found.setdefault(key, []).append((period, kept))
+    for (institution, instrument, version, _), rows in found.items():
+        line = pb.Series(institution=institution, instrument=instrument, instrument_version=version)
+        line.name = name_of(institution, regions)
+        line.points.extend(
+            pb.SeriesPoint(period=period, index=shown(standing.index), basis=of[instrument], instrument_version=version)
+            for period, standing in sorted(rows, key=lambda row: periods.order(row[0]))
+        )
         answer.series.append(line)
-    ordered = sorted(answer.series, key=lambda s: (s.institution, year_of(s.points[0].period), s.instrument))
+    ordered = sorted(answer.series, key=_place)
     del answer.series[:]
     answer.series.extend(ordered)
-    for before, after in pairwise(ordered):
-        if before.institution == after.institution:
-            last = max((p.period for p in before.points), key=year_of)
-            answer.breaks.append(
-                pb.Break(
-                    institution=before.institution,
-                    from_instrument=before.instrument,
-                    from_period=last,
-                    to_instrument=after.instrument,
-                    to_period=after.points[0].period,
-                )
-            )
+    answer.breaks.extend(_break(*pair) for pair in pairwise(ordered) if pair[0].institution == pair[1].institution)
     return answer
 
 
-def histories(points: Iterable[tuple[str, Standing]], basis: service_pb2.Basis.ValueType) -> Histories:
-    """Each institution's indices by year, one instrument."""
+def _place(line: pb.Series) -> tuple[Any, ...]:
+    return line.institution, periods.order(line.points[0].period), line.instrument, line.instrument_version
+
+
+def _break(before: pb.Series, after: pb.Series) -> pb.Break:
+    return pb.Break(
+        institution=before.institution,
+        from_instrument=before.instrument,
+        from_period=before.points[-1].period,
+        to_instrument=after.instrument,
+        to_period=after.points[0].period,
+        from_version=before.instrument_version,
+        to_version=after.instrument_version,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Histories(Mapping[str, Sequence[tuple[Fraction, Decimal]]]):
+    """Each institution's indices by the place of their period on the line of years, of one instrument, version, basis
+    and kind of period, of which `parts` make a year; `left_out` says what is not among them."""
+
+    known: Mapping[str, Sequence[tuple[Fraction, Decimal]]]
+    parts: int = 1
+    left_out: Sequence[service_pb2.Withheld] = ()
+
+    def __getitem__(self, institution: str) -> Sequence[tuple[Fraction, Decimal]]:
+        return self.known[institution]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.known)
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+
+def histories(points: Iterable[tuple[str, Standing]], race: service_pb2.Race) -> Histories:
+    """Of what lies up to the race's period and is like it. Where nothing shows what part of a year its periods are,
+    nothing is kept, and the reason stands in `left_out`."""
+    ended = [(p, s) for p, s in points if periods.order(p) <= periods.order(race.period)]
+    every = {period for period, _ in ended}
+    if not every:
+        return Histories({})
+    parts, alike, reason = periods.alike(race.period, every)
+    if not parts:
+        return Histories({}, 1, [service_pb2.Withheld(what="projection", reason=reason)])
+    entries = [(period, standing) for period, standing in ended if period in alike]
+    _, chosen = like([standing for _, standing in entries], race)
+    left_out = [
+        service_pb2.Withheld(what=f"results of {period}", reason=f"the race is one of {periods.words(parts)}")
+        for period in sorted(every - set(alike), key=periods.order)
+    ]
     found: dict[str, list[tuple[Fraction, Decimal]]] = {}
-    entries = list(points)
-    _, basis = on_basis([standing for _, standing in entries], basis)
     for period, standing in entries:
-        for kept in on_basis([standing], basis)[0]:
-            found.setdefault(kept.institution, []).append((year_of(period), kept.index))
-    return {institution: sorted(found[institution]) for institution in sorted(found)}
+        for kept in chosen.of([standing]):
+            found.setdefault(kept.institution, []).append((periods.position(period, parts), kept.index))
+    return Histories({code: sorted(found[code]) for code in sorted(found)}, parts, left_out)
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Yearly steps of one history, or of all: how many, their sum and the sum of their squares."""
+    """Steps of one history, or of all: how many, the years that they take, and their gains: the sum, and the sum of the
+    squares, each by the years of its step."""
 
     count: int = 0
+    years: float = 0.0
     total: float = 0.0
     squares: float = 0.0
 
     def __add__(self, other: "Growth") -> "Growth":
-        return Growth(self.count + other.count, self.total + other.total, self.squares + other.squares)
+        return Growth(
+            self.count + other.count,
+            self.years + other.years,
+            self.total + other.total,
+            self.squares + other.squares,
+        )
+
+    @property
+    def rate(self) -> float:
+        """What is gained a year."""
+        return self.total / self.years
 
     @property
     def spread(self) -> float:
-        """Standard deviation of a step, estimated."""
-        return math.sqrt(max(self.squares - self.total**2 / self.count, 0.0) / (self.count - 1))
+        """Standard deviation of what a year brings, estimated from steps of any length."""
+        return math.sqrt(max(self.squares - self.total**2 / self.years, 0.0) / (self.count - 1))
 
 
 def _growth(history: Sequence[tuple[Fraction, Decimal]], *, compound: bool) -> Growth:
-    """Points a year, or the logarithm of the ratio a year."""
+    """In points, or in logarithms of the ratio."""
     found = Growth()
     for (year, index), (later, then) in pairwise(history):
         if compound and (index <= 0 or then <= 0):
             continue
         gain = math.log(then / index) if compound else float(then - index)
-        step = gain / float(later - year)
-        found += Growth(1, step, step * step)
+        years = float(later - year)
+        found += Growth(1, years, gain, gain * gain / years)
     return found
 
 
@@ -110,10 +172,10 @@ class Reach:
 
 
 def _reach(last: float, ahead: float, own: Growth, group: Growth) -> Reach:
-    """Where `last` will be after `ahead` years: the own growth drawn towards the group's, the less it has steps the
+    """Where `last` will be after `ahead` years: the own growth drawn towards the group's, the less it has years the
     more. The interval holds the scatter of each year and what is not known about the growth."""
-    weight = own.count + _GROUP_WEIGHT
-    growth = (own.total + _GROUP_WEIGHT * group.total / group.count) / weight
+    weight = own.years + _GROUP_WEIGHT
+    growth = (own.total + _GROUP_WEIGHT * group.rate) / weight
     error = group.spread * math.sqrt(ahead + ahead**2 / weight)
     return Reach(last + ahead * growth, _t(group.count - 1) * error, growth)
 
@@ -126,21 +188,23 @@ def _t(degrees: int) -> float:
 
 
 def projection(
-    known: Histories, institution: str, target_period: str, target: Decimal, scale: tuple[Decimal, Decimal] | None
+    known: Known, institution: str, target_period: str, target: Decimal, scale: tuple[Decimal, Decimal] | None
 ) -> pb.GetProjectionResponse:
     """Linear and compound side by side; FAILED_PRECONDITION where the target period is not ahead."""
-    own = known[institution]
+    own, parts = known[institution], _parts(known)
     year, index = own[-1]
-    ahead = float(year_of(target_period) - year)
+    ahead = float(periods.position(target_period, parts) - year)
     if ahead <= 0:
-        raise precondition("TARGET_PASSED", f"{target_period} is not after the last result, of {_period(year)}")
+        last = periods.at(year, parts)
+        raise precondition("TARGET_PASSED", f"{target_period} is not after the last result, of {last}")
     linear = _growth(own, compound=False)
     group = sum((_growth(history, compound=False) for history in known.values()), Growth())
     answer = pb.GetProjectionResponse(
         period=target_period, index=shown(index), own_steps=linear.count, group_steps=group.count - linear.count
     )
     if group.count < SMALLEST_STEPS:
-        reason = f"{group.count} yearly steps of the region and its group; at least {SMALLEST_STEPS} are needed"
+        steps = "yearly steps" if parts == 1 else f"steps between {periods.words(parts)}"
+        reason = f"{group.count} {steps} of the region and its group; at least {SMALLEST_STEPS} are needed"
         answer.withheld.append(service_pb2.Withheld(what="projection", reason=reason))
         return answer
     reach = _reach(float(index), ahead, linear, group)
@@ -153,7 +217,7 @@ def projection(
 
 def _compound(
     answer: pb.GetProjectionResponse,
-    known: Histories,
+    known: Known,
     own: Sequence[tuple[Fraction, Decimal]],
     target: Decimal,
     ahead: float,
@@ -185,7 +249,7 @@ def _fill_between(
     row.index, row.low, row.high = within(middle), within(low), within(high)
 
 
-def back_test(known: Histories, scale: tuple[Decimal, Decimal] | None) -> pb.GetBackTestResponse:
+def back_test(known: Known, scale: tuple[Decimal, Decimal] | None) -> pb.GetBackTestResponse:
     """Each period in turn is held out and projected, linearly, from what lay before it and nothing else."""
     errors: list[float] = []
     inside = 0
@@ -206,7 +270,7 @@ def back_test(known: Histories, scale: tuple[Decimal, Decimal] | None) -> pb.Get
             inside += abs(reach.middle - float(actual)) <= reach.half
     answer = pb.GetBackTestResponse(projections=len(errors), within_interval=inside)
     if not errors:
-        reason = f"no period has {SMALLEST_STEPS} yearly steps before it"
+        reason = f"no period has {SMALLEST_STEPS} steps from one period to the next before it"
         answer.withheld.append(service_pb2.Withheld(what="back-test", reason=reason))
         return answer
     answer.mean_absolute_error = _two(math.fsum(map(abs, errors)) / len(errors))
@@ -215,10 +279,9 @@ def back_test(known: Histories, scale: tuple[Decimal, Decimal] | None) -> pb.Get
     return answer
 
 
-def _period(year: Fraction) -> str:
-    return str(int(year)) + (f"-{int((year - int(year)) * 100)}" if year != int(year) else "")
+def _parts(known: Mapping[str, Sequence[tuple[Fraction, Decimal]]]) -> int:
+    return known.parts if isinstance(known, Histories) else 1
 
 
 def _two(value: float) -> str:
-    # No minus before a zero.
-    return f"{round(value, 2) + 0.0:.2f}"
+    return written(Decimal(repr(value)))

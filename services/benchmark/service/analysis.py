@@ -10,7 +10,8 @@ from livinglab.benchmark.v1 import analysis_service_pb2_grpc, service_pb2
 
 from chassis import auth
 from chassis.errors import not_found, precondition
-from services.benchmark.model import aggregates, disclosure, ladder, learning, ranking, trends
+from instruments import periods
+from services.benchmark.model import aggregates, disclosure, ladder, learning, likeness, ranking, trends
 from services.benchmark.model import race as model
 from services.benchmark.model.instrument import Instrument
 from services.benchmark.service.admission import Admission
@@ -31,18 +32,22 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
     async def ListLeaps(self, request: pb.ListLeapsRequest, context: Any) -> pb.ListLeapsResponse:
         targets = [request.target] if request.target else []
         race, groups = await self._admission.race(request.race, targets)
-        now, basis = model.on_basis(await self._standings(race, groups, race.period), race.basis)
-        earlier, _ = model.on_basis(await self._standings(race, groups, request.since_period), basis)
+        every = await self._store.periods(race)
+        likeness.require_like_periods(race.period, request.since_period, every)
+        now, chosen = likeness.like(await self._standings(race, groups, race.period), race)
+        before = await self._standings(race, groups, request.since_period)
         answer = pb.ListLeapsResponse(
-            leaps=ranking.leaps(now, earlier, self._regions)[: request.size or _LEAPS],
+            leaps=ranking.leaps(now, chosen.of(before), self._regions)[: request.size or _LEAPS],
+            withheld=chosen.left_out(before, request.since_period),
         )
         if request.target:
-            periods = []
-            for period in await self._store.periods(race):
-                if ranking.year_of(period) <= ranking.year_of(race.period):
-                    standings = model.on_basis(await self._standings(race, groups, period), basis)[0]
-                    periods.append((period, standings))
-            answer.firsts.extend(ranking.firsts(periods, Decimal(request.target), self._regions))
+            by_period = [
+                (period, chosen.of(await self._standings(race, groups, period)))
+                for period in every
+                if periods.order(period) <= periods.order(race.period)
+                and not likeness.unlike(race.period, period, every)
+            ]
+            answer.firsts.extend(ranking.firsts(by_period, Decimal(request.target), self._regions))
         return answer
 
     async def ListSeries(self, request: pb.ListSeriesRequest, context: Any) -> pb.ListSeriesResponse:
@@ -51,7 +56,7 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
         points = [
             point
             for point in await self._store.every_instrument(race, request.institution)
-            if members is None or point[2].institution in members
+            if (members is None or point[2].institution in members) and race.version in (0, point[2].version)
         ]
         return trends.series(points, race.basis, self._regions)
 
@@ -59,10 +64,12 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
         auth.caller().require_institution(request.institution)
         race, groups = await self._admission.race(request.race, [request.target])
         histories, instrument = await self._histories(race, groups, request.institution)
+        if not histories and histories.left_out:
+            return pb.GetProjectionResponse(period=request.target_period, withheld=histories.left_out)
         if request.institution not in histories:
             raise not_found("result", f"of {request.institution} in {race.instrument}, {race.stage}")
         # In a thread, as all that imports scipy or takes long.
-        return await asyncio.to_thread(
+        answer = await asyncio.to_thread(
             trends.projection,
             histories,
             request.institution,
@@ -70,24 +77,31 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
             Decimal(request.target),
             _scale(instrument),
         )
+        answer.withheld.extend(histories.left_out)
+        return answer
 
     async def GetBackTest(self, request: pb.GetBackTestRequest, context: Any) -> pb.GetBackTestResponse:
         race, groups = await self._admission.race(request.race)
         histories, instrument = await self._histories(race, groups)
-        if not histories:
+        if not histories and not histories.left_out:
             raise not_found("result", f"in {race.instrument}, {race.stage}")
-        return await asyncio.to_thread(trends.back_test, histories, _scale(instrument))
+        answer = await asyncio.to_thread(trends.back_test, histories, _scale(instrument))
+        answer.withheld.extend(histories.left_out)
+        return answer
 
     async def CompareRaces(self, request: pb.CompareRacesRequest, context: Any) -> pb.CompareRacesResponse:
         before, groups = await self._admission.race(request.before)
         after, _ = await self._admission.race(request.after)
-        if different := model.mixture(before, after):
+        if different := likeness.mixture(before, after):
             raise precondition(
                 "MIXED_RACES", f"the two races differ in {', '.join(different)}, and like is compared with like only"
             )
-        now, basis = model.on_basis(await self._standings(after, groups, after.period), after.basis)
-        earlier, _ = model.on_basis(await self._standings(before, groups, before.period), basis)
-        return await asyncio.to_thread(aggregates.before_and_after, earlier, now)
+        likeness.require_like_periods(before.period, after.period, await self._store.periods(after))
+        now, chosen = likeness.like(await self._standings(after, groups, after.period), after)
+        earlier = await self._standings(before, groups, before.period)
+        answer = await asyncio.to_thread(aggregates.before_and_after, chosen.of(earlier), now)
+        answer.withheld.extend(chosen.left_out(earlier, before.period))
+        return answer
 
     async def ListTeachers(self, request: pb.ListTeachersRequest, context: Any) -> pb.ListTeachersResponse:
         auth.caller().require_institution(request.institution)
@@ -131,15 +145,13 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
             (period, standing)
             for _, period, standing in await self._store.every_instrument(race, "")
             if (members is None or standing.institution in members or standing.institution == institution)
-            and ranking.year_of(period) <= ranking.year_of(race.period)
         ]
-        model.on_basis([standing for _, standing in points], race.basis)
-        return trends.histories(points, race.basis), await self._store.newest_instrument(race.instrument)
+        return trends.histories(points, race), await self._store.newest_instrument(race.instrument)
 
     async def _same_version(self, race: service_pb2.Race, period: str) -> list[model.Result]:
         """Results with values, of the newest version of the instrument that is in use."""
         results = [result for result in await self._store.results(race, period) if result.values]
-        newest = max((result.instrument_version for result in results), default=0)
+        newest = race.version or max((result.instrument_version for result in results), default=0)
         return [result for result in results if result.instrument_version == newest]
 
     async def _school(self, race: service_pb2.Race, since: str) -> learning.School:
@@ -151,7 +163,11 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
         return learning.School(
             instrument=await self._store.instrument(race.instrument, results[0].instrument_version),
             results={result.institution: result for result in results},
-            earlier={standing.institution: standing.index for standing in earlier if standing.computed},
+            earlier={
+                standing.institution: standing.index
+                for standing in earlier
+                if standing.computed and standing.version in (0, results[0].instrument_version)
+            },
             capacity={row["_id"]: row["visitors"] for row in await self._store.settings("hosts")},
             regions=self._regions,
         )

@@ -15,7 +15,8 @@ from livinglab.common.v1 import options_pb2
 
 from chassis import auth, mongo
 from chassis.errors import invalid_field
-from services.benchmark.model import aggregates, disclosure, gaps, ranking
+from instruments import periods
+from services.benchmark.model import aggregates, disclosure, gaps, likeness, ranking
 from services.benchmark.model import race as model
 from services.benchmark.service.admission import Admission
 from services.benchmark.store.live import Live, RaceKey, race_key
@@ -63,19 +64,22 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
     ) -> pb.GetRankingResponse:
         groups = await self._admission.groups(as_of)
         standings = groups.within(race.group, await self._store.standings(race, race.period, as_of))
-        standings, basis = model.on_basis(standings, race.basis)
+        standings, chosen = likeness.like(standings, race)
         earlier: list[ranking.Place] = []
+        left_out: list[pb.Withheld] = []
         if request.since_period:
             before = groups.within(race.group, await self._store.standings(race, request.since_period, as_of))
-            earlier = ranking.places(model.on_basis(before, basis)[0])
+            earlier, left_out = ranking.places(chosen.of(before)), chosen.left_out(before, request.since_period)
         places = ranking.places(standings)
         end = first + mongo.page_size(request.page_size)
         return pb.GetRankingResponse(
             rows=ranking.rows(places[first:end], earlier, self._regions),
             total=len(places),
             next_page_token=mongo.page_token(str(end)) if end < len(places) else "",
-            basis=basis,
+            basis=chosen.basis,
             since_period=request.since_period,
+            version=chosen.version,
+            withheld=left_out,
         )
 
     async def WatchRanking(
@@ -104,6 +108,8 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
         race, groups = await self._admission.race(request.race, request.targets)
         result = await self._store.result(race, request.institution)
         role_model = await self._store.result(race, request.role_model) if request.role_model else None
+        if role_model:
+            likeness.require_same_version(result, role_model)
         instrument = await self._store.instrument(result.instrument, result.instrument_version)
         same = [r for r in await self._store.results(race, race.period) if r.values]
         same = [r for r in same if r.instrument_version == result.instrument_version]
@@ -153,14 +159,14 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
     async def GetAggregate(self, request: pb.GetAggregateRequest, context: Any) -> pb.GetAggregateResponse:
         race, groups = await self._admission.race(request.race, request.targets)
         standings = groups.within(race.group, await self._store.standings(race, race.period))
-        standings, basis = model.on_basis(standings, race.basis)
+        standings, chosen = likeness.like(standings, race)
         answer = model.aggregate(standings, request.targets or await self._set_targets(race))
         people = {row["_id"]: row["people"] for row in await self._store.settings("populations")}
         aggregates.complete(answer, standings, people)
-        if basis == pb.BASIS_COMPUTED and standings:
+        if chosen.basis == pb.BASIS_COMPUTED and standings:
             results = [r for r in await self._store.results(race, race.period) if r.computed and r.values]
             if results:
-                newest = max(result.instrument_version for result in results)
+                newest = chosen.version or max(result.instrument_version for result in results)
                 same = [result for result in results if result.instrument_version == newest]
                 instrument = await self._store.instrument_if_known(race.instrument, newest)
                 group = self._apart(race, groups, same)
@@ -170,7 +176,7 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
     async def ListRaces(self, request: pb.ListRacesRequest, context: Any) -> pb.ListRacesResponse:
         order = list(STAGES.values())
         held = await self._store.races()
-        held.sort(key=lambda race: (ranking.year_of(race.period), order.index(race.stage)), reverse=True)
+        held.sort(key=lambda race: (periods.order(race.period), order.index(race.stage)), reverse=True)
         return pb.ListRacesResponse(races=held)
 
 

@@ -67,13 +67,13 @@ def result_writes(result: race.Result) -> list[Write]:
         "predicate": result.predicate,
         "computed": result.computed,
         "published": result.published,
+        "instrument_version": result.instrument_version,
     }
     whole = {
         "_id": result.id,
         **standing,
         # As people read it.
         "index": race.shown(result.index),
-        "instrument_version": result.instrument_version,
         "cohort_id": result.cohort_id,
         "version": result.version,
         "imported": result.imported,
@@ -85,6 +85,28 @@ def result_writes(result: race.Result) -> list[Write]:
     line = {"_id": result.event_id, **standing, "occurred_time": result.occurred}
     shown = [Write("results", whole), Write("history", line)]
     return [*shown, *member_writes(result.cohort_id, result.institution, result.occurred)]
+
+
+def withdrawal_writes(result: race.Result) -> list[Write]:
+    """That a result which was brought in is none any more. Its document stays under its id and order, so that no older
+    fact brings it back, but in no race; its line in the history says until when it was in one."""
+    of = {
+        "institution": result.institution,
+        "instrument": result.instrument,
+        "period": result.period,
+        "stage": result.stage,
+        "rehearsal": result.rehearsal,
+    }
+    nowhere = dict.fromkeys(of, "")
+    whole = {"_id": result.id, **nowhere, "order": result.order, "withdrawn_from": of}
+    line = {
+        "_id": result.event_id,
+        **of,
+        "order": result.order,
+        "withdrawn": True,
+        "occurred_time": result.occurred,
+    }
+    return [Write("results", whole), Write("history", line)]
 
 
 def result_of(row: Row) -> race.Result:
@@ -111,7 +133,14 @@ def result_of(row: Row) -> race.Result:
 
 def standing_of(row: Row) -> race.Standing:
     """What a ranking needs of a result or of a line of the history."""
-    return race.Standing(row["institution"], _index(row), row["predicate"], row["published"], row["computed"])
+    return race.Standing(
+        row["institution"],
+        _index(row),
+        row["predicate"],
+        row["published"],
+        row["computed"],
+        row.get("instrument_version", 0),
+    )
 
 
 def _index(row: Row) -> Decimal:

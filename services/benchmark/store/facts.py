@@ -12,7 +12,14 @@ from livinglab.benchmark.v1 import events_pb2
 from livinglab.program.v1 import events_pb2 as program_pb
 
 from services.benchmark.model import race
-from services.benchmark.store.documents import Write, cluster_writes, instrument_write, member_writes, result_writes
+from services.benchmark.store.documents import (
+    Write,
+    cluster_writes,
+    instrument_write,
+    member_writes,
+    result_writes,
+    withdrawal_writes,
+)
 from services.benchmark.store.projections import STAGES
 
 
@@ -49,7 +56,7 @@ def _result(event: Any, index: str, predicate: str, published: str, *, computed:
     return race.Result(
         institution=event.institution,
         instrument=event.instrument,
-        instrument_version=event.instrument_version,
+        instrument_version=getattr(event, "instrument_version", 0),
         period=event.period,
         stage=STAGES[event.stage],
         rehearsal=meta.rehearsal,
@@ -57,7 +64,7 @@ def _result(event: Any, index: str, predicate: str, published: str, *, computed:
         version=meta.version,
         index=Decimal(index),
         predicate=predicate,
-        values={item: Decimal(value) for item, value in event.values.items()},
+        values={item: Decimal(value) for item, value in getattr(event, "values", {}).items()},
         published=published,
         computed=computed,
         imported=imported,
@@ -70,6 +77,11 @@ def of_result(event: Any) -> list[Write]:
     """The documents of a result."""
     result = imported(event) if isinstance(event, imported_pb.ResultImported) else submitted(event)
     return result_writes(result) if result else []
+
+
+def withdrawn(event: imported_pb.ResultWithdrawn) -> list[Write]:
+    """The documents of a result that was taken out."""
+    return withdrawal_writes(_result(event, "0", "", "", computed=False, imported=True))
 
 
 MEMBERSHIP = (
@@ -89,6 +101,7 @@ WRITES: Mapping[type[Message], Callable[[Any], list[Write]]] = {
     assessment_pb.InstrumentPublished: of_instrument,
     **dict.fromkeys(MEMBERSHIP, of_member),
     **dict.fromkeys(RESULTS, of_result),
+    imported_pb.ResultWithdrawn: withdrawn,
 }
 
 

@@ -124,7 +124,10 @@ class Live:
                     "$project": {
                         "ns.coll": 1,
                         "operationType": 1,
-                        **{f"fullDocument.{name}": 1 for name in ("instrument", "period", "stage", "rehearsal")},
+                        **{
+                            f"fullDocument.{name}": 1
+                            for name in ("instrument", "period", "stage", "rehearsal", "withdrawn_from")
+                        },
                     }
                 },
             ]
@@ -148,6 +151,8 @@ class Live:
             self._epoch += 1
         for change in changes:
             row = change.get("fullDocument")
+            # One that was taken out moves the race that it was in.
+            row = row.get("withdrawn_from", row) if row else row
             if row and change["ns"]["coll"].startswith("results") and change["operationType"] != "update":
                 for period in (row["period"], ""):
                     key = row["instrument"], period, row["stage"], row["rehearsal"]

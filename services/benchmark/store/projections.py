@@ -27,13 +27,15 @@ STAGES = {
 
 _RACE = ("instrument", "period", "stage", "rehearsal")
 _ORDER = [("millionths", -1), ("institution", 1)]
-_SHOWN = ("millionths", "institution", "predicate", "published", "computed")
+_SHOWN = ("millionths", "institution", "predicate", "published", "computed", "instrument_version")
 _KEYS = [(name, 1) for name in _RACE]
 # Holds all that a ranking shows, so that the results with their values are not read for it.
-_STANDINGS = [*_KEYS, *_ORDER, ("predicate", 1), ("published", 1), ("computed", 1)]
+_STANDINGS = [*_KEYS, *_ORDER, ("predicate", 1), ("published", 1), ("computed", 1), ("instrument_version", 1)]
+# Another name than that of the index without the version, which may stand beside it.
+_STANDINGS_NAME = "like_standings"
 # Made anew by a rebuild; each generation has its own.
 PROJECTIONS: Mapping[str, Sequence[IndexModel]] = {
-    "results": [IndexModel(_STANDINGS, name="standings"), IndexModel([("institution", 1), ("stage", 1)])],
+    "results": [IndexModel(_STANDINGS, name=_STANDINGS_NAME), IndexModel([("institution", 1), ("stage", 1)])],
     "history": [IndexModel([*_KEYS, ("occurred_time", 1)], name="history")],
     "instruments": [],
     "members": [],
@@ -190,7 +192,7 @@ class Store:
         if as_of is not None:
             return await self._standings_as_of(keys, as_of)
         shown = {"_id": 0, **dict.fromkeys(_SHOWN, 1)}
-        found = (await self._results()).find(keys, shown).sort(_ORDER).hint("standings")
+        found = (await self._results()).find(keys, shown).sort(_ORDER).hint(_STANDINGS_NAME)
         return [standing_of(row) for row in await found.to_list(None)]
 
     async def _standings_as_of(self, keys: Row, as_of: datetime) -> list[model.Standing]:
@@ -201,7 +203,8 @@ class Store:
             stored = newest.get(line["institution"])
             if stored is None or stored["order"] < line["order"]:
                 newest[line["institution"]] = line
-        return sorted((standing_of(line) for line in newest.values()), key=lambda s: (-s.index, s.institution))
+        standing = [line for line in newest.values() if not line.get("withdrawn")]
+        return sorted((standing_of(line) for line in standing), key=lambda s: (-s.index, s.institution))
 
     async def periods(self, race: pb.Race, as_of: datetime | None = None) -> list[str]:
         """In which the race was held, or had been by then, in no order."""
@@ -227,7 +230,7 @@ class Store:
         """NOT_FOUND where the institution has none in that race."""
         key = model.result_id(institution, race.instrument, race.period, race.stage, race.rehearsal)
         row = await (await self._results()).find_one({"_id": key})
-        if row is None:
+        if row is None or "withdrawn_from" in row:
             raise not_found("result", f"of {institution} in {race.instrument}, {race.period}, {race.stage}")
         return result_of(row)
 

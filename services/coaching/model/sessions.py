@@ -30,6 +30,7 @@ def scheduled(
         state=pb.SESSION_STATE_SCHEDULED,
         etag=known.etag if known else "1",
         reason=known.reason if known else "",
+        shifted_days=request.shifted_days,
     )
     if known is not None:
         if known.cohort_id != session.cohort_id:
@@ -107,6 +108,7 @@ def _scheduled_fact(session: pb.Session) -> events_pb2.SessionScheduled:
         end_time=session.end_time,
         time_zone=session.time_zone,
         reason=session.reason,
+        shifted_days=session.shifted_days,
     )
 
 

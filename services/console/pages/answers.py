@@ -33,36 +33,41 @@ _FEWEST_BYTES = 500
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Something that everybody may see, made once. `revision` changes with what the services said, on every replica
-    alike, since it is made of the bytes themselves."""
+    """Something that everybody may see, made once and sent as it is to all who ask. `revision` changes with what the
+    services said, on every replica alike, since it is made of the bytes themselves."""
 
-    body: bytes
-    compressed: bytes
     revision: str
-    media: str
-    status: int = 200
+    whole: Response
+    compressed: Response | None
+    unchanged: Response | None
 
 
-def answer(body: bytes, media: str, status: int = 200) -> Answer:
-    """An answer of these bytes."""
+def answer(body: bytes, media: str, status: int = 200, cache: str = _PUBLIC, **more: str) -> Answer:
+    """An answer of these bytes; `more` are headers, with _ for -."""
     revision = hashlib.sha256(body).hexdigest()[:20]
-    small = len(body) < _FEWEST_BYTES
-    return Answer(body, b"" if small else gzip.compress(body, 6, mtime=0), revision, media, status)
+    headers = {**SAFETY, "cache-control": cache, "vary": "accept-encoding"}
+    headers |= {name.replace("_", "-"): value for name, value in more.items()}
+    unchanged = None
+    if status == 200:
+        # Weak: the same revision, compressed or not.
+        headers["etag"] = f'W/"{revision}"'
+        unchanged = Response(status_code=304, headers=headers)
+    headers["content-type"] = media
+    compressed = None
+    if len(body) >= _FEWEST_BYTES:
+        small = gzip.compress(body, 6, mtime=0)
+        compressed = Response(small, status, {**headers, "content-encoding": "gzip"})
+    return Answer(revision, Response(body, status, headers), compressed, unchanged)
 
 
 def public(request: Request, made: Answer) -> Response:
     """The answer for this request: 304 where the browser has it, compressed where it takes that."""
-    headers = {**SAFETY, "cache-control": _PUBLIC, "vary": "accept-encoding"}
-    if made.status == 200:
-        # Weak: the same revision, compressed or not.
-        headers["etag"] = f'W/"{made.revision}"'
-        if _has(request.headers.get("if-none-match", ""), made.revision):
-            return Response(status_code=304, headers=headers)
-    headers["content-type"] = made.media
-    if made.compressed and "gzip" in request.headers.get("accept-encoding", ""):
-        headers["content-encoding"] = "gzip"
-        return Response(made.compressed, made.status, headers)
-    return Response(made.body, made.status, headers)
+    given = request.headers.get("if-none-match")
+    if given and made.unchanged is not None and _has(given, made.revision):
+        return made.unchanged
+    if made.compressed is not None and "gzip" in request.headers.get("accept-encoding", ""):
+        return made.compressed
+    return made.whole
 
 
 def private(body: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -28,7 +28,7 @@ async def page(request: Request) -> Response:
     """The race that the address names, or the newest."""
     language: str = request.state.language
     asked: Asked = request.app.state.asked
-    name = "race", language, str(request.query_params)
+    name = "race", language, request.scope["query_string"]
     return answers.public(request, await asked.remembered(name, lambda: _made(request, language)))
 
 
@@ -39,9 +39,9 @@ async def csv_table(request: Request) -> Response:
         [str(r.rank), r.institution, r.name, r.index, r.predicate, _movement(r), r.gain, r.published]
         for r in ranking.rows
     ]
-    sent = answers.public(request, answers.answer(tables.as_csv(_COLUMNS, rows), answers.CSV))
-    sent.headers["content-disposition"] = f'attachment; filename="race-{choice.instrument}-{choice.period}.csv"'
-    return sent
+    name = f'attachment; filename="race-{choice.instrument}-{choice.period}.csv"'
+    body = tables.as_csv(_COLUMNS, rows)
+    return answers.public(request, answers.answer(body, answers.CSV, content_disposition=name))
 
 
 async def json_table(request: Request) -> Response:

@@ -34,9 +34,9 @@ async def csv_table(request: Request) -> Response:
     """The index by period."""
     institution, stage, years = await _years(request)
     rows = [[institution.code, institution.name, y.instrument, y.period, stage, y.published, y.computed] for y in years]
-    sent = answers.public(request, answers.answer(tables.as_csv(_COLUMNS, rows), answers.CSV))
-    sent.headers["content-disposition"] = f'attachment; filename="{institution.code}.csv"'
-    return sent
+    name = f'attachment; filename="{institution.code}.csv"'
+    body = tables.as_csv(_COLUMNS, rows)
+    return answers.public(request, answers.answer(body, answers.CSV, content_disposition=name))
 
 
 async def json_table(request: Request) -> Response:

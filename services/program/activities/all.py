@@ -13,14 +13,17 @@ from temporalio import activity
 from chassis import mongo
 from directory import Institution, official_regions
 from programs import clock, phases
+from programs.rules import shapes
 from services.program.activities import letters
 from services.program.activities.fan_out import FanOut
 from services.program.activities.neighbours import Neighbour
+from services.program.activities.refusals import note_problem
 from services.program.activities.reports import Reporter
 from services.program.engine.client import Engine
 from services.program.model import self_assessment
 from services.program.model.course import Course
 from services.program.model.ledger import Ledger
+from services.program.store import documents
 from services.program.store.cohorts import Store
 
 if TYPE_CHECKING:
@@ -117,23 +120,24 @@ class Activities:
         if step.cancelled_reason:
             await self._cancel_session(course, step)
             return
-        phase = phases.find_phase(course.definition, step.phase)
-        session = next(session for session in phase.sessions if session.id == step.session)
-        start, end = (clock.local(text, session.time_zone) for text in (session.start, session.end))
-        moved = clock.wall_days(course.clock, step.moved_days)
+        meeting = await self._store.meetings.to_schedule(course, step)
+        if meeting.cancelled:
+            return
+        times = {"start_time": clock.stamp(meeting.start), "end_time": clock.stamp(meeting.end)}
+        name = f"{course.cohort_id}:{meeting.session}"
         request = coaching.ScheduleSessionRequest(
-            request_id=f"{course.cohort_id}:{session.id}:schedule" + (f":{step.moved_days}" if step.moved_days else ""),
-            session_id=f"{course.cohort_id}:{session.id}",
+            request_id=f"{name}:schedule:{step.revision}:{times['start_time'].seconds}",
+            session_id=name,
             cohort_id=course.cohort_id,
-            phase=phase.id,
-            title=session.title,
-            place=session.place,
-            start_time=clock.stamp(clock.wall_time(course.clock, start) + moved),
-            end_time=clock.stamp(clock.wall_time(course.clock, end) + moved),
-            time_zone=session.time_zone,
+            phase=meeting.phase,
+            title=meeting.title,
+            place=meeting.place,
+            time_zone=meeting.time_zone,
             rehearsal=course.mark,
+            shifted_days=step.moved_days,
+            **times,
         )
-        await self._coaching_calls.ask(self._coaching.ScheduleSession, request, f"session {session.id}", course)
+        await self._coaching_calls.ask(self._coaching.ScheduleSession, request, f"session {meeting.session}", course)
 
     async def _cancel_session(self, course: Course, step: pb.SessionStep) -> None:
         name = f"{course.cohort_id}:{step.session}"
@@ -197,15 +201,37 @@ class Activities:
         invited = [person for person in people if _is_meant(step, phase, person)]
         if not invited:
             return
-        known = self._institutions.get(step.institution)
-        name = known.name if known else step.institution
+        occasion = await self._occasion(course, step, phase)
         request = notify.SendMessagesRequest(
             request_id=f"{step.cohort_id}:{step.institution}:{step.template}:{step.occasion}",
-            drafts=[_draft(course, step, phase, person, name) for person in invited],
+            drafts=[_draft(occasion, step, person) for person in invited],
             cohort_id=course.cohort_id,
             rehearsal=course.mark,
         )
-        await self._notify_calls.ask(self._notify.SendMessages, request, step.template, course, step.institution)
+        answer = await self._notify_calls.ask(
+            self._notify.SendMessages, request, step.template, course, step.institution
+        )
+        for refused in answer.refused:
+            person = invited[refused.draft]
+            told = f"{step.template} to {shapes.role_name(person.role)} {person.name}: {refused.field} {refused.reason}"
+            await note_problem(self._store, course.cohort_id, step.institution, told)
+
+    async def _occasion(
+        self, course: Course, step: pb.LetterStep, phase: definition_pb2.Phase | None
+    ) -> letters.Occasion:
+        """What a letter tells, as it stands now: its phase may have moved since the letter was asked for."""
+        known = self._institutions.get(step.institution)
+        name = known.name if known else step.institution
+        if phase is None:
+            return letters.Occasion(course.title, course.cohort_id, course.definition, course.clock, name, step=step)
+        if step.HasField("deadline_time"):
+            stands = await self._store.meetings.deadline(course.cohort_id, phase.id)
+            if stands and stands != documents.in_milliseconds(clock.moment(step.deadline_time)):
+                step.deadline_time.CopyFrom(clock.stamp(stands))
+        sessions = await self._store.meetings.of_phase(course, phase)
+        return letters.Occasion(
+            course.title, course.cohort_id, course.definition, course.clock, name, phase, step, sessions
+        )
 
     @activity.defn
     async def record_outcome(self, step: pb.OutcomeStep) -> pb.ParticipantResult:
@@ -243,10 +269,7 @@ def _is_meant(step: pb.LetterStep, phase: definition_pb2.Phase | None, person: d
     return not roles or person.role in roles
 
 
-def _draft(
-    course: Course, step: pb.LetterStep, phase: definition_pb2.Phase | None, person: definition_pb2.Person, name: str
-) -> notify.Draft:
-    occasion = letters.Occasion(course.title, course.definition, course.clock, name, phase, step)
+def _draft(occasion: letters.Occasion, step: pb.LetterStep, person: definition_pb2.Person) -> notify.Draft:
     recipient = notify.Recipient(
         name=person.name, email=person.email, language=person.language, institution=step.institution
     )

@@ -1,18 +1,22 @@
 """The values that notify's templates are filled with, in the language of each person. Pure."""
 
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from babel.dates import format_date, format_time
+from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import definition_pb2, workflow_pb2
 
 from programs import clock, phases
+from services.program.model.letter_steps import LONGEST, one_line
+from services.program.model.meetings import Meeting
 
 _DUTIES = {
-    definition_pb2.DUTY_KIND_ATTEND: {"id": "kehadiran pada {phase}", "en": "attendance at {phase}"},
+    definition_pb2.DUTY_KIND_ATTEND: {
+        "id": "kehadiran {roles} pada {phase}",
+        "en": "attendance of the {roles} at {phase}",
+    },
     definition_pb2.DUTY_KIND_SELF_ASSESS: {"id": "penilaian mandiri {period}", "en": "the self-assessment of {period}"},
     definition_pb2.DUTY_KIND_PLAN_APPROVED: {
         "id": "rencana aksi yang disetujui pendamping",
@@ -37,19 +41,33 @@ _DUTIES = {
         "en": "{count} study {visits} to other institutions",
     },
 }
-_LONGEST = 3_800
+_ROLES = {
+    options_pb2.ROLE_OPERATOR: {"id": "operator", "en": "operator"},
+    options_pb2.ROLE_HEAD: {"id": "kepala dinas", "en": "head of the agency"},
+    options_pb2.ROLE_SECRETARY: {"id": "sekretaris daerah", "en": "regional secretary"},
+    options_pb2.ROLE_REGENT: {"id": "kepala daerah", "en": "head of the region"},
+}
+_AND = {"id": " dan ", "en": " and "}
+_OPTIONAL = {"id": " (tidak wajib)", "en": " (optional)"}
+_MORE = {
+    "id": "… dan {count} lagi; semuanya dapat dilihat dengan: livinglab cohort {command} {cohort}",
+    "en": "… and {count} more; see all of them with: livinglab cohort {command} {cohort}",
+}
 
 
 @dataclass(frozen=True)
 class Occasion:
-    """What a letter is about: the cohort and, unless it is about the whole of it, one of its phases."""
+    """What a letter is about: the cohort and, unless it is about the whole of it, one of its phases with its sessions
+    as they stand."""
 
     cohort_title: str
+    cohort_id: str
     definition: definition_pb2.Definition
     clock: workflow_pb2.Clock
     institution_name: str
     phase: definition_pb2.Phase | None = None
     step: workflow_pb2.LetterStep | None = None
+    sessions: Sequence[Meeting] = ()
 
 
 def values(occasion: Occasion, person: definition_pb2.Person) -> dict[str, str]:
@@ -70,45 +88,59 @@ def values(occasion: Occasion, person: definition_pb2.Person) -> dict[str, str]:
     }
     if occasion.step is None:
         return found
-    found["reason"] = _one_line(occasion.step.reason)
+    found["reason"] = one_line(occasion.step.reason)
     if occasion.phase is None:
         return found
     language = person.language
     found["phase_title"] = _title(occasion.phase, language)
-    found["sessions"] = "\n".join(_session(session, language) for session in occasion.phase.sessions)[:_LONGEST]
-    found["deadline"] = _last_day(occasion, occasion.step) if occasion.step.HasField("deadline_time") else ""
-    found["missing"] = "\n".join(_missing(occasion, occasion.step, language))[:_LONGEST]
+    sessions = [_session(occasion.clock, meeting, language) for meeting in _meant(occasion, occasion.step)]
+    found["sessions"] = _whole_lines(sessions, occasion, language, "calendar")
+    if occasion.step.HasField("deadline_time"):
+        deadline = clock.moment(occasion.step.deadline_time)
+        found["deadline"] = clock.last_day(occasion.clock, deadline).isoformat()
+    missing = list(_missing(occasion, occasion.step, language))
+    found["missing"] = _whole_lines(missing, occasion, language, "participants")
     found["days"] = str(occasion.step.days)
     return found
 
 
-def _one_line(text: str) -> str:
-    """What a manager wrote may hold line breaks, and a mail takes none in a value like this."""
-    readable = "".join(c if unicodedata.category(c) not in {"Cc", "Zl", "Zp"} else " " for c in text)
-    return " ".join(readable.split())[:_LONGEST]
+def _whole_lines(lines: Sequence[str], occasion: Occasion, language: str, command: str) -> str:
+    """As many as a mail takes; where some are left out, how many, and where to see them all."""
+    for count in range(len(lines), -1, -1):
+        left = len(lines) - count
+        more = _MORE[language].format(count=left, command=command, cohort=occasion.cohort_id)
+        text = "\n".join([*lines[:count], *([more] if left else [])])
+        if len(text) <= LONGEST:
+            return text
+    return ""
 
 
 def _title(phase: definition_pb2.Phase, language: str) -> str:
     return phase.title_en if language == "en" and phase.title_en else phase.title
 
 
-def _last_day(occasion: Occasion, step: workflow_pb2.LetterStep) -> str:
-    """A phase closes when its last day is over."""
-    end = clock.program_time(occasion.clock, clock.moment(step.deadline_time))
-    # A compressed clock rounds; the deadline is a midnight.
-    last = (end - timedelta(hours=12)).astimezone(ZoneInfo(occasion.definition.time_zone))
-    return last.date().isoformat()
+def _meant(occasion: Occasion, step: workflow_pb2.LetterStep) -> list[Meeting]:
+    """The session that the letter is about, else those that take place."""
+    if step.session:
+        return [meeting for meeting in occasion.sessions if meeting.session == step.session]
+    return [meeting for meeting in occasion.sessions if not meeting.cancelled]
 
 
-def _session(session: definition_pb2.DefinedSession, language: str) -> str:
-    zone = ZoneInfo(session.time_zone)
-    start = clock.local(session.start, session.time_zone).astimezone(zone)
-    end = clock.local(session.end, session.time_zone).astimezone(zone)
-    shape = "HH.mm" if language == "id" else "HH:mm"
-    day = format_date(start.date(), "EEEE, d MMMM y", locale=language)
-    hours = f"{format_time(start.time(), shape, locale=language)}–{format_time(end.time(), shape, locale=language)}"
-    place = f", {session.place}" if session.place else ""
-    return f"{session.title}{place}: {day}, {hours} {clock.zone_name(start)}"
+def _session(cohort_clock: workflow_pb2.Clock, meeting: Meeting, language: str) -> str:
+    start, end = (clock.local_time(cohort_clock, at, meeting.time_zone) for at in (meeting.start, meeting.end))
+    place = f", {meeting.place}" if meeting.place else ""
+    until = _hour(end, language) if start.date() == end.date() else f"{_day(end, language)}, {_hour(end, language)}"
+    dash = "–" if start.date() == end.date() else " – "
+    hours = f"{_hour(start, language)}{dash}{until}"
+    return f"{meeting.title}{place}: {_day(start, language)}, {hours} {clock.zone_name(start)}"
+
+
+def _day(at: datetime, language: str) -> str:
+    return str(format_date(at.date(), "EEEE, d MMMM y", locale=language))
+
+
+def _hour(at: datetime, language: str) -> str:
+    return str(format_time(at.time(), "HH.mm" if language == "id" else "HH:mm", locale=language))
 
 
 def _missing(occasion: Occasion, step: workflow_pb2.LetterStep, language: str) -> Iterator[str]:
@@ -117,10 +149,12 @@ def _missing(occasion: Occasion, step: workflow_pb2.LetterStep, language: str) -
     for duty in phase.duties:
         if duty.id in undone and duty.kind in _DUTIES:
             count = duty.count or 1
-            yield "- " + _DUTIES[duty.kind][language].format(
+            words = _DUTIES[duty.kind][language].format(
                 phase=_title(phase, language),
+                roles=_AND[language].join(_ROLES[role][language] for role in duty.roles if role in _ROLES),
                 period=duty.period,
                 count=count,
                 visits="visit" if count == 1 else "visits",
                 indicators="indicator" if count == 1 else "indicators",
             )
+            yield "- " + " ".join(words.split()) + ("" if duty.required else _OPTIONAL[language])

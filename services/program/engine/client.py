@@ -69,6 +69,18 @@ class Engine:
             raise
         return True
 
+    async def progress(self, cohort_id: str) -> pb.ProgramState:
+        """A cohort as its workflow sees it now. COHORT_ENDED where it runs no more; UNAVAILABLE where no worker
+        answers."""
+        handle = self._client.get_workflow_handle(names.workflow_id(cohort_id))
+        try:
+            return await _in_time(handle.query("progress", result_type=pb.ProgramState, rpc_timeout=_STEERING_TIMEOUT))
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                _require_namespace(error)
+                raise precondition("COHORT_ENDED", f"cohort {cohort_id} has ended already") from error
+            raise
+
     async def steer(self, cohort_id: str, command: command_pb2.Command) -> command_pb2.CommandAnswer:
         """Has a cohort carry out a command. A repeat has the first answer. FAILED_PRECONDITION and
         the like as the cohort says; UNAVAILABLE where no worker takes it up in time: it may come to count later."""

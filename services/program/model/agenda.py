@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 
 from livinglab.program.v1 import cohort_pb2, definition_pb2
@@ -191,8 +191,3 @@ class Cohort:
     def _is_waiting(self, record: pb.PhaseRecord) -> bool:
         """For its participants to settle, or for a manager, but for no time."""
         return record.HasField("close_time") or record.HasField("held_time")
-
-
-def whole_days(cohort_clock: pb.Clock, length: timedelta) -> int:
-    """So many program days, a part of one counted as one."""
-    return -(-length // clock.wall_days(cohort_clock, 1))

@@ -37,6 +37,14 @@ def announce_opening(
     announce(cohort, pb.Announcement(opening=opening, only=only or cohort.state.phases[place].addressed))
 
 
+def tell_of_session(cohort: Cohort, notice: pb.Notice) -> None:
+    """Those whom the phase is for hear what became of one of its sessions; of one that stopped the cohort nobody does:
+    they hear that it is over."""
+    records = {record.phase: record for record in cohort.state.phases}
+    if notice.phase in records and not any(record.stopped for record in cohort.state.phases):
+        announce(cohort, pb.Announcement(notice=notice, only=records[notice.phase].addressed))
+
+
 def reschedule_sessions(cohort: Cohort, record: pb.PhaseRecord) -> None:
     """Sessions of a phase that has not opened are put on the calendar when it opens."""
     if record.state == cohort_pb2.PHASE_STATE_OPEN:

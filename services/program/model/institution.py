@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from livinglab.common.v1.meta_pb2 import Meta
 from livinglab.program.v1 import directory_events_pb2
 from livinglab.program.v1 import directory_service_pb2 as pb
 
-from chassis.errors import Kind, Refused
+from chassis.errors import Kind, Refused, not_found, precondition
 from directory import LONGEST_CODE, Institution, codes, is_code, official_regions
 
 MOST_ROWS = 20_000
@@ -42,6 +42,8 @@ def judged(rows: Sequence[pb.InstitutionRow], registered: Mapping[str, Instituti
     """Every row against the official list, what is registered, and the others of the file. Each bad one is named once,
     with all that is wrong with it."""
     found = Judgement()
+    versions = {code: one.version for code, one in registered.items()}
+    registered = {code: one for code, one in registered.items() if not one.withdrawn}
     given: dict[str, pb.InstitutionRow] = {}
     reasons: dict[int, list[str]] = {}
     for at, row in enumerate(rows):
@@ -61,7 +63,8 @@ def judged(rows: Sequence[pb.InstitutionRow], registered: Mapping[str, Instituti
         if known and _content(known) == (row.name, row.kind, row.parent):
             found.unchanged += 1
         else:
-            version = known.version + 1 if known else 1
+            # Of one that was taken out the versions go on.
+            version = versions.get(row.code, 0) + 1
             found.changed.append(Institution(row.code, row.name, row.kind, row.parent, version))
     found.rejected.sort(key=lambda rejected: rejected.line)
     return found
@@ -75,7 +78,24 @@ def fact(institution: Institution) -> directory_events_pb2.InstitutionRegistered
         name=institution.name,
         kind=institution.kind,
         parent=institution.parent,
+        withdrawn=institution.withdrawn,
     )
+
+
+def withdrawn(code: str, reason: str, registered: Mapping[str, Institution]) -> Institution:
+    """The version that takes it out; NOT_FOUND or FAILED_PRECONDITION where it cannot be."""
+    if code in official_regions():
+        raise precondition(
+            "OFFICIAL_REGION", f"{code} {official_regions()[code].name} is an official region, and stays so"
+        )
+    found = registered.get(code)
+    if found is None or found.withdrawn:
+        raise not_found("institution", code)
+    members = sorted(one.code for one in registered.values() if one.parent == code and not one.withdrawn)
+    if members:
+        shown = ", ".join(members[:5]) + (" ..." if len(members) > 5 else "")
+        raise precondition("HAS_MEMBERS", f"{len(members)} institutions belong to {code}: {shown}")
+    return replace(found, version=found.version + 1, withdrawn=reason)
 
 
 def _own_faults(row: pb.InstitutionRow) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Which letters a participant's people get: what activity notify_people is to write. Pure."""
 
+import unicodedata
 from collections.abc import Sequence
 
 from livinglab.program.v1 import workflow_pb2 as pb
@@ -7,12 +8,16 @@ from livinglab.program.v1 import workflow_pb2 as pb
 from services.program.model import states
 from services.program.model.reminders import Letter
 
+# Of one value of a letter, for notify takes 4,000 characters.
+LONGEST = 3_800
+
 _FAREWELL = {states.GRADUATED: "graduation", states.WITHDRAWN: "withdrawal"}
 
 
-def invitation(opening: pb.PhaseOpening) -> pb.LetterStep:
-    """To a phase; once more where it was opened again."""
-    return pb.LetterStep(template="invitation", occasion=states.occurrence(opening.phase.id, opening.reopened))
+def invitation(opening: pb.PhaseOpening, missing: Sequence[str]) -> pb.LetterStep:
+    """To a phase, with what is to be done in it; once more where it was opened again."""
+    occasion = states.occurrence(opening.phase.id, opening.reopened)
+    return pb.LetterStep(template="invitation", occasion=occasion, missing=missing)
 
 
 def reminder(due: Letter, missing: Sequence[str]) -> pb.LetterStep:
@@ -36,6 +41,8 @@ def notice(told: pb.Notice, missing: Sequence[str]) -> pb.LetterStep:
         roles=told.roles,
         email=told.email,
         missing=missing,
+        session=told.session,
+        phase=told.phase if told.session else "",
     )
 
 
@@ -47,3 +54,9 @@ def farewell(record: pb.ParticipantRecord, leaving: pb.Withdrawal | None) -> pb.
             return None
         template = "cancellation" if leaving.cancelled else "withdrawal"
     return pb.LetterStep(template=template, occasion="end", reason=record.reason) if template else None
+
+
+def one_line(text: str) -> str:
+    """What a person wrote may hold line breaks, and a mail takes none in a value like this."""
+    readable = "".join(c if unicodedata.category(c) not in {"Cc", "Zl", "Zp"} else " " for c in text)
+    return " ".join(readable.split())[:LONGEST]

@@ -82,6 +82,14 @@ def pass_over(clock: pb.Clock, phase: pb.OpenPhase, now: datetime) -> None:
             letter.mark()
 
 
+def tell_of_each(record: pb.ParticipantRecord, template: str, reason: str, occasion: str) -> None:
+    """People are to be told of each phase that is open."""
+    for phase in record.open:
+        name = phase.opening.phase.id
+        told = f"{name}.{occasion or phase.opening.deadline_time.seconds}"
+        record.notices.add(template=template, reason=reason, occasion=told, phase=name)
+
+
 def _move(
     record: pb.ParticipantRecord, clock: pb.Clock, phase: pb.OpenPhase, opening: pb.PhaseOpening, now: datetime
 ) -> None:

@@ -57,8 +57,9 @@ def _add(heard: MutableSequence[str], reports: Sequence[pb.PhaseDone]) -> None:
 def extend(cohort: Cohort, place: int) -> None:
     """The gate moves its deadline, once; participants are told as of a command."""
     record = cohort.state.phases[place]
-    later = clock.wall_days(cohort.clock, cohort.definition.phases[place].gate.extend_days)
-    record.deadline_time.CopyFrom(clock.stamp(clock.moment(record.deadline_time) + later))
+    days = cohort.definition.phases[place].gate.extend_days
+    later = clock.deadline_later(cohort.clock, clock.moment(record.deadline_time), days)
+    record.deadline_time.CopyFrom(clock.stamp(later))
     record.extended = True
     errands.announce_opening(cohort, place, "")
 
@@ -118,7 +119,8 @@ def sessions(cohort_id: str, cohort: Cohort, record: pb.PhaseRecord) -> Iterator
             clock=cohort.clock,
             phase=record.phase,
             session=session.id,
-            moved_days=record.sessions_moved,
+            moved_days=session_days(record, session.id),
+            revision=cohort.state.revision,
         )
 
 
@@ -138,6 +140,21 @@ def sessions_to_cancel(cohort_id: str, cohort: Cohort, now: datetime) -> Iterato
 
 def sessions_to_come(cohort: Cohort, place: int, since: datetime) -> set[str]:
     """Sessions of a phase that begin after that moment."""
-    record = cohort.state.phases[place]
-    moved = clock.wall_days(cohort.clock, record.sessions_moved)
-    return {name for name, start in record.session_starts.items() if clock.moment(start) + moved > since}
+    return {name for name, start in session_starts(cohort, place).items() if start > since}
+
+
+def session_starts(cohort: Cohort, place: int, days: int = 0) -> dict[str, datetime]:
+    """When the sessions of a phase begin by the wall clock, once they have moved by so many days more."""
+    record, phase = cohort.state.phases[place], cohort.definition.phases[place]
+    zones = {session.id: session.time_zone for session in phase.sessions}
+    return {
+        name: clock.days_later(
+            cohort.clock, clock.moment(start), session_days(record, name) + days, zones.get(name, "")
+        )
+        for name, start in record.session_starts.items()
+    }
+
+
+def session_days(record: pb.PhaseRecord, session: str) -> int:
+    """The program days that a session has moved by."""
+    return record.sessions_moved + record.session_moves.get(session, 0)

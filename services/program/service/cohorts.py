@@ -58,9 +58,9 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
             require_active(await self._store.participants.standing(cohort.id, request.institution))
 
         order = command_pb2.WithdrawOrder(institution=request.institution)
-        await self._orders.give(request, check, withdraw=order)
-        return pb.WithdrawParticipantResponse()
+        given = await self._orders.give(request, check, withdraw=order)
+        return pb.WithdrawParticipantResponse(preview=given.preview)
 
     async def CancelCohort(self, request: pb.CancelCohortRequest, context: Any) -> pb.CancelCohortResponse:
-        cohort, _ = await self._orders.give(request, cancel=command_pb2.CancelOrder())
-        return pb.CancelCohortResponse(cohort=cohort)
+        given = await self._orders.give(request, cancel=command_pb2.CancelOrder())
+        return pb.CancelCohortResponse(cohort=given.cohort, preview=given.preview)

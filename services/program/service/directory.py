@@ -71,6 +71,24 @@ class DirectoryService(directory_service_pb2_grpc.DirectoryServiceServicer):
         self._known.learn(await self._store.among(changed))
         return answer
 
+    async def WithdrawInstitution(
+        self, request: pb.WithdrawInstitutionRequest, context: Any
+    ) -> pb.WithdrawInstitutionResponse:
+        if not request.reason.strip():
+            raise invalid_field("reason", "is required")
+
+        async def decide(tx: mongo.Tx) -> pb.WithdrawInstitutionResponse:
+            await self._store.take_turn(tx)
+            registered = await self._store.registered(tx)
+            gone = institution.withdrawn(request.code, request.reason.strip(), registered)
+            await self._store.save(tx, [gone])
+            tx.add(institution.fact(gone))
+            return pb.WithdrawInstitutionResponse(institution=_message(gone))
+
+        answer = await self._store.db.once(request, decide, pb.WithdrawInstitutionResponse)
+        self._known.learn(await self._store.among([request.code]))
+        return answer
+
     async def ListInstitutions(self, request: pb.ListInstitutionsRequest, context: Any) -> pb.ListInstitutionsResponse:
         size = mongo.page_size(request.page_size)
         keys = {key: getattr(request, key) for key in ("kind", "parent") if getattr(request, key)}

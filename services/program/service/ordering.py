@@ -2,6 +2,7 @@
 after the other, and has it recorded before it answers."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from livinglab.program.v1 import cohort_pb2, command_pb2
@@ -11,6 +12,7 @@ from chassis.errors import Refused, not_found
 from programs.phases import has_ended
 from services.program.engine.client import Engine
 from services.program.model import states
+from services.program.service.preview import Previews
 from services.program.store.cohorts import Store
 
 Check = Callable[[cohort_pb2.Cohort], Awaitable[None]]
@@ -23,19 +25,33 @@ def command_of(request: Any, **order: Any) -> command_pb2.Command:
     )
 
 
+@dataclass(frozen=True)
+class Given:
+    """What became of an order: the cohort as it stands, whether it waits for a second manager; of one that was only
+    tried, what it would bring about."""
+
+    cohort: cohort_pb2.Cohort
+    awaiting_second: bool = False
+    preview: cohort_pb2.OrderPreview | None = None
+
+
 class Ordering:
     """For every RPC that changes a cohort that runs."""
 
     def __init__(self, store: Store, engine: Engine) -> None:
         self._store = store
         self._engine = engine
+        self._previews = Previews(store, engine)
 
-    async def give(self, request: Any, check: Check | None = None, **order: Any) -> tuple[cohort_pb2.Cohort, bool]:
+    async def give(self, request: Any, check: Check | None = None, **order: Any) -> Given:
         """The cohort as it stands after the order, and whether that waits for a second manager. A repeat is known
         before anything is checked: the first one may have changed what the checks look at."""
         name: str = request.cohort_id
         command = command_of(request, **order)
         cohort = await self._store.cohort(name)
+        if request.validate_only:
+            await self._require_fitting(cohort, next(iter(order.values())), check)
+            return Given(cohort, preview=await self._previews.of(name, command))
         known = await self._store.steering.recorded(name, command)
         if known is None:
             try:
@@ -47,7 +63,7 @@ class Ordering:
                     raise
         if known is None:
             known = await self._steer(name, command)
-        return await self._store.cohort(name), known
+        return Given(await self._store.cohort(name), known)
 
     async def _steer(self, name: str, command: command_pb2.Command) -> bool:
         try:

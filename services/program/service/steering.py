@@ -7,6 +7,7 @@ from typing import Any
 from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2, steering_service_pb2_grpc
 from livinglab.program.v1 import steering_service_pb2 as pb
 
+from chassis.addresses import mailbox
 from chassis.errors import Kind, Refused, Violation, invalid, invalid_field, precondition
 from programs.rules import cohort as cohort_rules
 from programs.rules import shapes
@@ -32,12 +33,12 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
         self._regions = regions
 
     async def PauseCohort(self, request: pb.PauseCohortRequest, context: Any) -> pb.PauseCohortResponse:
-        cohort, _ = await self._orders.give(request, pause=command_pb2.PauseOrder())
-        return pb.PauseCohortResponse(cohort=cohort)
+        given = await self._orders.give(request, pause=command_pb2.PauseOrder())
+        return pb.PauseCohortResponse(cohort=given.cohort, preview=given.preview)
 
     async def ResumeCohort(self, request: pb.ResumeCohortRequest, context: Any) -> pb.ResumeCohortResponse:
-        cohort, _ = await self._orders.give(request, resume=command_pb2.ResumeOrder())
-        return pb.ResumeCohortResponse(cohort=cohort)
+        given = await self._orders.give(request, resume=command_pb2.ResumeOrder())
+        return pb.ResumeCohortResponse(cohort=given.cohort, preview=given.preview)
 
     async def ReschedulePhase(self, request: pb.ReschedulePhaseRequest, context: Any) -> pb.ReschedulePhaseResponse:
         if not request.open_days and not request.deadline_days:
@@ -45,20 +46,22 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
         order = command_pb2.RescheduleOrder(
             phase=request.phase, open_days=request.open_days, deadline_days=request.deadline_days
         )
-        cohort, _ = await self._orders.give(request, reschedule=order)
-        return pb.ReschedulePhaseResponse(cohort=cohort)
+        given = await self._orders.give(request, reschedule=order)
+        return pb.ReschedulePhaseResponse(cohort=given.cohort, preview=given.preview)
 
     async def ReopenPhase(self, request: pb.ReopenPhaseRequest, context: Any) -> pb.ReopenPhaseResponse:
         order = command_pb2.ReopenOrder(phase=request.phase, days=request.days, readmit=request.readmit)
         if request.readmit:
             order.institutions.extend(await self._store.participants.failed_at(request.cohort_id, request.phase))
-        cohort, _ = await self._orders.give(request, reopen=order)
-        return pb.ReopenPhaseResponse(cohort=cohort)
+        given = await self._orders.give(request, reopen=order)
+        return pb.ReopenPhaseResponse(cohort=given.cohort, preview=given.preview)
 
     async def OverrideGate(self, request: pb.OverrideGateRequest, context: Any) -> pb.OverrideGateResponse:
         order = command_pb2.OverrideOrder(phase=request.phase, action=request.action)
-        cohort, awaiting = await self._orders.give(request, override=order)
-        return pb.OverrideGateResponse(cohort=cohort, awaiting_second=awaiting)
+        given = await self._orders.give(request, override=order)
+        return pb.OverrideGateResponse(
+            cohort=given.cohort, awaiting_second=given.awaiting_second, preview=given.preview
+        )
 
     async def ReadmitParticipant(
         self, request: pb.ReadmitParticipantRequest, context: Any
@@ -73,8 +76,8 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
                 raise precondition("PARTICIPANT_ACTIVE", f"{request.institution} is in the cohort")
 
         order = command_pb2.ReadmitOrder(institution=request.institution)
-        cohort, _ = await self._orders.give(request, check, readmit=order)
-        return pb.ReadmitParticipantResponse(cohort=cohort)
+        given = await self._orders.give(request, check, readmit=order)
+        return pb.ReadmitParticipantResponse(cohort=given.cohort, preview=given.preview)
 
     async def EnrolParticipant(self, request: pb.EnrolParticipantRequest, context: Any) -> pb.EnrolParticipantResponse:
         async def check(cohort: cohort_pb2.Cohort) -> None:
@@ -90,8 +93,8 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
                 raise invalid(faults)
 
         order = command_pb2.EnrolOrder(participant=request.participant)
-        cohort, _ = await self._orders.give(request, check, enrol=order)
-        return pb.EnrolParticipantResponse(cohort=cohort)
+        given = await self._orders.give(request, check, enrol=order)
+        return pb.EnrolParticipantResponse(cohort=given.cohort, preview=given.preview)
 
     async def ReplacePerson(self, request: pb.ReplacePersonRequest, context: Any) -> pb.ReplacePersonResponse:
         async def check(cohort: cohort_pb2.Cohort) -> None:
@@ -102,8 +105,8 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
             _require_replaceable(row, request)
 
         order = command_pb2.ReplaceOrder(institution=request.institution, person=request.person, email=request.email)
-        cohort, _ = await self._orders.give(request, check, replace=order)
-        return pb.ReplacePersonResponse(cohort=cohort)
+        given = await self._orders.give(request, check, replace=order)
+        return pb.ReplacePersonResponse(cohort=given.cohort, preview=given.preview)
 
     async def SplitCohort(self, request: pb.SplitCohortRequest, context: Any) -> pb.SplitCohortResponse:
         async def check(cohort: cohort_pb2.Cohort) -> None:
@@ -112,20 +115,21 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
                 _require_staying(await self._store.participants.standing(cohort.id, institution))
             if len(request.institutions) >= len(await self._store.participants.active(cohort.id)):
                 raise precondition("NOBODY_STAYS", "every participant would go: nothing would be split")
-            await self._store.names.reserve(request.new_cohort_id, owner)
+            if not request.validate_only:
+                await self._store.names.reserve(request.new_cohort_id, owner)
 
         owner = split_owner(request.cohort_id, words.key(command_of(request, split=command_pb2.SplitOrder())))
         order = command_pb2.SplitOrder(
             cohort_id=request.new_cohort_id, title=request.title, institutions=request.institutions
         )
         try:
-            cohort, _ = await self._orders.give(request, check, split=order)
+            given = await self._orders.give(request, check, split=order)
         except Refused as refused:
             # Without an answer it may come to count later: then the id stays reserved.
             if refused.kind not in _UNSURE:
                 await self._store.names.release(request.new_cohort_id, owner)
             raise
-        return pb.SplitCohortResponse(cohort=cohort)
+        return pb.SplitCohortResponse(cohort=given.cohort, preview=given.preview)
 
     async def ResolveProblems(self, request: pb.ResolveProblemsRequest, context: Any) -> pb.ResolveProblemsResponse:
         async def check(cohort: cohort_pb2.Cohort) -> None:
@@ -137,8 +141,8 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
                 raise precondition("NO_PROBLEM", f"{request.institution or cohort.id} has no problem to resolve")
 
         order = command_pb2.ResolveOrder(institution=request.institution, retry=request.retry)
-        cohort, _ = await self._orders.give(request, check, resolve=order)
-        return pb.ResolveProblemsResponse(cohort=cohort)
+        given = await self._orders.give(request, check, resolve=order)
+        return pb.ResolveProblemsResponse(cohort=given.cohort, preview=given.preview)
 
     def _faults(
         self, definition: definition_pb2.Definition, participant: definition_pb2.Participant
@@ -168,12 +172,13 @@ def _require_replaceable(row: Row, request: pb.ReplacePersonRequest) -> None:
     """Nobody, or more than one, whom the new person would act for."""
     code, person = request.institution, request.person
     holders = [p for p in row["people"] if p["role"] == person.role]
-    leaving = [p for p in holders if request.email in {"", p["email"]}]
+    leaving = [p for p in holders if not request.email or mailbox(request.email) == mailbox(p["email"])]
     if not leaving:
         raise precondition("NOBODY_LEAVES", f"nobody of {code} has that role, or that address in it")
     if len(leaving) > 1:
         raise precondition("SEVERAL_LEAVE", f"several of {code} have that role: give the address of who leaves")
-    if person.email != leaving[0]["email"] and any(p["email"] == person.email for p in holders):
+    others = [p for p in holders if p is not leaving[0]]
+    if any(mailbox(p["email"]) == mailbox(person.email) for p in others):
         raise invalid_field("person.email", f"{person.email} has that role already")
 
 

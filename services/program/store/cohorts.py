@@ -20,6 +20,7 @@ from services.program.store import audit, documents, names, owed, views
 from services.program.store import participants as participant_store
 from services.program.store.audit import AuditStore
 from services.program.store.documents import Row
+from services.program.store.meetings import MeetingStore
 from services.program.store.names import NameStore
 from services.program.store.orders import SteeringStore
 from services.program.store.participants import ParticipantStore
@@ -45,6 +46,7 @@ class Store:
         self.participants = ParticipantStore(db)
         self.audit = AuditStore(db)
         self.names = NameStore(db)
+        self.meetings = MeetingStore(db)
         self._phases = PhaseStore(db)
         self.steering = SteeringStore(db, self.audit, self._phases)
         self._courses: dict[str, Course] = {}

@@ -29,7 +29,7 @@ class DirectoryStore:
         await self.db["directory"].update_one(_TURN, {"$inc": {"imports": 1}}, upsert=True, session=tx.session)
 
     async def registered(self, tx: mongo.Tx) -> Mapping[str, Institution]:
-        """All of them by code."""
+        """All of them by code, also those that were taken out."""
         rows = await self._rows.find({}, session=tx.session).to_list(None)
         return {row["_id"]: institution_of(row) for row in rows}
 
@@ -41,7 +41,7 @@ class DirectoryStore:
 
     async def find(self, code: str) -> Institution | None:
         """One that is registered, or None."""
-        row = await self._rows.find_one({"_id": code})
+        row = await self._rows.find_one({"_id": code, "withdrawn": None})
         return institution_of(row) if row else None
 
     async def among(self, codes: Sequence[str]) -> list[Institution]:
@@ -51,5 +51,5 @@ class DirectoryStore:
 
     async def page(self, keys: dict[str, Any], size: int, token: str) -> list[Institution]:
         """The first of those that are registered, by code, after the one that a page_token names."""
-        found = self._rows.find({**keys, **mongo.after(token)}).sort("_id").limit(size)
+        found = self._rows.find({**keys, **mongo.after(token), "withdrawn": None}).sort("_id").limit(size)
         return [institution_of(row) for row in await found.to_list(None)]

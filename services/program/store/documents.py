@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from livinglab.program.v1 import cohort_pb2, definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
+from chassis.addresses import mailbox
 from programs import clock
 from services.program.model import states
 from services.program.model.course import Course
@@ -79,6 +80,7 @@ def split_row(old: Row, step: pb.CommandStep, participants: int) -> Row:
         "pause_time": pause_time,
         "split_from": old["_id"],
         "start_state": state.SerializeToString(),
+        "sessions": old.get("sessions", []),
         "launch_time": in_milliseconds(clock.moment(step.time)),
         "end_time": None,
     }
@@ -161,6 +163,7 @@ def phase_row(record: pb.PhaseRecord, revision: int = 0) -> Row:
         "held_time": moment_of(record, "held_time"),
         "excused": record.excused,
         "sessions_moved": record.sessions_moved,
+        "session_moves": dict(record.session_moves),
         "overridden": record.overridden,
         "reopened": record.reopened,
         "addressed": list(record.addressed),
@@ -199,7 +202,8 @@ def people(row: Mapping[str, Any]) -> list[definition_pb2.Person]:
 
 def replaced(kept: Sequence[Row], person: definition_pb2.Person, email: str) -> list[Row]:
     """The people with one of them replaced: who has the role, and that address where one is given."""
-    leaving = [p for p in kept if p["role"] == person.role and email in {"", p["email"]}]
+    of_role = [p for p in kept if p["role"] == person.role]
+    leaving = [p for p in of_role if not email or mailbox(email) == mailbox(p["email"])]
     return [person_row(person) if p in leaving[:1] else p for p in kept]
 
 

@@ -57,7 +57,7 @@ class SteeringStore:
                 raise not_found("cohort", step.cohort_id)
             if await self._audit.find(_key(step.cohort_id, step.command), tx):
                 return
-            await self._audit.add(tx, _entry(step))
+            await self._audit.add(tx, _entry(step, pb.Clock.FromString(row["clock"]).time_zone or "UTC"))
             await self._change(tx, row, step)
             kind = step.command.WhichOneof("order") or ""
             await self._effects[kind](tx, row, step)
@@ -106,6 +106,7 @@ class SteeringStore:
         order = step.command.reopen
         [record] = [record for record in step.phases if record.phase == order.phase]
         _tell(tx, row, step, events_pb2.PhaseReopened, phase=record.phase, deadline_time=record.deadline_time)
+        await self._roster.take_excuses_back(tx, row, order.phase)
         if order.readmit:
             await self._roster.take_in(tx, row, step, order.institutions)
 
@@ -139,7 +140,7 @@ def _key(cohort_id: str, command: command_pb2.Command) -> str:
     return f"{cohort_id}:{words.key(command)}"
 
 
-def _entry(step: pb.CommandStep) -> Row:
+def _entry(step: pb.CommandStep, zone: str) -> Row:
     command = step.command
     phase, institution = words.subject(command)
     kept = audit_store.entry(
@@ -149,7 +150,7 @@ def _entry(step: pb.CommandStep) -> Row:
         command.actor,
         clock.moment(step.time),
         reason=command.reason,
-        outcome=words.outcome(step),
+        outcome=words.outcome(step, zone),
         phase=phase,
         institution=institution,
     )

@@ -89,6 +89,15 @@ class ParticipantStore:
         row = await self._participants.find_one({"_id": participant_id(cohort_id, institution)}, {"people": 1})
         return documents.people(row) if row else []
 
+    async def with_people(self, cohort_id: str) -> dict[str, tuple[bool, list[definition_pb2.Person], list[str]]]:
+        """Of each participant whether it is active, its people, and the duties that it is excused of."""
+        known = {"institution": 1, "state": 1, "people": 1, "excused": 1}
+        rows = await self._participants.find({"cohort": cohort_id, **_HERE}, known).sort("_id").to_list(None)
+        return {
+            row["institution"]: (row["state"] == states.ACTIVE, documents.people(row), row.get("excused", []))
+            for row in rows
+        }
+
     async def real_cohorts(self, institution: str, tx: mongo.Tx | None = None) -> list[str]:
         """The real cohorts that an institution is in and that have not ended: who has failed may be readmitted. Looked
         up outside of a transaction, a split that happens meanwhile may hide one."""

@@ -9,7 +9,7 @@ from livinglab.program.v1 import workflow_pb2 as pb
 
 from chassis import mongo
 from chassis.errors import not_found
-from programs import clock
+from programs import clock, phases
 from services.program.model import closing, states
 from services.program.model.orders import words
 from services.program.store import audit as audit_store
@@ -49,6 +49,13 @@ class RosterStore:
             update = {"$set": changed, "$unset": {"leaving": "", "failed_phase": ""}}
             await self._participants.update_one({"_id": found["_id"]}, update, session=tx.session)
             _tell(tx, row, step, {**found, **changed}, events_pb2.ParticipantReadmitted)
+
+    async def take_excuses_back(self, tx: mongo.Tx, row: Row, phase: str) -> None:
+        """Who was excused of a duty of the phase owes it again: it is open again for everybody."""
+        duties = [duty.id for duty in phases.find_phase(_definition(row), phase).duties]
+        change = {"$pull": {"excused": {"$in": duties}}}
+        query = {"cohort": row["_id"], "excused": {"$in": duties}}
+        await self._participants.update_many(query, change, session=tx.session)
 
     async def enrol(self, tx: mongo.Tx, row: Row, step: pb.CommandStep) -> None:
         """A participant joins, excused of the phases that have closed."""
@@ -139,6 +146,10 @@ class RosterStore:
         if found is None:
             raise not_found("participant", f"{row['_id']}/{institution}")
         return found
+
+
+def _definition(row: Row) -> definition_pb2.Definition:
+    return definition_pb2.Definition.FromString(row["definition"])
 
 
 def _keep_closings(new: Row, moved: list[Row]) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 from livinglab.program.v1 import cohort_pb2, definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
-from programs import clock, phases
 from programs import duties as words
+from programs import phases
 from programs.phases import has_ended
 from services.program.model import closing, states
-from services.program.store import documents
+from services.program.store import documents, meetings
 from services.program.store.documents import Row, stamp
 
 # What of a participant's document is looked at here.
@@ -71,6 +71,7 @@ def cohort(row: Row, participants: Iterable[Standing]) -> cohort_pb2.Cohort:
         ],
         troubled_count=len(troubled),
         realm=documents.realm(row),
+        time_zone=definition.time_zone,
     )
 
 
@@ -101,7 +102,7 @@ def _phase(
         blocking=blocking,
         excused=row.get("excused", False),
         proposals=[proposal for proposal in documents.proposals(cohort_row) if proposal.phase == phase.id],
-        sessions=_sessions(cohort_row, phase, row),
+        sessions=_sessions(cohort_row, phase),
         title_en=words.phase_title(phase, "en"),
         duty_progress=[
             cohort_pb2.DutyProgress(
@@ -139,25 +140,19 @@ def _blockers(
     ], len(found)
 
 
-def _sessions(cohort_row: Row, phase: definition_pb2.Phase, row: Row) -> list[cohort_pb2.PlannedSession]:
-    if not phase.sessions:
-        return []
-    cohort_clock = pb.Clock.FromString(cohort_row["clock"])
-    moved = clock.wall_days(cohort_clock, row.get("sessions_moved", 0))
-
-    def at(text: str, zone: str) -> datetime:
-        return clock.wall_time(cohort_clock, clock.local(text, zone)) + moved
-
+def _sessions(cohort_row: Row, phase: definition_pb2.Phase) -> list[cohort_pb2.PlannedSession]:
     return [
         cohort_pb2.PlannedSession(
-            session=session.id,
-            title=session.title,
-            place=session.place,
-            start_time=stamp(at(session.start, session.time_zone)),
-            end_time=stamp(at(session.end, session.time_zone)),
-            time_zone=session.time_zone,
+            session=meeting.session,
+            title=meeting.title,
+            place=meeting.place,
+            start_time=stamp(meeting.start),
+            end_time=stamp(meeting.end),
+            time_zone=meeting.time_zone,
+            cancelled=meeting.cancelled,
+            reason=meeting.reason,
         )
-        for session in phase.sessions
+        for meeting in meetings.standing(cohort_row, pb.Clock.FromString(cohort_row["clock"]), phase)
     ]
 
 

@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from programs import clock
     from services.program.activities.all import Activities
     from services.program.engine import search_attributes
-    from services.program.model import phase_steps, states
+    from services.program.model import errands, phase_steps, states
     from services.program.model.agenda import Act, Cohort, Step
     from services.program.model.orders import carried_out
     from services.program.model.orders import roster as roster_orders
@@ -72,6 +72,12 @@ class ProgramWorkflow:
         for end in news.ended:
             if end.readmissions >= self._state.readmissions.get(end.institution, 0):
                 self._state.ended[end.institution] = end.outcome
+
+    @workflow.signal
+    def session_changed(self, notice: pb.Notice) -> None:
+        """A manager has moved or cancelled one session; those whom its phase is for are told, unless all is over."""
+        if not self._over and not self._state.cancelling:
+            errands.tell_of_session(self._cohort, notice)
 
     @workflow.update
     async def steer(self, command: command_pb2.Command) -> command_pb2.CommandAnswer:

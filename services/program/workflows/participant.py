@@ -62,15 +62,14 @@ class ParticipantWorkflow:
     def paused(self, pause: pb.Pause) -> None:
         """Nothing is due until it is resumed; people are told of the phases that are open."""
         self._record.paused = True
-        for phase in self._record.open:
-            name = phase.opening.phase.id
-            occasion = f"{name}.{phase.opening.deadline_time.seconds}"
-            self._record.notices.add(template="paused", reason=pause.reason, occasion=occasion, phase=name)
+        open_phases.tell_of_each(self._record, "paused", pause.reason, pause.occasion)
 
     @workflow.signal
     def resumed(self, resumption: pb.Resumption) -> None:
-        """The program goes on; where dates moved they come as openings."""
+        """The program goes on; where dates moved they came as openings."""
         self._record.paused = False
+        if resumption.occasion:
+            open_phases.tell_of_each(self._record, "resumed", resumption.reason, resumption.occasion)
 
     @workflow.signal
     def noticed(self, notice: pb.Notice) -> None:
@@ -192,7 +191,8 @@ class ParticipantWorkflow:
         """Side by side: what each duty needs to begin, and the invitation."""
         phase = open_phase.opening.phase
         names = {"cohort_id": self._start.cohort_id, "institution": self._start.institution, "phase": phase.id}
-        work = [self._invite(open_phase.opening)]
+        invitation = letter_steps.invitation(open_phase.opening, open_phases.undone(self._record, open_phase))
+        work = [self._write(invitation, open_phase.opening)]
         for duty in phase.duties:
             step = pb.DutyStep(duty=duty.id, **names)
             if duty.kind in {definition_pb2.DUTY_KIND_SELF_ASSESS, definition_pb2.DUTY_KIND_REASSESS}:
@@ -203,9 +203,6 @@ class ParticipantWorkflow:
         open_phase.prepared = True
         open_phases.pass_over(self._start.clock, open_phase, workflow.now())
 
-    async def _invite(self, opening: pb.PhaseOpening) -> None:
-        await self._write(letter_steps.invitation(opening), opening)
-
     async def _remind(self, due: reminders.Letter) -> None:
         last = reminders.nearest(self._start.clock, due, workflow.now())
         await self._write(letter_steps.reminder(last, open_phases.undone(self._record, due.phase)), due.phase.opening)
@@ -213,7 +210,9 @@ class ParticipantWorkflow:
     async def _give_notice(self, notice: pb.Notice) -> None:
         """About its phase, else the first that is open, with what is still to be done."""
         about = [p for p in self._record.open if notice.phase in {"", p.opening.phase.id}]
-        if about:
+        if notice.session:
+            await self._write(letter_steps.notice(notice, []), None)
+        elif about:
             await self._write(letter_steps.notice(notice, open_phases.undone(self._record, about[0])), about[0].opening)
         elif not notice.phase:
             await self._write(letter_steps.notice(notice, []), None)

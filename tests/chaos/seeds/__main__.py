@@ -16,10 +16,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.seeds", description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, help="how many")
     parser.add_argument("--first", type=int, default=1, help="the first one; with --seeds 1 that one alone, again")
+    parser.add_argument(
+        "--only", type=int, nargs="+", metavar="SEED", help="these, instead of so many from the first on"
+    )
     options = parser.parse_args()
+    seeds = options.only or range(options.first, options.first + options.seeds)
     outcomes: list[Outcome] = []
     try:
-        outcomes += map(_one, range(options.first, options.first + options.seeds))
+        outcomes += map(_one, seeds)
     except asyncio.CancelledError:
         print("stopped", file=sys.stderr)
     broken = [str(outcome.seed) for outcome in outcomes if not outcome.held]

@@ -8,16 +8,19 @@ from stack.fleet import MEMBERS
 SERVERS = ("mongod", "nats-server", "temporal", "mailbox")
 # What keeps data that cannot be made again.
 KEEPERS = ("mongod", "nats-server", "temporal")
+# The console keeps nothing and asks others.
+KEEPING = tuple(member for member in MEMBERS if member != "console")
 # Which ways are used, by the names of the links.
 ROUTES = (
-    *((member, "mongodb") for member in MEMBERS),
-    *((member, "nats") for member in MEMBERS),
+    *((member, "mongodb") for member in KEEPING),
+    *((member, "nats") for member in KEEPING),
     ("notify", "smtp"),
     ("program", "temporal"),
     ("program-worker", "temporal"),
     ("program-worker", "assessment"),
     ("program-worker", "coaching"),
     ("program-worker", "notify"),
+    ("console", "benchmark"),
 )
 KINDS = ("kill", "stop", "cut", "silence", "slow", "fill", "disorder", "clock")
 
@@ -68,5 +71,5 @@ def _fault(dice: random.Random) -> Fault:
     if kind == "fill":
         return Fault(kind, dice.choice(KEEPERS), "", after, dice.uniform(5, 15), 0)
     if kind == "disorder":
-        return Fault(kind, member, "nats", after, dice.uniform(20, 60), dice.uniform(0.1, 0.5))
+        return Fault(kind, dice.choice(KEEPING), "nats", after, dice.uniform(20, 60), dice.uniform(0.1, 0.5))
     return Fault(kind, member, "", after, dice.uniform(10, 40), dice.choice([-1, 1]) * dice.uniform(0.5, 5))

@@ -6,11 +6,11 @@ import json
 import os
 import random
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from stack.__main__ import _mend
+from stack import __main__ as supervisor
 from stack.embedded import Ports, start_embedded
 from stack.fleet import MEMBERS, Fleet, port_names
 from stack.home import Home
@@ -109,17 +109,24 @@ async def shaken(home: Home) -> AsyncIterator[Shaken]:
             clocks.give(process)
         try:
             await fleet.start_all()
-            mending = asyncio.create_task(_mend(system))
+            keeping = [asyncio.create_task(work) for work in _keepers(system)]
             try:
                 yield Shaken(system, links, clocks, disks)
             finally:
-                mending.cancel()
-                await asyncio.gather(mending, return_exceptions=True)
+                for keeper in keeping:
+                    keeper.cancel()
+                await asyncio.gather(*keeping, return_exceptions=True)
         finally:
             await asyncio.gather(*(link.stop() for link in links.values()))
             await system.stop()
     finally:
         disks.unmount()
+
+
+def _keepers(system: System) -> Iterator[Coroutine[Any, Any, None]]:
+    """What a supervisor does beside a running platform."""
+    yield supervisor._mend(system)
+    yield supervisor._heal(system.platform)
 
 
 async def _behind_links(system: System, name: str, links: dict[tuple[str, str], Link]) -> dict[str, str]:
@@ -135,11 +142,13 @@ async def _behind_links(system: System, name: str, links: dict[tuple[str, str], 
         return await way(target, address.host, address.port, frames=frames)
 
     peers = {peer: await way(peer, "127.0.0.1", fleet.ports[peer]) for peer in MEMBERS}
+    mailbox = await to("smtp", "mailbox")
     return {
         # Directly: the set would give its own address, which goes past the link.
         "LIVINGLAB_MONGO_URI": f"mongodb://{await to('mongodb', 'mongod')}/?directConnection=true",
         "LIVINGLAB_NATS_URL": f"nats://{await to('nats', 'nats-server', frames=True)}",
         "LIVINGLAB_TEMPORAL_ADDRESS": await to("temporal", "temporal"),
-        "LIVINGLAB_SMTP_ADDRESS": await to("smtp", "mailbox"),
+        "LIVINGLAB_SMTP_ADDRESS": mailbox,
+        "LIVINGLAB_REHEARSAL_SMTP_ADDRESS": mailbox,
         "LIVINGLAB_PEERS": json.dumps(peers),
     }

@@ -196,3 +196,31 @@ async def imported_in_batches(assessment: Running, codes: list[str]) -> pb.Impor
             )
 
     return await manager.ImportResults(requests(), timeout=60)
+
+
+async def test_a_result_that_was_brought_in_by_mistake_is_taken_out_and_can_come_again(assessment: Running) -> None:
+    text = INDEX + f"32.11,{SPBE},2022,publication,3.84\n32.04,{SPBE},2022,publication,2.6\n"
+    await imported(assessment, text)
+    manager = assessment.as_role(ResultServiceStub, "manager")
+    stage = evaluation_pb2.STAGE_PUBLICATION
+    request = pb.WithdrawResultRequest(
+        request_id="w", institution="32.11", instrument=SPBE, period="2022", stage=stage, reason="of another region"
+    )
+    first = await manager.WithdrawResult(request)
+    assert (first.result.withdrawn_reason, first.result.version) == ("of another region", 2)
+    assert await manager.WithdrawResult(request) == first
+    assert [one.institution for one in await results(assessment)] == ["32.04"]
+    (fact,) = await eventually(lambda: assessment.published(results_events_pb2.ResultWithdrawn))
+    assert (fact.meta.aggregate_id, fact.meta.version, fact.reason) == (
+        "result:32.11:spbe-59-2020:2022:publication",
+        2,
+        "of another region",
+    )
+    request.request_id = "again"
+    assert (await refusal(manager.WithdrawResult(request))).kind == Kind.NOT_FOUND
+    operator = assessment.as_role(ResultServiceStub, "operator", "32.11")
+    assert (await refusal(operator.WithdrawResult(request))).kind == Kind.PERMISSION_DENIED
+    back = await imported(assessment, text)
+    assert (back.imported, back.unchanged) == (1, 1)
+    (result,) = await results(assessment, institution="32.11")
+    assert (result.version, result.published_index, result.withdrawn_reason) == (3, "3.84", "")

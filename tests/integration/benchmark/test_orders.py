@@ -46,7 +46,8 @@ async def client(servers: Servers) -> AsyncIterator[Any]:
 
 
 def told(draw: random.Random) -> list[Message]:
-    """Two years of revisions, imports and publications of some bodies, with many ties; of some only the index."""
+    """Two years of revisions, imports, withdrawals and publications of some bodies, with many ties; of some only the
+    index."""
     instrument = load(instrument_files()[SPBE].read_bytes())
     found: list[Message] = [assessment_pb.InstrumentPublished(instrument_id=SPBE, instrument=instrument)]
     for code in BODIES:
@@ -62,10 +63,14 @@ def told(draw: random.Random) -> list[Message]:
             imported.stage = evaluation_pb2.STAGE_PUBLICATION
             imported.published_index = f"{draw.randint(10, 12) / 5:.2f}"
             found.append(imported)
+            if draw.random() < 0.3:
+                taken_out = imported_pb.ResultWithdrawn(institution=code, instrument=SPBE, period=period)
+                taken_out.stage = evaluation_pb2.STAGE_PUBLICATION
+                found.append(taken_out)
     versions: dict[str, int] = {}
     for at, event in enumerate(found):
         meta: Any = event.meta  # type: ignore[attr-defined]
-        key = f"{type(event).__name__[:9]}:{getattr(event, 'institution', '')}:{getattr(event, 'period', '')}"
+        key = f"{type(event).__name__[:6]}:{getattr(event, 'institution', '')}:{getattr(event, 'period', '')}"
         versions[key] = versions.get(key, 0) + 1
         meta.event_id, meta.aggregate_id, meta.version = f"e{at:04d}", key, versions[key]
         meta.cohort_id = draw.choice(["", "c1"])

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 import grpc
 import pytest
@@ -46,7 +47,12 @@ def at(hour: int, minute: int = 0) -> Timestamp:
 
 
 def workshop(start: int = 2, end: int = 4, **more: str) -> pb.ScheduleSessionRequest:
-    fields = {"session_id": f"{COHORT}.workshop", "cohort_id": COHORT, "phase": "workshop", "title": "Lokakarya"}
+    fields: dict[str, Any] = {
+        "session_id": f"{COHORT}.workshop",
+        "cohort_id": COHORT,
+        "phase": "workshop",
+        "title": "Lokakarya",
+    }
     return pb.ScheduleSessionRequest(
         request_id=request_id(),
         place="Jatinangor",

@@ -197,6 +197,18 @@ async def test_what_is_sent_while_the_mail_server_is_away_is_delivered_when_it_i
         assert len(mails_to(servers, address)) == 1
 
 
+async def test_an_address_that_is_none_is_refused_by_itself_and_the_others_are_written_to(
+    notify: Running, email: str
+) -> None:
+    asked = request(draft("kepala..dinas@indramayu.example"), draft(email))
+    answer = await manager(notify).SendMessages(asked)
+    assert [(one.draft, one.field) for one in answer.refused] == [(0, "recipient.email")]
+    assert len(answer.message_ids) == 1
+    assert await manager(notify).SendMessages(asked) == answer
+    none = await manager(notify).SendMessages(request(draft("no address")))
+    assert (list(none.message_ids), len(none.refused)) == ([], 1)
+
+
 async def test_one_bad_draft_stores_none_and_every_fault_is_named(
     notify: Running, servers: Servers, email: str
 ) -> None:
@@ -207,14 +219,10 @@ async def test_one_bad_draft_stores_none_and_every_fault_is_named(
         draft(email),
         draft(email, template="greeting"),
         lacking,
-        draft("no address"),
         draft(email, phase_title="Satu\r\nBcc: x@y.example"),
     )
     refused = await refusal(manager(notify).SendMessages(faulty))
     assert refused.kind is Kind.INVALID_ARGUMENT
-    assert [v.field for v in refused.violations] == ["drafts[3].recipient.email"]
-    del faulty.drafts[3]
-    refused = await refusal(manager(notify).SendMessages(faulty))
     assert [v.field for v in refused.violations] == [
         "drafts[1].template",
         "drafts[2].values.deadline",

@@ -22,7 +22,8 @@ from directory import official_regions
 from instruments import instrument_files
 from instruments.file import load
 from services.benchmark.model import aggregates, gaps, ladder, learning, ranking, trends
-from services.benchmark.model.race import Groups, Result, Standing, on_basis
+from services.benchmark.model.likeness import on_basis
+from services.benchmark.model.race import Groups, Result, Standing
 from services.benchmark.store.documents import instrument_of
 
 REGIONS = official_regions()

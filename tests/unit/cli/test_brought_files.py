@@ -5,13 +5,19 @@ from pathlib import Path
 
 import pytest
 import typer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from livinglab.assessment.v1 import results_service_pb2 as pb
 from openpyxl import Workbook
 
+from chassis import tables
 from chassis.tables import Table
-from cli.assessment.results_file import rows_of
+from cli.assessment.results_file import EXPORTED, exported, rows_of
 from cli.race import settings_files
+from cli.speak.codes import as_code
 from cli.speak.levels import read_levels
 from directory import official_regions
+from directory.file import rows_of as institution_rows
 from programs.files import roster
 
 HEADER = "institution,instrument,period,stage,index\n"
@@ -128,3 +134,61 @@ def test_a_bad_line_of_a_population_file_is_named(
     assert "line 3: institution '3210' is not known: is it 32.10 Kabupaten Majalengka?" in told
     assert "line 4: people 'many' is not a whole number" in told
     assert "line 6: 32.10 was given before, in line 5" in told
+
+
+RESULTS = st.builds(
+    pb.Result,
+    institution=st.sampled_from(["32.10", "32.11", "91", "ID-X"]),
+    instrument=st.sampled_from(["spbe-59-2020", "mini"]),
+    period=st.sampled_from(["2022", "2022-H1", "2022-M05"]),
+    stage=st.sampled_from([1, 2, 7]),
+    published_index=st.sampled_from(["", "3.10", "3.00", "0.91425"]),
+    values=st.dictionaries(st.sampled_from(["1", "5.10", "35-2"]), st.sampled_from(["1", "3", "2.5"]), max_size=3),
+)
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(st.lists(RESULTS, max_size=4))
+def test_exported_results_come_back_as_they_went(found: list[pb.Result]) -> None:
+    lines = exported(found, {"32.10": "Kabupaten Majalengka", "ID-X": "=1+1"})
+    for content in (
+        tables.csv_of([EXPORTED, *lines]).encode("utf-8-sig"),
+        tables.xlsx_of(tables.Sheet("Hasil", [EXPORTED, *lines], {"index", "level"})),
+    ):
+        back = list(rows_of(io.BytesIO(content)))
+        assert [
+            [r.institution, r.name, r.instrument, r.period, r.stage, "" if r.indicator else r.value, r.indicator]
+            for r in back
+        ] == [line[:7] for line in lines]
+        assert [r.value for r in back] == [line[5] or line[7] for line in lines]
+
+
+INSTITUTIONS = st.tuples(
+    st.sampled_from(["A", "KOR-11", "007"]),
+    st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).map(tables.text).filter(bool),
+    st.just("city"),
+    st.sampled_from(["", "32.10", "KOR"]),
+)
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(st.lists(INSTITUTIONS, max_size=4))
+def test_listed_institutions_come_back_as_they_went(found: list[tuple[str, str, str, str]]) -> None:
+    header = ["code", "name", "kind", "parent"]
+    for content in (
+        tables.csv_of([header, *found]).encode(),
+        tables.xlsx_of(tables.Sheet("Daftar", [header, *found])),
+    ):
+        back = [(row.code, row.name, row.kind, row.parent) for row in institution_rows(content)]
+        assert back == found
+
+
+def test_a_command_reads_a_code_as_files_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [as_code(text) for text in ("32.1", "32,11", "91.01", "", "KOR-11")] == [
+        "32.10",
+        "32.11",
+        "93.01",
+        "",
+        "KOR-11",
+    ]
+    assert capsys.readouterr().err == "91.01 is 93.01 Kabupaten Merauke since 2022 (UU 14/2022)\n"

@@ -65,7 +65,7 @@ def test_a_watcher_sees_who_blocks_the_gate_and_since_when() -> None:
     assert "held" in text
     assert "and 22 more" in text
     [first] = [line for line in lines if line.startswith("11.01")]
-    assert re.search(r"2026-11-01 \d\d:\d\d \(3 d\)", first)
+    assert re.search(r"2026-11-01 \d\d:\d\d [A-Z]+ \(3 d\)", first)
     assert "manager-1 proposes excuse, another manager has to agree ([red]floods)" in text
 
 

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from livinglab.assessment.v1 import evaluation_pb2, instrument_pb2, service_pb2, understanding_pb2
 from openpyxl import load_workbook
 
+from chassis import tables
 from cli.assessment import export
 from cli.assessment.report import radar, report
+from cli.speak.levels import read_levels
 from instruments import instrument_files
 from instruments.file import load
 from instruments.scoring import Scorer
@@ -46,7 +48,7 @@ def evaluated(
 @settings(deadline=None)
 @given(st.text())
 def test_no_text_reaches_a_spreadsheet_as_a_formula(text: str) -> None:
-    shown = export.neutral(text)
+    shown = tables.guarded(text)
     try:
         Decimal(shown)
     except ArithmeticError:
@@ -55,7 +57,7 @@ def test_no_text_reaches_a_spreadsheet_as_a_formula(text: str) -> None:
 
 @pytest.mark.parametrize("number", ["-1", "0", "2.64", "-0.03"])
 def test_numbers_stay_numbers(number: str) -> None:
-    assert export.neutral(number) == number
+    assert tables.guarded(number) == number
 
 
 # Writing a workbook takes its time on a busy machine.
@@ -73,7 +75,7 @@ def test_the_sheet_has_one_row_an_indicator_and_stages_as_columns() -> None:
     table = export.indicator_table(found, SPBE)
     assert table[0] == [
         *["No", "Domain", "Aspek", "Indikator", "Bobot (%)", "Penilaian Mandiri (EM)", "Evaluasi Dokumen (DE)"],
-        *["Hasil", "Selisih", "Fakta", "Analisis", "Justifikasi"],
+        *["Hasil", "Selisih", "Penjelasan", "Fakta", "Analisis", "Justifikasi"],
     ]
     assert len(table) == 48
     first = dict(zip(table[0], table[1], strict=True))
@@ -92,8 +94,8 @@ def test_the_sheet_has_one_row_an_indicator_and_stages_as_columns() -> None:
         )
     )
     row = [cell.value for cell in book["Indikator"][2]]
-    assert (row[0], row[5], row[7], row[8]) == (1, 3, 2, -1)
-    assert row[9] == "'" + EVIL
+    assert (row[0], row[5], row[7], row[8]) == ("1", 3, 2, -1)
+    assert row[10] == "'" + EVIL
     assert {pair[0].value: pair[1].value for pair in book["Ringkasan"].rows}["Indeks dihitung"] == 2.99
     assert [cell.value for cell in book["Kelompok"][2]][:5] == ["indeks", None, None, 3, 2.99]
     json.dumps(export.as_dict(evaluation, found, "Kabupaten Sumedang"))
@@ -143,6 +145,33 @@ def test_the_radar_has_an_axis_for_each_aspect_and_a_shape_for_both_sides() -> N
     assert all(len(shape.points.split()) == 8 for shape in drawn.shapes)
     # Level 3 of 1..5 is half way up the first axis.
     assert drawn.shapes[0].points.split()[0] == "240.0,155.0"
+
+
+def test_an_exported_evaluation_comes_back_as_the_levels_that_it_holds() -> None:
+    evaluation, found = evaluated()
+    evaluation.answers[4].note = "-2 ada peta; =1+1"
+    explained = {answer.indicator: answer.note for answer in evaluation.answers}
+    table = export.indicator_table(found, SPBE, explained=explained)
+    summary = export.summary_table(evaluation, SPBE, "Kabupaten Sumedang")
+    whole = json.dumps(export.as_dict(evaluation, found, "Kabupaten Sumedang"))
+    files = [
+        export.as_csv(table).encode("utf-8-sig"),
+        export.as_xlsx(summary, table, export.group_table(found)),
+        whole.encode(),
+    ]
+    expected = {str(n): "3" for n in range(1, 48)} | {"1": "2"}
+    for content in files:
+        levels = read_levels(content)
+        assert (levels.faults, levels.values) == ([], expected)
+        assert levels.explanations == {"5": "-2 ada peta; =1+1"}
+
+
+def test_codes_and_indicators_of_a_sheet_keep_their_zeros() -> None:
+    table = [["No", "Hasil"], ["5.10", "3.10"]]
+    book = load_workbook(io.BytesIO(export.as_xlsx([["Kode", "32.10"], ["Indeks dihitung", "3.10"]], table, [["c"]])))
+    assert (book["Indikator"]["A2"].value, book["Indikator"]["A2"].data_type) == ("5.10", "s")
+    assert (book["Indikator"]["B2"].value, book["Indikator"]["B2"].number_format) == (3.1, "0.00")
+    assert (book["Ringkasan"]["B1"].value, book["Ringkasan"]["B2"].number_format) == ("32.10", "0.00")
 
 
 @pytest.mark.parametrize("name", list(instrument_files()))

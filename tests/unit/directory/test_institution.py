@@ -231,3 +231,25 @@ def test_whatever_is_taken_has_a_subject_a_parent_and_no_circle(
             passed.add(above)
             above = known[above].parent
         assert above == "" or above in official_regions()
+
+
+def test_one_that_was_registered_by_mistake_is_taken_out_and_its_versions_go_on() -> None:
+    with pytest.raises(Refused, match="1 institutions belong to KOR: KOR-11"):
+        institution.withdrawn("KOR", "not ours", {"KOR": KOREA, "KOR-11": SEOUL})
+    with pytest.raises(Refused, match="is an official region"):
+        institution.withdrawn("32.11", "not ours", {})
+    gone = institution.withdrawn("KOR-11", "not ours", {"KOR": KOREA, "KOR-11": SEOUL})
+    assert (gone.version, institution.fact(gone).withdrawn) == (2, "not ours")
+    with pytest.raises(Refused, match="KOR-11"):
+        institution.withdrawn("KOR-11", "not ours", {"KOR-11": gone})
+    assert judged("KOR-11,Seoul,city,KOR\n", KOREA, gone).changed == [Institution("KOR-11", "Seoul", "city", "KOR", 3)]
+    assert "parent 'KOR-11'" in reasons("x,X,unit,KOR-11\n", KOREA, gone)[2]
+
+
+def test_nobody_knows_one_that_was_taken_out_whatever_is_heard_late() -> None:
+    known = Directory([KOREA, SEOUL])
+    known.learn([Institution("KOR-11", "Seoul", "city", "KOR", 2, "not ours")])
+    known.learn([SEOUL])
+    assert "KOR-11" not in known
+    known.learn([Institution("KOR-11", "Seoul", "city", "KOR", 3)])
+    assert known["KOR-11"].version == 3

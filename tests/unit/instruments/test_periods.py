@@ -91,7 +91,9 @@ def test_where_it_cannot_be_seen_the_reason_is_told(texts: list[str], reason: st
 def test_half_years_lie_half_a_year_apart() -> None:
     places = [periods.position(text, 2) for text in HALVES]
     assert [later - before for before, later in pairwise(places)] == [Fraction(1, 2)] * 4
-    assert periods.position("2025", 1) - periods.position("2022", 1) == 3
+    assert periods.position("2025", 1) == periods.position("2025-2", 2) == periods.position("2025-Q4", 2) == 2025
+    assert [periods.at(place, 2) for place in places] == HALVES
+    assert periods.at(Fraction(2022), 1) == "2022"
 
 
 def test_periods_of_another_kind_are_set_apart() -> None:

@@ -9,14 +9,38 @@ from services.notify.texts import Texts, moment
 
 TEXTS = Texts()
 DECLARED = {
-    "invitation": {"name", "institution_name", "cohort_title", "phase_title", "sessions", "deadline"},
+    "invitation": {"name", "institution_name", "cohort_title", "phase_title", "sessions", "missing", "deadline"},
     "reminder": {"name", "institution_name", "cohort_title", "phase_title", "missing", "deadline"},
-    "plan_returned": {"name", "institution_name", "cohort_title", "missing", "deadline"},
+    "plan_returned": {"name", "institution_name", "cohort_title", "reason"},
+    "plan_approved": {"name", "institution_name", "cohort_title", "index", "actions"},
+    "assessor_assigned": {"name", "institution_name", "cohort_title", "instrument", "period"},
+    "evaluation_published": {"name", "institution_name", "cohort_title", "instrument", "period", "index", "predicate"},
     "graduation": {"name", "institution_name", "cohort_title"},
     "withdrawal": {"name", "institution_name", "cohort_title"},
     "cancellation": {"name", "institution_name", "cohort_title", "sessions", "reason"},
-    "postponed": {"name", "institution_name", "cohort_title", "phase_title", "sessions", "deadline", "reason"},
-    "paused": {"name", "institution_name", "cohort_title", "reason"},
+    "postponed": {
+        "name",
+        "institution_name",
+        "cohort_title",
+        "phase_title",
+        "sessions",
+        "missing",
+        "deadline",
+        "reason",
+    },
+    "paused": {"name", "institution_name", "cohort_title", "phase_title", "reason"},
+    "resumed": {
+        "name",
+        "institution_name",
+        "cohort_title",
+        "phase_title",
+        "sessions",
+        "missing",
+        "deadline",
+        "reason",
+    },
+    "session_moved": {"name", "institution_name", "cohort_title", "phase_title", "sessions", "reason"},
+    "session_cancelled": {"name", "institution_name", "cohort_title", "phase_title", "sessions", "reason"},
     "escalation": {"name", "institution_name", "cohort_title", "phase_title", "missing", "deadline", "days"},
     "readmitted": {"name", "institution_name", "cohort_title", "phase_title", "sessions", "missing", "deadline"},
 }
@@ -30,6 +54,11 @@ VALUES = {
     "deadline": "2022-11-13T23:59:00+07:00",
     "reason": "Gempa bumi di Cianjur\nGedung dipakai untuk pengungsi",
     "days": "19",
+    "index": "3.42",
+    "actions": "12",
+    "instrument": "spbe-2020",
+    "period": "2022",
+    "predicate": "Baik",
 }
 DEADLINE = {"id": "Minggu, 13 November 2022 pukul 23.59 WIB", "en": "Sunday, 13 November 2022 at 23:59 WIB"}
 each_text = pytest.mark.parametrize(("template", "language"), [(t, lang) for t in DECLARED for lang in ("id", "en")])
@@ -76,15 +105,16 @@ def test_a_letter_of_a_rehearsal_says_so_in_subject_and_body(template: str, lang
 
 
 def test_what_has_nothing_to_say_leaves_no_empty_heading() -> None:
-    values = {**values_of("invitation"), "sessions": "", "deadline": ""}
+    values = {**values_of("invitation"), "sessions": "", "missing": "", "deadline": ""}
     body = TEXTS.write("invitation", "id", values, rehearsal=False).body
     assert "Acara" not in body
-    assert "selesai pada" not in body
+    assert "sampai dengan" not in body
+    assert "Yang perlu" not in body
     assert "\n\n\n" not in body
 
 
 @pytest.mark.parametrize("language", ["id", "en"])
-@pytest.mark.parametrize("template", ["cancellation", "postponed", "paused", "escalation", "readmitted"])
+@pytest.mark.parametrize("template", ["cancellation", "postponed", "paused", "resumed", "escalation", "readmitted"])
 def test_a_letter_on_a_change_of_course_is_whole_without_the_values_that_may_be_empty(
     template: str, language: str
 ) -> None:

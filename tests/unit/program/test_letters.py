@@ -1,5 +1,9 @@
 """What letters of a program are filled with, in both languages."""
 
+import re
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from livinglab.program.v1 import definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
@@ -9,17 +13,20 @@ from programs.files.definition import PROGRAMS, load_definition
 from programs.phases import find_phase
 from services.notify.model import draft_violations
 from services.program.activities import letters
+from services.program.model import meetings
 
 
 def written(step: pb.LetterStep, language: str = "id", program: str = "study-visit") -> dict[str, str]:
     """The values of a letter."""
     definition, _ = load_definition(PROGRAMS / f"{program}.yaml")
     start = clock.stamp(clock.opening(definition.time_zone, definition.phases[0]))
-    pace = pb.Clock(wall_start=start, program_start=start, seconds_per_day=clock.REAL_DAY)
+    zone = definition.time_zone
+    pace = pb.Clock(wall_start=start, program_start=start, seconds_per_day=clock.REAL_DAY, time_zone=zone)
     phase = find_phase(definition, step.phase) if step.phase else None
     if phase is not None:
         step.deadline_time.CopyFrom(clock.stamp(clock.closing(definition.time_zone, phase)))
-    occasion = letters.Occasion("Studi tiru", definition, pace, "Kota Ambon", phase, step)
+    sessions = meetings.standing(pace, phase, {}, ()) if phase else []
+    occasion = letters.Occasion("Studi tiru", "tiru-1", definition, pace, "Kota Ambon", phase, step, sessions)
     return letters.values(occasion, definition_pb2.Person(name="Ani", language=language))
 
 
@@ -30,14 +37,14 @@ def written(step: pb.LetterStep, language: str = "id", program: str = "study-vis
         (
             "hosting",
             "hosted",
-            "- menerima 1 kunjungan studi tiru dari instansi lain",
-            "- hosting 1 visit of other institutions",
+            "- menerima 1 kunjungan studi tiru dari instansi lain (tidak wajib)",
+            "- hosting 1 visit of other institutions (optional)",
         ),
         (
             "re-assessment",
             "evidence-renewed",
-            "- data dukung penilaian 2027 untuk 10 indikator",
-            "- evidence for 10 indicators of the assessment of 2027",
+            "- data dukung penilaian 2027 untuk 10 indikator (tidak wajib)",
+            "- evidence for 10 indicators of the assessment of 2027 (optional)",
         ),
     ],
 )
@@ -57,7 +64,7 @@ def test_every_kind_of_duty_has_words() -> None:
     definition.phases.append(phase)
     step = pb.LetterStep(phase="all", missing=[duty.id for duty in phase.duties])
     for language in ("id", "en"):
-        occasion = letters.Occasion("C", definition, pb.Clock(seconds_per_day="1"), "K", phase, step)
+        occasion = letters.Occasion("C", "c", definition, pb.Clock(seconds_per_day="1"), "K", phase, step)
         found = letters.values(occasion, definition_pb2.Person(language=language))["missing"]
         assert len(found.splitlines()) == len(kinds)
 
@@ -81,3 +88,45 @@ def test_every_value_may_stand_in_a_mail() -> None:
     recipient = notify.Recipient(name="Ani", email="ani@kota-ambon.example", language="id")
     draft = notify.Draft(template="escalation", recipient=recipient, values=values)
     assert list(draft_violations(draft, "draft")) == []
+
+
+def test_a_letter_names_whole_sessions_and_says_how_many_more_there_are() -> None:
+    definition, _ = load_definition(PROGRAMS / "study-visit.yaml")
+    phase = definition.phases[0]
+    del phase.sessions[:]
+    title = "Lokakarya: penyusunan arsitektur SPBE dan peta rencana daerah bersama pendamping"
+    for number in range(36):
+        day, hour = 4 + number // 4, 8 + number % 4
+        phase.sessions.add(
+            id=f"s{number}",
+            title=title,
+            place="Gedung Sate, Bandung",
+            start=f"2027-01-{day:02}T{hour:02}:00",
+            end=f"2027-01-{day:02}T{hour:02}:45",
+            time_zone="Asia/Jakarta",
+        )
+    start = clock.stamp(clock.opening("Asia/Jakarta", phase))
+    pace = pb.Clock(wall_start=start, program_start=start, seconds_per_day=clock.REAL_DAY, time_zone="Asia/Jakarta")
+    step = pb.LetterStep(template="invitation", phase=phase.id)
+    meant = meetings.standing(pace, phase, {}, ())
+    occasion = letters.Occasion("Banyak", "many-1", definition, pace, "Kabupaten Merauke", phase, step, meant)
+    lines = letters.values(occasion, definition_pb2.Person(language="id"))["sessions"].splitlines()
+    whole = re.compile(rf"{title}, Gedung Sate, Bandung: .* \d\d\.\d\d–\d\d\.\d\d WIB")
+    assert all(whole.fullmatch(line) for line in lines[:-1])
+    left = 36 - (len(lines) - 1)
+    assert left > 0
+    assert lines[-1] == f"… dan {left} lagi; semuanya dapat dilihat dengan: livinglab cohort calendar many-1"
+
+
+def test_a_letter_tells_where_a_session_stands_and_not_where_it_stood() -> None:
+    definition, _ = load_definition(PROGRAMS / "living-lab-2022.yaml")
+    start = clock.stamp(clock.opening("Asia/Jakarta", definition.phases[0]))
+    pace = pb.Clock(wall_start=start, program_start=start, seconds_per_day=clock.REAL_DAY, time_zone="Asia/Jakarta")
+    phase = next(phase for phase in definition.phases if phase.sessions)
+    first = phase.sessions[0]
+    [before, *_] = meetings.standing(pace, phase, {}, ())
+    moved = replace(before, start=before.start + timedelta(hours=2), end=before.end + timedelta(hours=2), version=2)
+    [after, *_] = meetings.standing(pace, phase, {first.id: 7}, [moved])
+    assert after.start == before.start + timedelta(days=7, hours=2)
+    [off, *_] = meetings.standing(pace, phase, {first.id: 7}, [replace(moved, cancelled=True)])
+    assert (off.cancelled, off.start) == (True, moved.start)

@@ -1,5 +1,7 @@
 """Orders to a cohort that runs: what each of them does, and why it cannot be."""
 
+from datetime import timedelta
+
 import pytest
 from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2
 
@@ -27,7 +29,7 @@ from tests.harness.course_orders import (
 )
 
 
-def test_a_pause_keeps_the_time_that_remains_also_the_second_time() -> None:
+def test_a_pause_moves_all_by_the_days_that_it_took_also_the_second_time() -> None:
     made = course()
     before = list(deadlines(made))
     for _ in range(2):
@@ -36,7 +38,7 @@ def test_a_pause_keeps_the_time_that_remains_also_the_second_time() -> None:
         made.wait(30 * DAY + HOUR)
         assert made.states()["meeting"] == "OPEN"
         made.order(**RESUME)
-    shift = 2 * (30 * DAY + HOUR)
+    shift = 2 * 30 * DAY
     assert list(deadlines(made)) == [at + shift for at in before]
     assert clock.moment(made.record("workshop").open_time) == START + 12 * DAY + shift
 
@@ -47,13 +49,45 @@ def test_sessions_to_come_move_by_whole_days_and_those_that_were_do_not() -> Non
     made.order(**PAUSE)
     made.wait(2 * DAY + HOUR)
     made.order(**RESUME)
-    assert made.record("meeting").sessions_moved == 3
-    assert list(deadlines(made)) == [before[0] + 3 * DAY, before[1] + 2 * DAY + HOUR]
+    assert dict(made.record("meeting").session_moves) == {"hall": 2}
+    assert list(deadlines(made)) == [at + 2 * DAY for at in before]
     made.wait(6 * DAY)
     made.order(**PAUSE)
     made.wait(DAY)
     made.order(**RESUME)
-    assert made.record("meeting").sessions_moved == 3
+    assert dict(made.record("meeting").session_moves) == {"hall": 2}
+
+
+def test_two_seconds_of_pause_move_nothing() -> None:
+    made = course(with_session(), phase("workshop", 12, 21))
+    before = list(deadlines(made))
+    made.wait(HOUR)
+    made.order(**PAUSE)
+    made.wait(timedelta(seconds=2))
+    made.order(**RESUME)
+    assert list(deadlines(made)) == before
+    assert not made.record("meeting").session_moves
+
+
+def test_a_session_that_a_short_pause_swallows_is_a_day_later_and_all_with_it() -> None:
+    made = course(with_session(), phase("workshop", 12, 21))
+    before = list(deadlines(made))
+    # Nine o'clock in Jakarta is two in UTC.
+    made.wait(4 * DAY + HOUR)
+    made.order(**PAUSE)
+    made.wait(2 * HOUR)
+    made.order(**RESUME)
+    assert dict(made.record("meeting").session_moves) == {"hall": 1}
+    assert list(deadlines(made)) == [at + DAY for at in before]
+
+
+def test_a_phase_that_opens_again_is_open_until_the_end_of_a_day() -> None:
+    made = course()
+    made.fact(ONE, "meeting-done")
+    made.wait(11 * DAY + 5 * HOUR)
+    made.order(**reopen("meeting", TWO))
+    # Reopened on the twelfth day for three: the fifteenth is its last.
+    assert clock.moment(made.record("meeting").deadline_time) == START + 15 * DAY
 
 
 def test_nothing_is_due_before_participants_know_the_dates_that_moved() -> None:

@@ -2,14 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from livinglab.program.v1 import cohort_pb2, command_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
 from chassis.errors import precondition
 from programs import clock
 from services.program.model import states
-from services.program.model.agenda import OVER, Cohort, whole_days
+from services.program.model.agenda import OVER, Cohort
 from services.program.model.errands import (
     announce,
     announce_opening,
@@ -20,7 +19,8 @@ from services.program.model.errands import (
     reschedule_sessions,
     take_in,
 )
-from services.program.model.phase_steps import drop_proposals, sessions_to_come
+from services.program.model.orders import words
+from services.program.model.phase_steps import drop_proposals, session_starts, sessions_to_come
 
 _ACTIONS = {cohort_pb2.GATE_ACTION_CLOSE, cohort_pb2.GATE_ACTION_EXCUSE, cohort_pb2.GATE_ACTION_STOP}
 OPEN, PENDING = cohort_pb2.PHASE_STATE_OPEN, cohort_pb2.PHASE_STATE_PENDING
@@ -30,34 +30,63 @@ def pause(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, no
     if cohort.paused:
         raise precondition("ALREADY_PAUSED", "the cohort is paused already")
     cohort.state.pause_time.CopyFrom(clock.stamp(now))
-    announce(cohort, pb.Announcement(pause=pb.Pause(reason=command.reason)))
+    announce(cohort, pb.Announcement(pause=pb.Pause(reason=command.reason, occasion=words.mark(command))))
 
 
 def resume(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
-    """Timers keep the time that remained when it was paused. A phase whose sessions are still to come moves by whole
-    days, so that they keep their hour."""
+    """Everything to come is later by as many days as the pause took from the calendar: a pause within one day moves
+    nothing, and days keep their ends."""
     if not cohort.paused:
         raise precondition("NOT_PAUSED", "the cohort is not paused")
     paused = clock.moment(cohort.state.pause_time)
-    length = now - paused
+    days = _days_lost(cohort, paused, now)
     cohort.state.ClearField("pause_time")
-    for place, record in enumerate(cohort.state.phases):
-        if record.state in OVER or record.HasField("close_time"):
-            continue
-        shift = length
-        if sessions_to_come(cohort, place, paused):
-            days = whole_days(cohort.clock, length)
-            record.sessions_moved += days
-            shift = clock.wall_days(cohort.clock, days)
-            reschedule_sessions(cohort, record)
-        if record.state == PENDING:
-            _shift(record.open_time, shift)
-        if not record.HasField("held_time"):
-            _shift(record.deadline_time, shift)
+    for place in _unfinished(cohort):
+        record = cohort.state.phases[place]
+        if days:
+            _move(cohort, place, days, paused)
         if record.state == OPEN:
-            announce_opening(cohort, place, command.reason, shifted=True)
+            announce_opening(cohort, place, "", shifted=True)
     # After the new dates: by the old ones reminders would be due that are not.
-    announce(cohort, pb.Announcement(resumption=pb.Resumption(reason=command.reason)))
+    told = pb.Resumption(reason=command.reason, occasion=words.mark(command))
+    announce(cohort, pb.Announcement(resumption=told))
+
+
+def _days_lost(cohort: Cohort, paused: datetime, now: datetime) -> int:
+    """The midnights of a pause; more where something that was still to come has passed by now nevertheless."""
+    days = (clock.day_of(cohort.clock, now) - clock.day_of(cohort.clock, paused)).days
+    while not all(_is_ahead(cohort, place, days, paused, now) for place in _unfinished(cohort)):
+        days += 1
+    return days
+
+
+def _is_ahead(cohort: Cohort, place: int, days: int, paused: datetime, now: datetime) -> bool:
+    """Whether what a phase had before it when the cohort was paused is before it again, so many days later."""
+    record = cohort.state.phases[place]
+    to_come = sessions_to_come(cohort, place, paused)
+    starts = session_starts(cohort, place, days)
+    deadline = clock.moment(record.deadline_time)
+    closes = clock.deadline_later(cohort.clock, deadline, days)
+    kept = record.HasField("held_time") or deadline <= paused or closes > now
+    return kept and all(starts[session] > now for session in to_come)
+
+
+def _unfinished(cohort: Cohort) -> list[int]:
+    return [i for i, r in enumerate(cohort.state.phases) if r.state not in OVER and not r.HasField("close_time")]
+
+
+def _move(cohort: Cohort, place: int, days: int, paused: datetime) -> None:
+    """The opening, the deadline and the sessions to come of a phase, by days; a session that was stays where it was."""
+    record = cohort.state.phases[place]
+    for session in sorted(sessions_to_come(cohort, place, paused)):
+        record.session_moves[session] += days
+    reschedule_sessions(cohort, record)
+    if record.state == PENDING:
+        opens = clock.opening_later(cohort.clock, clock.moment(record.open_time), days)
+        record.open_time.CopyFrom(clock.stamp(opens))
+    if not record.HasField("held_time"):
+        closes = clock.deadline_later(cohort.clock, clock.moment(record.deadline_time), days)
+        record.deadline_time.CopyFrom(clock.stamp(closes))
 
 
 def reschedule(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
@@ -70,7 +99,7 @@ def reschedule(cohort: Cohort, command: command_pb2.Command, step: pb.CommandSte
         raise precondition("NOTHING_MOVES", "neither the opening nor the deadline would move")
     since = clock.moment(cohort.state.pause_time) if cohort.paused else now
     opens, moved = _moved_opening(cohort, clock.moment(record.open_time), order.open_days, since)
-    closes = clock.moment(record.deadline_time) + clock.wall_days(cohort.clock, order.deadline_days)
+    closes = clock.deadline_later(cohort.clock, clock.moment(record.deadline_time), order.deadline_days)
     if closes <= max(since, opens):
         raise precondition("CLOSES_TOO_EARLY", f"{order.phase} would close before it opens, or before now")
     if record.state == PENDING:
@@ -84,11 +113,15 @@ def reschedule(cohort: Cohort, command: command_pb2.Command, step: pb.CommandSte
 
 def _moved_opening(cohort: Cohort, planned: datetime, days: int, since: datetime) -> tuple[datetime, int]:
     """When a phase opens that moves by so many days, but not to before now; and the days that its sessions move by."""
-    opens = planned + clock.wall_days(cohort.clock, days)
+    if not days:
+        return planned, 0
+    opens = clock.opening_later(cohort.clock, planned, days)
     earliest = min(since, planned)
     if opens >= earliest:
         return opens, days
-    return earliest, -((planned - earliest) // clock.wall_days(cohort.clock, 1))
+    # Sessions keep their hour: by as many days as leave them after the opening.
+    first = clock.day_of(cohort.clock, clock.deadline_later(cohort.clock, earliest, 0))
+    return earliest, max(days, min(0, (first - clock.day_of(cohort.clock, planned)).days))
 
 
 def reopen(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
@@ -102,7 +135,8 @@ def reopen(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, n
     if record.stopped:
         cohort.state.ClearField("reason")
     record.state = OPEN
-    record.deadline_time.CopyFrom(clock.stamp(since + clock.wall_days(cohort.clock, order.days)))
+    closes = clock.end_of(cohort.clock, clock.last_day(cohort.clock, since) + timedelta(days=order.days))
+    record.deadline_time.CopyFrom(clock.stamp(closes))
     record.reopened += 1
     for field in ("close_time", "held_time", "announced", "stopped", "excused", "overridden"):
         record.ClearField(field)
@@ -170,7 +204,3 @@ def resolve(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, 
         for record in cohort.state.phases:
             if record.state == OPEN and not record.HasField("close_time"):
                 reschedule_sessions(cohort, record)
-
-
-def _shift(stamp: Timestamp, length: timedelta) -> None:
-    stamp.CopyFrom(clock.stamp(clock.moment(stamp) + length))

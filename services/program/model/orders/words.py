@@ -1,8 +1,9 @@
 """Orders in words, for the audit. Pure."""
 
 import hashlib
-from datetime import datetime
+from zoneinfo import ZoneInfo
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from livinglab.program.v1 import cohort_pb2, command_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
@@ -38,16 +39,16 @@ def subject(command: command_pb2.Command) -> tuple[str, str]:
     return getattr(order, "phase", ""), getattr(order, "institution", "")
 
 
-def outcome(step: pb.CommandStep) -> str:
-    """What an order came to."""
+def outcome(step: pb.CommandStep, zone: str) -> str:
+    """What an order came to; times are told in the cohort's zone."""
     kind = step.command.WhichOneof("order") or ""
     order = getattr(step.command, kind)
     changed = {record.phase: record for record in step.phases}
     if kind == "reschedule" and (record := changed.get(order.phase)):
-        return f"opens {_day(clock.moment(record.open_time))}, closes {_day(clock.moment(record.deadline_time))}"
+        return f"opens {_time(record.open_time, zone)}, closes {_end(record.deadline_time, zone)}"
     if kind == "reopen" and (record := changed.get(order.phase)):
         back = f", {_count(len(order.institutions), 'participant')} in again" if order.readmit else ""
-        return f"open until {_day(clock.moment(record.deadline_time))}{back}"
+        return f"open until {_end(record.deadline_time, zone)}{back}; who was excused owes its duties again"
     if kind == "override":
         if step.awaiting_second:
             return "waits for a second manager"
@@ -69,8 +70,16 @@ def outcome(step: pb.CommandStep) -> str:
     }.get(kind, "")
 
 
-def _day(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M UTC")
+def _time(at: Timestamp, zone: str) -> str:
+    return f"{clock.moment(at).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M %Z}"
+
+
+def _end(at: Timestamp, zone: str) -> str:
+    """A midnight is the end of the day before it."""
+    local = clock.moment(at).astimezone(ZoneInfo(zone))
+    if (local.hour, local.minute, local.second) != (0, 0, 0):
+        return _time(at, zone)
+    return f"{local - clock.DAY:%Y-%m-%d} 24:00 {local - clock.DAY:%Z}"
 
 
 def _count(number: int, noun: str) -> str:

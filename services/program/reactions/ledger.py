@@ -16,7 +16,9 @@ from chassis.stream import Reaction
 from programs.phases import has_ended
 from services.program.engine.client import Engine
 from services.program.model.ledger import Ledger, Result
+from services.program.reactions.news import News
 from services.program.store.cohorts import Store
+from services.program.store.meetings import session_name
 
 SIGNALS = Counter("livinglab_signals_total", "Signals to participants, by what became of them", ["outcome"])
 
@@ -24,9 +26,10 @@ SIGNALS = Counter("livinglab_signals_total", "Signals to participants, by what b
 class Reactions:
     """A fact belongs to the participant that its cohort and institution name, and only in its own realm."""
 
-    def __init__(self, store: Store, engine: Engine) -> None:
+    def __init__(self, store: Store, engine: Engine, news: News) -> None:
         self._store = store
         self._engine = engine
+        self._news = news
 
     async def on_cohort_launched(self, event: events_pb2.CohortLaunched) -> None:
         """Heals a crash between the commit of a launch and the start of its workflow, and starts what was split."""
@@ -61,11 +64,37 @@ class Reactions:
         """An action of the plan is done."""
         await self._learn(tx, event, lambda ledger: ledger.complete_actions(event.done, event.total))
 
+    async def on_session_changed(self, tx: Tx, event: coaching.SessionScheduled | coaching.SessionCancelled) -> None:
+        """A session stands elsewhere on the calendar, or not any more."""
+        await self._store.meetings.hear(tx, event)
+
+    async def tell_of_session(self, event: coaching.SessionScheduled | coaching.SessionCancelled) -> None:
+        """What a manager did to one session, those invited hear. What moves with its phase is told with it, and that
+        has no reason of its own; of what is called off with its cohort the workflow knows."""
+        if not event.reason or await self._store.course(event.meta.cohort_id) is None:
+            return
+        moved = isinstance(event, coaching.SessionScheduled)
+        session = session_name(event)
+        notice = pb.Notice(
+            template="session_moved" if moved else "session_cancelled",
+            reason=event.reason,
+            occasion=f"{session}.{event.meta.version}",
+            phase=event.phase,
+            session=session,
+        )
+        reached = await self._engine.signal(event.meta.cohort_id, "", "session_changed", notice)
+        SIGNALS.labels("delivered" if reached else "nobody").inc()
+
     async def on_visit_held(self, tx: Tx, event: coaching.VisitHeld) -> None:
         """An institution visited another: each of the two has done something."""
         await self._learn(tx, event, lambda ledger: ledger.visit(event.visit_id, event.host))
         received = event.institution
         await self._learn(tx, event, lambda ledger: ledger.receive(event.visit_id, received), event.host)
+
+    async def on_plan_approved_told(self, event: coaching.PlanApproved) -> None:
+        """Its workflow, and its people."""
+        await self.tell_workflow(event)
+        await self._news.write(event)
 
     async def tell_workflow(self, event: Any) -> None:
         """Signals the duties that the workflows of those concerned have not been told of. One that does not run yet,
@@ -115,7 +144,12 @@ class Reactions:
             fact(evidence_events_pb2.EvidenceCoverageChanged, self.on_evidence_coverage_changed),
             fact(coaching.AttendanceRecorded, self.on_attendance_recorded),
             fact(coaching.AgreementSigned, self.on_agreement_signed),
-            fact(coaching.PlanApproved, self.on_plan_approved),
+            Reaction(coaching.PlanApproved, self.on_plan_approved, self.on_plan_approved_told),
+            Reaction(coaching.PlanReturned, after=self._news.write),
+            Reaction(assessment.AssessorAssigned, after=self._news.write),
+            Reaction(assessment.EvaluationPublished, after=self._news.write),
             fact(coaching.ActionCompleted, self.on_action_completed),
             fact(coaching.VisitHeld, self.on_visit_held),
+            Reaction(coaching.SessionScheduled, self.on_session_changed, self.tell_of_session),
+            Reaction(coaching.SessionCancelled, self.on_session_changed, self.tell_of_session),
         ]

@@ -1,0 +1,86 @@
+"""`livinglab cohort calendar`: the days of a cohort as they stand now, for people and for the calendars they keep."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from cli.cohort import view
+from cli.cohort.view import CohortId
+from cli.speak.output import AsJson, fail, print_json, say
+
+if TYPE_CHECKING:
+    from livinglab.program.v1 import cohort_pb2
+
+
+def calendar(
+    cohort_id: CohortId,
+    as_json: AsJson = False,
+    ics: Annotated[Path | None, typer.Option("--ics", help="Write it as a calendar file, too.")] = None,
+) -> None:
+    """Tell the days of a cohort as they stand: phases, and sessions in the time of their place."""
+    from livinglab.program.v1 import service_pb2 as pb
+    from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
+
+    from cli.cohort import ics as files
+    from cli.speak import connection
+
+    cohort = connection.call(
+        "program", ProgramServiceStub, "GetCohort", pb.GetCohortRequest(cohort_id=cohort_id)
+    ).cohort
+    if ics:
+        try:
+            ics.write_bytes(files.standing(cohort, datetime.now(UTC)))
+        except OSError as error:
+            fail(f"{ics}: cannot be written: {error}")
+    if as_json:
+        print_json(as_dict(cohort))
+        return
+    say(f"{cohort.title}: days are those of {cohort.time_zone}, hours of a session those of its place")
+    for phase in cohort.phases:
+        opens, last = days(cohort, phase)
+        say(f"{phase.title}: {opens:%a %Y-%m-%d} to {last:%a %Y-%m-%d} ({view.phase_state(phase)})")
+        for session in phase.sessions:
+            off = " (cancelled)" if session.cancelled else ""
+            place = f", {session.place}" if session.place else ""
+            say(f"  {_hours(session)}  {session.title}{place}{off}")
+
+
+def days(cohort: "cohort_pb2.Cohort", phase: "cohort_pb2.PhaseProgress") -> tuple[Any, Any]:
+    """The first day of a phase and its last, as they stand in the cohort's zone."""
+    zone = ZoneInfo(cohort.time_zone or "UTC")
+    ends = phase.close_time if phase.HasField("close_time") else phase.deadline_time
+    opens = phase.open_time.ToDatetime(UTC).astimezone(zone).date()
+    # A deadline is the end of a day.
+    last = (ends.ToDatetime(UTC) - timedelta(milliseconds=1)).astimezone(zone).date()
+    return opens, max(opens, last)
+
+
+def as_dict(cohort: "cohort_pb2.Cohort") -> dict[str, Any]:
+    """The days as programs read them."""
+    return {
+        "cohort": cohort.id,
+        "title": cohort.title,
+        "time_zone": cohort.time_zone,
+        "phases": [
+            {
+                "phase": phase.phase,
+                "title": phase.title,
+                "state": view.phase_state(phase),
+                "first_day": days(cohort, phase)[0].isoformat(),
+                "last_day": days(cohort, phase)[1].isoformat(),
+                "sessions": [view.session_dict(session) for session in phase.sessions],
+            }
+            for phase in cohort.phases
+        ],
+    }
+
+
+def _hours(session: "cohort_pb2.PlannedSession") -> str:
+    """2022-11-07 09:00 to 12:00 WIB, in the time of its place."""
+    zone = ZoneInfo(session.time_zone)
+    start, end = (at.ToDatetime(UTC).astimezone(zone) for at in (session.start_time, session.end_time))
+    until = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%a %Y-%m-%d %H:%M}"
+    return f"{start:%a %Y-%m-%d %H:%M} to {until} {view.zone_word(start)}"

@@ -1,0 +1,1 @@
+"""Events in: facts become entries of ledgers, and letters to people."""

@@ -1,0 +1,1 @@
+"""Backups of a whole platform while it runs, and their way back."""
