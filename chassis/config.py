@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,9 +14,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LIVINGLAB_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     # Where the servers are. A prefix keeps several systems on one server apart.
-    mongo_uri: str = "mongodb://mongod:27017/?replicaSet=rs0"
+    # Passwords stand in these two, so no log or error shows them.
+    mongo_uri: SecretStr = SecretStr("mongodb://mongod:27017/?replicaSet=rs0")
     database_prefix: str = ""
-    nats_url: str = "nats://nats:4222"
+    nats_url: SecretStr = SecretStr("nats://nats:4222")
     nats_replicas: int = 1
     temporal_address: str = "temporal:7233"
     temporal_namespace: str = "default"
@@ -26,7 +28,21 @@ class Settings(BaseSettings):
     rehearsal_smtp_address: str = ""
     smtp_username: str = ""
     smtp_password: SecretStr = SecretStr("")
+    # How mail travels: starttls must succeed, implicit is TLS from the first byte (usual on port 465), opportunistic
+    # takes what the server offers. Empty: starttls where a password would be sent, implicit on port 465, else
+    # opportunistic.
+    smtp_tls: Literal["", "starttls", "implicit", "opportunistic", "plain"] = ""
     mail_from: str = "livinglab@livinglab.example"
+
+    # TLS, files in PEM, read again when they change: what this process shows, whose certificates it believes, and
+    # whether both sides show one. gRPC between processes and NATS (tls://) go by them; for MongoDB see its URI.
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_authorities: Path | None = None
+    tls_mutual: bool = False
+    # The same for Temporal, with authorities of its own: a managed one has others.
+    temporal_tls: bool = False
+    temporal_tls_authorities: Path | None = None
 
     # Where this process listens.
     listen: str = "0.0.0.0:50051"

@@ -22,6 +22,8 @@ from chassis.transactions import run_transaction as run_transaction
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
+# Bytes of a page of a list; an answer may have twice as many.
+LARGEST_PAGE = 4 * 2**20
 _NAMESPACE_EXISTS = 48
 # In bytes. Brokers take 1 MiB by default, headers included.
 LARGEST_FACT = 1_000_000
@@ -149,7 +151,8 @@ class Database:
         """Serves a write once per request_id and caller: the repeat gets the first answer, stored in the same
         transaction. The same request_id with another content is refused."""
         request_id: str = request.request_id  # type: ignore[attr-defined]
-        key = f"{request.DESCRIPTOR.name}:{auth.actor('')}:{request_id}"
+        # Who moved to another institution since has no right to what the old one was told.
+        key = f"{request.DESCRIPTOR.name}:{auth.actor('')}:{request_id}" + auth.moved()
         content = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
 
         async def body(tx: Tx) -> M:
@@ -190,6 +193,16 @@ async def require_primary(uri: str) -> None:
         client.close()
     if not hello.get("isWritablePrimary"):
         raise NotPrimaryError("the server is not primary")
+
+
+def fitting(messages: Sequence[Message]) -> int:
+    """How many of them, from the first, make a page that fits into an answer: one at least."""
+    size = 0
+    for n, message in enumerate(messages):
+        size += message.ByteSize()
+        if n and size > LARGEST_PAGE:
+            return n
+    return len(messages)
 
 
 def _too_large(event: Message, size: int) -> Refused:

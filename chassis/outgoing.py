@@ -7,6 +7,7 @@ import grpc
 import grpc.aio
 
 from chassis import tracing
+from chassis.tls import PLAIN, Tls
 
 LARGEST_MESSAGE = 8 * 2**20
 _CALL_SECONDS = 10.0
@@ -62,7 +63,7 @@ class _UploadOutgoing(grpc.aio.StreamUnaryClientInterceptor):
         return await continuation(_completed(client_call_details, self._authorization, None), request_iterator)
 
 
-def channel(address: str, authorization: Callable[[], str]) -> grpc.aio.Channel:
+def channel(address: str, authorization: Callable[[], str], tls: Tls = PLAIN) -> grpc.aio.Channel:
     """A channel to another process that carries identity, trace and a deadline."""
     interceptors = [_UnaryOutgoing(authorization), _StreamOutgoing(authorization), _UploadOutgoing(authorization)]
-    return grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS, interceptors=interceptors)
+    return tls.channel(address, _CHANNEL_OPTIONS, interceptors)

@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from pymongo.errors import PyMongoError
 
-from chassis import auth, dead_letter_service, gauges, mongo, rpc, stream, telemetry
+from chassis import auth, dead_letter_service, gauges, mongo, rpc, stream, telemetry, tls
 from chassis.config import Settings, settings
 from chassis.outbox import Publisher, Relay
 
@@ -35,6 +35,7 @@ class Process:
         self._failed: BaseException | None = None
         self._ending = False
         self._token = auth.TokenFile(config.token_file)
+        self._tls = tls.of(config)
         self._nats: Client | None = None
         self._server: rpc.Server | None = None
         # What this process serves without being asked.
@@ -53,7 +54,7 @@ class Process:
 
     async def database(self, name: str = "") -> mongo.Database:
         """This service's own database, once the server answers; `name` where a service is two processes."""
-        uri = self.settings.mongo_uri
+        uri = self.settings.mongo_uri.get_secret_value()
         await self.wait_for("MongoDB", lambda: mongo.require_primary(uri), PyMongoError)
         client = mongo.connect(uri)
         self._stack.callback(client.close)
@@ -62,8 +63,10 @@ class Process:
     async def nats(self) -> Client:
         """The broker, with JetStream ready."""
         if self._nats is None:
-            url = self.settings.nats_url
-            self._nats = await self.wait_for("NATS", lambda: stream.connect(url, self.name), NatsError, OSError)
+            url, secured = self.settings.nats_url.get_secret_value(), self._tls.context()
+            self._nats = await self.wait_for(
+                "NATS", lambda: stream.connect(url, self.name, secured), NatsError, OSError
+            )
             self._stack.push_async_callback(self._nats.close)
             js = self._nats.jetstream()
             await self.wait_for("JetStream", js.account_info, NatsError, TimeoutError)
@@ -71,7 +74,7 @@ class Process:
 
     def channel(self, peer: str) -> Any:
         """A channel to another process. It connects when first used and again when that restarts."""
-        channel = rpc.channel(self.settings.peer(peer), self._token.authorization)
+        channel = rpc.channel(self.settings.peer(peer), self._token.authorization, self._tls)
         self._stack.push_async_callback(channel.close)
         return channel
 

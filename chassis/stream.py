@@ -1,6 +1,7 @@
 """JetStream in: consumers with inbox, retries and dead letters."""
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class Reaction:
 Settle = Callable[[Tx], Awaitable[None]]
 
 
-async def connect(url: str, name: str) -> Client:
+async def connect(url: str, name: str, tls: ssl.SSLContext | None = None) -> Client:
     """A connection that, once made, never gives up; TimeoutError while there is nobody, for the caller to wait out."""
 
     async def on_error(error: Exception) -> None:
@@ -62,6 +63,7 @@ async def connect(url: str, name: str) -> Client:
             allow_reconnect=True,
             connect_timeout=2,
             error_cb=on_error,
+            tls=tls,
         )
 
 

@@ -22,7 +22,7 @@ Fault = Callable[[Any], str | None]
 
 MOST_FAULTS = 50
 # Protobuf's own are the years 1 to 9999, at whose ends no day can be added or taken away.
-_EARLIEST, _LATEST = datetime(1800, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_EARLIEST, _LATEST = datetime(1800, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 _SECONDS = range(int(_EARLIEST.timestamp()), int(_LATEST.timestamp()))
 
 
@@ -154,7 +154,7 @@ def _times(name: str) -> Check:
 def _moment(value: Timestamp) -> str | None:
     if value.seconds in _SECONDS and 0 <= value.nanos < 10**9:
         return None
-    return "must be a time between 1800 and 2200"
+    return "must be a time between 1800 and 3000"
 
 
 def _each_nested(name: str, inner: Descriptor) -> Check:
@@ -205,7 +205,7 @@ def _date(value: str) -> str | None:
         valid = day.isoformat() == value and _EARLIEST.year <= day.year < _LATEST.year
     except ValueError:
         valid = False
-    return None if valid else "must be a date such as 2022-11-01, between 1800 and 2200"
+    return None if valid else "must be a date such as 2022-11-01, between 1800 and 3000"
 
 
 def _time_zone(value: str) -> str | None:

@@ -78,7 +78,8 @@ class System:
         self.home.addresses.unlink(missing_ok=True)
         await self.fleet.stop_all()
         self._sign_in.should_exit = True
-        if self._signing_in:
+        # One that was started in another loop has ended with it.
+        if self._signing_in and not self._signing_in.done():
             await asyncio.gather(self._signing_in, return_exceptions=True)
         await self.platform.stop()
 

@@ -85,6 +85,12 @@ def actor(default: str) -> str:
     return found.subject if found else default
 
 
+def moved() -> str:
+    """Tells apart what the same subject may ask for as a person of one institution and, later, of another."""
+    found = _caller.get(None)
+    return f"@{found.identity.institution}" if found and found.identity.institution else ""
+
+
 def set_caller(identity: Identity, role: int) -> Caller:
     """Names the caller for the rest of this task, in one of the roles of its token."""
     found = Caller(identity, role)

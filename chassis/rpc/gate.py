@@ -23,6 +23,7 @@ from chassis.rpc.turns import Turns
 
 # Longest upload whose caller set no deadline; each of its messages has the usual one.
 _STREAM_SECONDS = 3_600.0
+_VISITS_AT_ONCE = 4
 _STRANGERS = frozenset({Kind.UNAUTHENTICATED, Kind.PERMISSION_DENIED})
 # What another role of the caller may be allowed or shown.
 _OF_THE_ROLE = frozenset({Kind.PERMISSION_DENIED, Kind.NOT_FOUND})
@@ -36,10 +37,18 @@ class Gate(grpc.aio.ServerInterceptor):
         self._verifier = auth.verifier(settings)
         self._visitors = auth.Visitors(settings.anonymous_calls_per_minute, settings.trusted_proxies)
         self._turns = Turns(settings.calls_at_once, settings.calls_waiting)
+        # Anybody may be many addresses: each gets little at once.
+        self._visits = Turns(_VISITS_AT_ONCE, settings.calls_waiting)
         self._deadline = settings.deadline_seconds
         self._methods = {path: Method(method) for path, method in methods.items()}
         self._handlers: dict[str, Any] = {}
         self.calls = Calls()
+
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest message that any method takes: of a larger one the library reads the length and no
+        more."""
+        return max((method.most_bytes for method in self._methods.values()), default=0)
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any) -> Any:
         """Wraps each method once."""
@@ -138,7 +147,9 @@ class Gate(grpc.aio.ServerInterceptor):
 
     def _turn(self, identity: auth.Identity) -> AbstractAsyncContextManager[None]:
         """Processes of ours bound themselves."""
-        return nullcontext() if options_pb2.ROLE_SYSTEM in identity.roles else self._turns.turn(identity.key)
+        if options_pb2.ROLE_SYSTEM in identity.roles:
+            return nullcontext()
+        return (self._visits if identity.peer else self._turns).turn(identity.key)
 
     def _seconds(self, context: Any) -> float:
         remaining = context.time_remaining()

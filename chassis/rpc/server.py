@@ -11,12 +11,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
+from chassis import tls
 from chassis.config import Settings
 from chassis.outgoing import LARGEST_MESSAGE
 from chassis.rpc.gate import Gate
 
 _SERVER_OPTIONS = [
-    ("grpc.max_receive_message_length", LARGEST_MESSAGE),
     ("grpc.max_send_message_length", LARGEST_MESSAGE),
     ("grpc.so_reuseport", 0),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -46,7 +46,7 @@ class Server:
         self._gate = Gate(settings, methods)
         self._server = grpc.aio.server(
             interceptors=[self._gate],
-            options=_SERVER_OPTIONS,
+            options=[*_SERVER_OPTIONS, ("grpc.max_receive_message_length", self._gate.largest)],
             maximum_concurrent_rpcs=settings.maximum_concurrent_rpcs,
         )
         added: Any = _ByPath(self._server)
@@ -57,7 +57,12 @@ class Server:
             [*self._names[1:], reflection.SERVICE_NAME, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name],
             added,
         )
-        if self._server.add_insecure_port(settings.listen) == 0:
+        credentials = tls.of(settings).server()
+        if credentials is None:
+            port = self._server.add_insecure_port(settings.listen)
+        else:
+            port = self._server.add_secure_port(settings.listen, credentials)
+        if port == 0:
             raise OSError(f"cannot listen on {settings.listen}")
 
     async def start(self) -> None:

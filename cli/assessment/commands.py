@@ -93,7 +93,7 @@ def answer(
     ] = None,
     why: Annotated[str, typer.Option("--note", help="Why, for all without an explanation.")] = "",
     met: criteria.Met = None,
-    language: Language = "id",
+    language: Language = "",
     etag: Etag = "",
     as_json: AsJson = False,
 ) -> None:

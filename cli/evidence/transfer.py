@@ -72,13 +72,23 @@ def _messages(upload: evidence_pb2.Upload, file: BinaryIO, tell: Any) -> Iterato
             return
 
 
+def _here(file_name: str) -> Path:
+    """A file of this folder under the name that its uploader gave it, unless that name does something here."""
+    name = Path(file_name.replace("\\", "/")).name
+    if not name or name.startswith((".", "-")) or not name.isprintable():
+        fail(f"{name!r} is no name for a file here: name one with --to")
+    return Path(name)
+
+
 async def receive(evidence_id: str, to: Path | None) -> tuple[Path, evidence_pb2.Evidence]:
     """Downloads a file; it gets its name once its SHA-256 is right."""
     async with connected("assessment", EvidenceServiceStub) as stub:
         stream = stub.DownloadEvidence(pb.DownloadEvidenceRequest(evidence_id=evidence_id))
         parts = aiter(stream)
         found = (await anext(parts)).evidence
-        path = to or Path(Path(found.file_name).name)
+        path = to or _here(found.file_name)
+        if path.exists() or path.is_symlink():
+            fail(f"{path}: is there already; name another file with --to")
         unfinished = path.with_name(path.name + ".part")
         digest = hashlib.sha256()
         try:

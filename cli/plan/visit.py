@@ -1,4 +1,4 @@
-"""`livinglab visit`: study visits: planned, held with what they taught, called off."""
+"""`livinglab visit`: study visits: planned, accepted by the host, held with what they taught, called off."""
 
 import re
 from typing import TYPE_CHECKING, Annotated, Any
@@ -53,6 +53,17 @@ def plan(
         rehearsal=cohort if rehearsal else "",
     )
     _told(_call("PlanVisit", request).visit, as_json)
+
+
+@app.command()
+def accept(visit_id: VisitId, as_json: AsJson = False) -> None:
+    """Say, for the host, that a planned visit is welcome."""
+    from livinglab.coaching.v1 import visit_service_pb2 as pb
+
+    from cli.speak import connection
+
+    request = pb.AcceptVisitRequest(request_id=connection.new_request_id(), visit_id=visit_id)
+    _told(_call("AcceptVisit", request).visit, as_json)
 
 
 @app.command()

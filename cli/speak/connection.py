@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import grpc
@@ -14,6 +15,7 @@ import grpc.aio
 from chassis import naming, outgoing, tracing
 from chassis.errors import Kind, Refused
 from chassis.status import from_rpc_error
+from chassis.tls import Tls
 from cli.speak.output import fail
 from stack.home import Home, home_folder
 
@@ -62,10 +64,21 @@ def own_institution(named: str = "") -> str:
     return institution
 
 
+def _tls() -> Tls:
+    """LIVINGLAB_TLS_AUTHORITIES says whose servers are believed, and that they are spoken to by TLS;
+    LIVINGLAB_TLS_CERTIFICATE and LIVINGLAB_TLS_KEY are shown where the servers ask for them."""
+    named = (os.environ.get(f"LIVINGLAB_TLS_{part}") for part in ("CERTIFICATE", "KEY", "AUTHORITIES"))
+    certificate, key, authorities = (Path(one) if one else None for one in named)
+    try:
+        return Tls(certificate, key, authorities, mutual=bool(certificate and authorities))
+    except ValueError as error:
+        fail(str(error))
+
+
 @asynccontextmanager
 async def connected(service: str, stub: Callable[[grpc.aio.Channel], S]) -> AsyncIterator[S]:
     """The service's stub for the length of the block."""
-    async with outgoing.channel(address(service), authorization) as channel:
+    async with outgoing.channel(address(service), authorization, _tls()) as channel:
         yield stub(channel)
 
 

@@ -33,12 +33,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
     console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _UNSEEN_WIDTH
-    grid = Table(title=title or None, title_justify="left")
+    grid = Table(title=printable(title) or None, title_justify="left")
     to_the_right = set(right)
     for column in columns:
         grid.add_column(word(column), justify="right" if column in to_the_right else "left")
     for row in rows:
-        grid.add_row(*row)
+        grid.add_row(*(printable(cell) for cell in row))
     console.print(grid)
 
 
@@ -66,6 +66,11 @@ def refuse_rows(file: Path, rejected: Sequence[Mapping[str, Any]], count: int, a
         lines.append(f"{file}: and {count - len(lines)} more")
     rows = f"{count} rows are" if count > 1 else "one row is"
     fail(f"refused: {rows} bad, nothing was imported", *lines)
+
+
+def printable(text: str) -> str:
+    """What somebody else wrote may hold codes that would steer the terminal; line breaks stay."""
+    return "".join(character if character.isprintable() or character == "\n" else " " for character in text)
 
 
 def _one_line(text: str) -> str:

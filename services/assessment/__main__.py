@@ -11,10 +11,12 @@ from livinglab.assessment.v1 import (
 
 from chassis import runtime
 from chassis.rpc import Served
+from directory.assignments import Assignments
 from directory.projection import Institutions
 from instruments import guidance_files, guidance_lint, instrument_files
 from instruments.file import load
 from services.assessment import reactions
+from services.assessment.service.access import Access
 from services.assessment.service.evaluations import AssessmentService
 from services.assessment.service.understanding import UnderstandingService
 from services.assessment.service.verification import VerificationService
@@ -34,30 +36,33 @@ async def main(process: runtime.Process) -> None:
     institutions = Institutions(store.db)
     await institutions.prepare()
     process.background("institutions", institutions.follow())
+    assignments = Assignments(store.db)
+    await assignments.prepare()
+    access = Access(store, assignments)
     editions = Editions(store)
     guidances = Guidances(store.db, editions)
     await guidances.prepare()
     for name, path in guidance_files().items():
         await guidances.ship(guidance_lint.load(path.read_bytes(), official[name]))
     await process.relay(store.db)
-    await process.consume(store.db, reactions.table(institutions))
+    await process.consume(store.db, reactions.table(institutions, assignments))
     await process.serve(
         Served(
             service_pb2.DESCRIPTOR.services_by_name["AssessmentService"],
-            AssessmentService(store, editions, guidances, institutions.known),
+            AssessmentService(store, access, editions, guidances, institutions.known),
             service_pb2_grpc.add_AssessmentServiceServicer_to_server,
         ),
         Served(
             verification_pb2.DESCRIPTOR.services_by_name["VerificationService"],
-            VerificationService(store, editions),
+            VerificationService(store, access, editions),
             verification_pb2_grpc.add_VerificationServiceServicer_to_server,
         ),
         Served(
             understanding_pb2.DESCRIPTOR.services_by_name["UnderstandingService"],
-            UnderstandingService(store, editions, guidances),
+            UnderstandingService(store, access, editions, guidances),
             understanding_pb2_grpc.add_UnderstandingServiceServicer_to_server,
         ),
-        *await evidence_and_results(store, editions, institutions.known),
+        *await evidence_and_results(store, access, editions, institutions.known),
     )
 
 

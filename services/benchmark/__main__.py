@@ -32,6 +32,7 @@ async def main(process: runtime.Process) -> None:
     regions = institutions.known
     regions.on_news(live.everything_moved)
     admission = Admission(store, live, regions)
+    await admission.assignments.prepare()
     await process.relay(store.db)
     await process.consume(store.db, reactions.table(store, institutions))
     process.background("institutions", institutions.follow())

@@ -5,10 +5,12 @@ from typing import Any
 
 from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.assessment.v1 import results_events_pb2 as imported_pb
+from livinglab.coaching.v1 import events_pb2 as coaching_pb
 from livinglab.program.v1 import directory_events_pb2 as directory_pb
 
 from chassis import mongo
 from chassis.stream import Reaction
+from directory.assignments import Assignments
 from directory.projection import Institutions
 from services.benchmark.model import race
 from services.benchmark.store import facts
@@ -44,7 +46,7 @@ def on_result(store: Store) -> Handle:
 
 def table(store: Store, institutions: Institutions) -> tuple[Reaction, ...]:
     """Everything that benchmark listens to."""
-    known, result = on_known(store), on_result(store)
+    known, result, assignments = on_known(store), on_result(store), Assignments(store.db)
     return (
         Reaction(assessment_pb.InstrumentPublished, known),
         *(Reaction(event, known) for event in MEMBERSHIP),
@@ -52,4 +54,7 @@ def table(store: Store, institutions: Institutions) -> tuple[Reaction, ...]:
         # Of what left the race nothing is told: whoever asks no longer finds it.
         Reaction(imported_pb.ResultWithdrawn, known),
         Reaction(directory_pb.InstitutionRegistered, institutions.keep),
+        Reaction(coaching_pb.CoachAssigned, assignments.on_coach_assigned),
+        Reaction(assessment_pb.AssessorAssigned, assignments.on_assessor_assigned),
+        Reaction(assessment_pb.AssessorWithdrawn, assignments.on_assessor_withdrawn),
     )

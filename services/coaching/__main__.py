@@ -4,6 +4,7 @@ from livinglab.coaching.v1 import service_pb2, service_pb2_grpc, visit_service_p
 
 from chassis import runtime
 from chassis.rpc import Served
+from directory.assignments import Assignments
 from directory.projection import Institutions
 from services.coaching import reactions
 from services.coaching.service.coaching import CoachingService
@@ -18,17 +19,19 @@ async def main(process: runtime.Process) -> None:
     institutions = Institutions(store.db)
     await institutions.prepare()
     process.background("institutions", institutions.follow())
+    assignments = Assignments(store.db)
+    await assignments.prepare()
     await process.relay(store.db)
     await process.consume(store.db, reactions.table(store, institutions))
     await process.serve(
         Served(
             service_pb2.DESCRIPTOR.services_by_name["CoachingService"],
-            CoachingService(store, institutions.known),
+            CoachingService(store, assignments, institutions.known),
             service_pb2_grpc.add_CoachingServiceServicer_to_server,
         ),
         Served(
             visit_service_pb2.DESCRIPTOR.services_by_name["VisitService"],
-            VisitService(store, institutions.known),
+            VisitService(store, assignments, institutions.known),
             visit_service_pb2_grpc.add_VisitServiceServicer_to_server,
         ),
     )

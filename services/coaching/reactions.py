@@ -4,11 +4,13 @@ from functools import partial
 from typing import get_args
 
 from livinglab.assessment.v1 import events_pb2 as assessment_pb
+from livinglab.coaching.v1 import events_pb2 as coaching_pb
 from livinglab.program.v1 import directory_events_pb2 as directory_pb
 from livinglab.program.v1 import events_pb2 as program_pb
 
 from chassis import mongo
 from chassis.stream import Reaction
+from directory.assignments import Assignments
 from directory.projection import Institutions
 from services.coaching.store.coaching import Evaluated, Store
 
@@ -37,6 +39,7 @@ async def on_participant_readmitted(store: Store, tx: mongo.Tx, event: program_p
 
 def table(store: Store, institutions: Institutions) -> tuple[Reaction, ...]:
     """Everything that coaching listens to."""
+    assignments = Assignments(store.db)
     return (
         Reaction(assessment_pb.InstrumentPublished, partial(on_instrument_published, store)),
         *(Reaction(event, partial(on_evaluation_submitted, store)) for event in get_args(Evaluated)),
@@ -44,4 +47,8 @@ def table(store: Store, institutions: Institutions) -> tuple[Reaction, ...]:
         Reaction(program_pb.ParticipantFailed, partial(on_participant_left, store)),
         Reaction(program_pb.ParticipantReadmitted, partial(on_participant_readmitted, store)),
         Reaction(directory_pb.InstitutionRegistered, institutions.keep),
+        # Its own, so that coaches and assessors are asked after in one place.
+        Reaction(coaching_pb.CoachAssigned, assignments.on_coach_assigned),
+        Reaction(assessment_pb.AssessorAssigned, assignments.on_assessor_assigned),
+        Reaction(assessment_pb.AssessorWithdrawn, assignments.on_assessor_withdrawn),
     )

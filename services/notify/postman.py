@@ -19,6 +19,7 @@ from aiosmtplib.errors import (
 )
 from livinglab.notify.v1 import service_pb2 as pb
 
+from chassis import tls
 from chassis.config import Settings
 from services.notify.model import Outcome, Taken, Turned, Unreachable
 
@@ -29,6 +30,8 @@ _IDLE_SECONDS = 30.0
 # "Service not available, closing": said to anybody, whatever the mail.
 _CLOSING = 421
 _IMPLICIT_TLS = 465
+# What aiosmtplib calls it: must, must not, if the server offers it.
+_START_TLS = {"starttls": True, "implicit": False, "plain": False, "opportunistic": None}
 # What a line of a header holds as a rule, and what an encoded word may hold of a text (RFC 2047).
 _LINE, _WORD = 76, 55
 
@@ -91,7 +94,15 @@ class Postman:
         self._domain = self._sender.rpartition("@")[2]
         self._username = settings.smtp_username
         self._password = settings.smtp_password.get_secret_value()
+        self._tls = settings.smtp_tls or self._usual()
+        self._context = tls.of(settings).context()
         self._idle: list[tuple[float, aiosmtplib.SMTP]] = []
+
+    def _usual(self) -> str:
+        """A password goes to a server that has shown who it is, or nowhere."""
+        if self._port == _IMPLICIT_TLS:
+            return "implicit"
+        return "starttls" if self._username else "opportunistic"
 
     async def send(self, message: pb.Message) -> Outcome:
         """Offers the mail once. Never raises for what a mail server or the network does."""
@@ -160,7 +171,9 @@ class Postman:
             port=self._port,
             local_hostname=self._domain,
             timeout=_COMMAND_SECONDS,
-            use_tls=self._port == _IMPLICIT_TLS,
+            use_tls=self._tls == "implicit",
+            start_tls=_START_TLS[self._tls],
+            tls_context=self._context,
             username=self._username or None,
             password=self._password or None,
         )

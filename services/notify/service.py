@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from livinglab.common.v1 import options_pb2
 from livinglab.notify.v1 import service_pb2 as pb
 from livinglab.notify.v1 import service_pb2_grpc
 
-from chassis import mongo, naming
+from chassis import auth, mongo, naming
 from chassis.errors import Violation, invalid
 from services.notify import model
 from services.notify.store import Store
@@ -43,7 +44,12 @@ class NotifyService(service_pb2_grpc.NotifyServiceServicer):
         return response
 
     async def GetMessage(self, request: pb.GetMessageRequest, context: Any) -> pb.GetMessageResponse:
-        return pb.GetMessageResponse(message=await self._store.get(request.message_id))
+        message = await self._store.get(request.message_id)
+        if auth.caller().role == options_pb2.ROLE_PLATFORM:
+            # Whether a letter arrived is its business, what is in it is not.
+            for field in ("body", "subject", "values"):
+                message.ClearField(field)
+        return pb.GetMessageResponse(message=message)
 
     async def ListMessages(self, request: pb.ListMessagesRequest, context: Any) -> pb.ListMessagesResponse:
         keys: dict[str, Any] = {"cohort_id": request.cohort_id}

@@ -20,7 +20,7 @@ from livinglab.program.v1 import (
 
 from chassis import runtime
 from chassis.rpc import Served
-from chassis.temporal import connect
+from chassis.temporal import connect, tls
 from directory.projection import Institutions
 from instruments import instrument_files
 from services.program.engine.client import Engine
@@ -28,6 +28,7 @@ from services.program.engine.schedules import Schedules
 from services.program.engine.visibility import NotRegistered, register_search_attributes
 from services.program.reactions.ledger import Reactions
 from services.program.reactions.news import News
+from services.program.service.access import Access
 from services.program.service.audit import AuditService
 from services.program.service.cohorts import ProgramService
 from services.program.service.directory import DirectoryService
@@ -46,10 +47,11 @@ async def main(process: runtime.Process) -> None:
     await store.prepare()
     settings = process.settings
     client = await process.wait_for(
-        "Temporal", lambda: connect(settings.temporal_address, settings.temporal_namespace), RuntimeError
+        "Temporal", lambda: connect(settings.temporal_address, settings.temporal_namespace, tls(settings)), RuntimeError
     )
     await process.wait_for("search attributes", lambda: register_search_attributes(client), NotRegistered)
-    engine = Engine(client)
+    engine, access = Engine(client), Access(store)
+    await access.assignments.prepare()
     directory_store, institutions = DirectoryStore(store.db), Institutions(store.db)
     await directory_store.prepare()
     await institutions.prepare()
@@ -61,11 +63,11 @@ async def main(process: runtime.Process) -> None:
     process.background("schedules", schedules.run())
     news = News(store, NotifyServiceStub(process.channel("notify")), institutions.known)
     await process.relay(store.db)
-    await process.consume(store.db, Reactions(store, engine, news).table())
+    await process.consume(store.db, Reactions(store, engine, news).table(access.assignments))
     await process.serve(
         Served(
             service_pb2.DESCRIPTOR.services_by_name["ProgramService"],
-            ProgramService(store, engine, regions, instruments),
+            ProgramService(store, access, engine, regions, instruments),
             service_pb2_grpc.add_ProgramServiceServicer_to_server,
         ),
         Served(
@@ -80,7 +82,7 @@ async def main(process: runtime.Process) -> None:
         ),
         Served(
             audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"],
-            AuditService(store),
+            AuditService(store, access),
             audit_service_pb2_grpc.add_AuditServiceServicer_to_server,
         ),
         Served(
@@ -95,7 +97,7 @@ async def main(process: runtime.Process) -> None:
         ),
         Served(
             report_service_pb2.DESCRIPTOR.services_by_name["ReportService"],
-            ReportService(store),
+            ReportService(store, access),
             report_service_pb2_grpc.add_ReportServiceServicer_to_server,
         ),
     )

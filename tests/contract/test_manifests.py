@@ -169,7 +169,12 @@ def test_the_development_servers_are_where_a_process_looks_for_them() -> None:
     services = of_kind("overlays/dev", "Service")
     addresses = [
         re.sub(r"^\w+://|/.*$", "", address)
-        for address in (DEFAULTS.mongo_uri, DEFAULTS.nats_url, DEFAULTS.temporal_address, DEFAULTS.smtp_address)
+        for address in (
+            DEFAULTS.mongo_uri.get_secret_value(),
+            DEFAULTS.nats_url.get_secret_value(),
+            DEFAULTS.temporal_address,
+            DEFAULTS.smtp_address,
+        )
     ]
     for address in addresses:
         name, _, port = address.partition(":")

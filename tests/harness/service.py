@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import grpc.aio
 import nats
 from google.protobuf.message import Message
+from pydantic import SecretStr
 
 from chassis import mongo, naming, rpc, stream
 from chassis.config import Settings
@@ -59,9 +60,9 @@ async def running_service(
     database_prefix of another."""
     port, metrics = free_ports(2)
     config = Settings(
-        mongo_uri=servers.mongo_uri,
+        mongo_uri=SecretStr(servers.mongo_uri),
         database_prefix=settings.pop("database_prefix", f"t{secrets.token_hex(4)}_"),
-        nats_url=nats_url,
+        nats_url=SecretStr(nats_url),
         temporal_address=servers.temporal_address,
         smtp_address=f"{servers.smtp_host}:{servers.smtp_port}",
         rehearsal_smtp_address=settings.pop("rehearsal_smtp_address", f"{servers.smtp_host}:{servers.smtp_port}"),

@@ -1,10 +1,13 @@
 """Who reaches which evaluation, how it is shown to them, and how what was decided on it is stored."""
 
+from typing import Any
+
 from livinglab.assessment.v1 import cycle_pb2, evaluation_pb2
 from livinglab.common.v1 import options_pb2
 
 from chassis import auth, mongo
 from chassis.errors import not_found
+from directory.assignments import Assignments, not_assigned
 from instruments.scoring import Scorer
 from services.assessment.model import cycle
 from services.assessment.model.cycle import Outcome
@@ -19,21 +22,70 @@ def is_public(caller: auth.Caller) -> bool:
     return caller.role == options_pb2.ROLE_PUBLIC
 
 
-async def own(store: Store, evaluation_id: str, tx: mongo.Tx | None = None) -> Evaluation:
-    """The evaluation, if the caller may reach its institution."""
-    evaluation = await store.get(evaluation_id, tx)
-    auth.caller().require_institution(evaluation.institution)
-    return evaluation
+class Access:
+    """Which evaluations a caller reaches: its own institution's, those of the institutions that it coaches, those that
+    it is assigned to as an assessor, or all of them."""
 
+    def __init__(self, store: Store, assignments: Assignments) -> None:
+        self._store = store
+        self.assignments = assignments
 
-async def visible(store: Store, evaluation_id: str) -> Evaluation:
-    """As `own`; to the public drafts do not exist, and what is published has no notes and names."""
-    evaluation = await own(store, evaluation_id)
-    if not is_public(auth.caller()):
+    async def own(self, evaluation_id: str, tx: mongo.Tx | None = None) -> Evaluation:
+        """The evaluation; PERMISSION_DENIED where the caller does not reach it."""
+        evaluation = await self._store.get(evaluation_id, tx)
+        await self.require(evaluation)
         return evaluation
-    if evaluation.state != evaluation_pb2.EVALUATION_STATE_PUBLISHED:
-        raise not_found("evaluation", evaluation_id)
-    return for_public(evaluation)
+
+    async def for_duty(self, evaluation_id: str, tx: mongo.Tx | None = None) -> Evaluation:
+        """As `own`, for methods that ask an assessor for a duty on it themselves."""
+        evaluation = await self._store.get(evaluation_id, tx)
+        auth.caller().require_institution(evaluation.institution)
+        return evaluation
+
+    async def require(self, evaluation: Evaluation) -> None:
+        """PERMISSION_DENIED where the caller does not reach it."""
+        caller = auth.caller()
+        caller.require_institution(evaluation.institution)
+        if not await self._reaches(caller, evaluation):
+            raise not_assigned(caller, f"evaluation {evaluation.id}")
+
+    async def visible(self, evaluation_id: str) -> Evaluation:
+        """As `own`; to the public drafts do not exist, and what is published has no notes and names. That is what
+        coaches and assessors see of evaluations that are not theirs."""
+        evaluation = await self._store.get(evaluation_id)
+        caller = auth.caller()
+        caller.require_institution(evaluation.institution)
+        if not is_public(caller) and await self._reaches(caller, evaluation):
+            return evaluation
+        if evaluation.state == evaluation_pb2.EVALUATION_STATE_PUBLISHED:
+            return for_public(evaluation)
+        if is_public(caller):
+            raise not_found("evaluation", evaluation_id)
+        raise not_assigned(caller, f"evaluation {evaluation_id}")
+
+    async def _reaches(self, caller: auth.Caller, evaluation: Evaluation) -> bool:
+        if caller.role == options_pb2.ROLE_ASSESSOR:
+            return is_assigned(caller, evaluation)
+        return await self.assignments.reaches(caller, evaluation.institution)
+
+    async def listed(self, caller: auth.Caller, institution: str) -> dict[str, Any]:
+        """What bounds a list of evaluations to those that the caller sees."""
+        if is_public(caller):
+            return {"state": evaluation_pb2.EVALUATION_STATE_PUBLISHED}
+        if caller.role == options_pb2.ROLE_ASSESSOR:
+            return {"assessors": caller.subject}
+        if institution:
+            await self.assignments.require(institution)
+            return {}
+        reached = await self.assignments.reached(caller)
+        return {} if reached is None else {"institution": {"$in": sorted(reached)}}
+
+
+def is_assigned(caller: auth.Caller, evaluation: Evaluation) -> bool:
+    """Assigned as an assessor, and not of the institution itself."""
+    return caller.identity.institution != evaluation.institution and any(
+        one.assessor == caller.subject for one in evaluation.assessors
+    )
 
 
 def shown(evaluation: Evaluation, scorer: Scorer) -> Evaluation:

@@ -26,8 +26,16 @@ _MOST_TOLD = 10
 class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
     """The contract, on one store, the editions of instruments and the institutions that are known."""
 
-    def __init__(self, store: Store, editions: Editions, guidances: Guidances, institutions: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        reach: access.Access,
+        editions: Editions,
+        guidances: Guidances,
+        institutions: Mapping[str, Any],
+    ) -> None:
         self._store = store
+        self._access = reach
         self._editions = editions
         self._guidances = guidances
         self._evidence = EvidenceStore(store.db)
@@ -86,7 +94,7 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
 
     async def SaveAnswers(self, request: pb.SaveAnswersRequest, context: Any) -> pb.SaveAnswersResponse:
         async def decide(tx: mongo.Tx) -> pb.SaveAnswersResponse:
-            evaluation = await access.own(self._store, request.evaluation_id, tx)
+            evaluation = await self._access.own(request.evaluation_id, tx)
             scorer = (await self._editions.of(evaluation)).scorer
             guides = await self._guidances.of(evaluation)
             await self._require_criteria(request, guides, evaluation.institution)
@@ -104,7 +112,7 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
 
     async def SubmitEvaluation(self, request: pb.SubmitEvaluationRequest, context: Any) -> pb.SubmitEvaluationResponse:
         async def decide(tx: mongo.Tx) -> pb.SubmitEvaluationResponse:
-            evaluation = await access.own(self._store, request.evaluation_id, tx)
+            evaluation = await self._access.own(request.evaluation_id, tx)
             scorer, guides = (await self._editions.of(evaluation)).scorer, await self._guidances.of(evaluation)
             outcome = self_assessment.submit(evaluation, request.etag, scorer, auth.caller().subject, datetime.now(UTC))
             await access.save(self._store, tx, evaluation, outcome)
@@ -114,7 +122,7 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
         return await self._store.db.once(request, decide, pb.SubmitEvaluationResponse)
 
     async def GetEvaluation(self, request: pb.GetEvaluationRequest, context: Any) -> pb.GetEvaluationResponse:
-        evaluation = await access.visible(self._store, request.evaluation_id)
+        evaluation = await self._access.visible(request.evaluation_id)
         return pb.GetEvaluationResponse(evaluation=await self._shown(evaluation))
 
     async def ListEvaluations(self, request: pb.ListEvaluationsRequest, context: Any) -> pb.ListEvaluationsResponse:
@@ -125,8 +133,7 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
         named = {key: getattr(request, key) for key in ("institution", "instrument", "period", "cohort_id")}
         keys: dict[str, Any] = {key: value for key, value in named.items() if value}
         keys["rehearsal"] = request.rehearsal
-        if access.is_public(caller):
-            keys["state"] = evaluation_pb2.EVALUATION_STATE_PUBLISHED
+        keys |= await self._access.listed(caller, request.institution)
         size = mongo.page_size(request.page_size)
         evaluations, token = await self._store.page(keys, size, request.page_token)
         return pb.ListEvaluationsResponse(evaluations=evaluations, next_page_token=token)

@@ -13,6 +13,7 @@ from chassis.errors import Violation, denied, invalid, invalid_field, preconditi
 from services.assessment.model import crosswalk, evidence
 from services.assessment.model.crosswalk import Crosswalks
 from services.assessment.model.evidence import Case
+from services.assessment.service import access
 from services.assessment.service.uploads import Uploads
 from services.assessment.store.editions import Editions
 from services.assessment.store.evaluations import Store
@@ -26,12 +27,19 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
     """The contract, on the stores of evidence and of evaluations, the instruments and the crosswalks."""
 
     def __init__(
-        self, store: EvidenceStore, files: EvidenceFiles, evaluations: Store, editions: Editions, crosswalks: Crosswalks
+        self,
+        store: EvidenceStore,
+        files: EvidenceFiles,
+        evaluations: Store,
+        reach: access.Access,
+        editions: Editions,
+        crosswalks: Crosswalks,
     ) -> None:
         self._store = store
         self._files = files
         self._uploads = Uploads(store, files)
         self._evaluations = evaluations
+        self._access = reach
         self._editions = editions
         self._crosswalks = crosswalks
 
@@ -48,7 +56,7 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
         return pb.GetUploadResponse(upload=await self._uploads.state(request.upload_id))
 
     async def ListEvidence(self, request: pb.ListEvidenceRequest, context: Any) -> pb.ListEvidenceResponse:
-        auth.caller().require_institution(request.institution)
+        await self._access.assignments.require(request.institution)
         size = mongo.page_size(request.page_size)
         found, token = await self._store.page(request.institution, size, request.page_token)
         return pb.ListEvidenceResponse(evidence=found, next_page_token=token)
@@ -119,7 +127,7 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
 
         async def decide(tx: mongo.Tx) -> pb.ReviewEvidenceResponse:
             case = await self._case(request.evaluation_id, tx)
-            _require_assigned(case.evaluation)
+            await self._access.require(case.evaluation)
             evidence.require_unfrozen(case.evaluation)
             shown = await self._store.shown(request.evaluation_id, request.indicator, tx)
             found = await self._store.get(request.evidence_id, tx)
@@ -137,11 +145,8 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
         self, request: pb.ListIndicatorEvidenceRequest, context: Any
     ) -> pb.ListIndicatorEvidenceResponse:
         evaluation = await self._evaluations.get(request.evaluation_id)
-        caller = auth.caller()
-        caller.require_institution(evaluation.institution)
-        assessing = caller.role == options_pb2.ROLE_ASSESSOR
-        if assessing:
-            _require_assigned(evaluation)
+        await self._access.require(evaluation)
+        assessing = auth.caller().role == options_pb2.ROLE_ASSESSOR
         scorer = (await self._editions.of(evaluation)).scorer
         known = await self._store.all_shown(evaluation.id)
         rows = []
@@ -217,7 +222,7 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
         if caller.bound_to is not None or caller.role == options_pb2.ROLE_MANAGER:
             return
         for evaluation_id in await self._store.evaluations_showing(found.id):
-            if _is_assigned(await self._evaluations.get(evaluation_id)):
+            if access.is_assigned(caller, await self._evaluations.get(evaluation_id)):
                 return
         raise denied("NOT_ASSIGNED", f"evidence {found.id} is in no evaluation that {caller.subject} is assigned to")
 
@@ -230,19 +235,6 @@ def _require_finding(request: pb.ReviewEvidenceRequest) -> None:
         faults.append(Violation("reason", "is required: say what is to be revised"))
     if faults:
         raise invalid(faults)
-
-
-def _is_assigned(evaluation: evaluation_pb2.Evaluation) -> bool:
-    """Assigned, and not of the institution itself."""
-    identity = auth.caller().identity
-    return identity.institution != evaluation.institution and any(
-        one.assessor == identity.subject for one in evaluation.assessors
-    )
-
-
-def _require_assigned(evaluation: evaluation_pb2.Evaluation) -> None:
-    if not _is_assigned(evaluation):
-        raise denied("NOT_ASSIGNED", f"{auth.caller().subject} is not assigned to evaluation {evaluation.id}")
 
 
 def _handed_in(shown: evidence_pb2.IndicatorEvidence) -> evidence_pb2.IndicatorEvidence:

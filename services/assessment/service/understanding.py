@@ -24,8 +24,9 @@ from services.assessment.store.guidance import Guidances
 class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
     """The contract, on one store and the editions of instruments."""
 
-    def __init__(self, store: Store, editions: Editions, guidances: Guidances) -> None:
+    def __init__(self, store: Store, reach: access.Access, editions: Editions, guidances: Guidances) -> None:
         self._store = store
+        self._access = reach
         self._editions = editions
         self._guidances = guidances
         self._evidence = EvidenceStore(store.db)
@@ -38,7 +39,7 @@ class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
         return what_if(values, changes, scorer)
 
     async def GetProfile(self, request: pb.GetProfileRequest, context: Any) -> pb.GetProfileResponse:
-        evaluation = await access.visible(self._store, request.evaluation_id)
+        evaluation = await self._access.visible(request.evaluation_id)
         edition = await self._editions.of(evaluation)
         return profile(evaluation, edition.instrument, edition.scorer)
 
@@ -46,7 +47,7 @@ class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
         self, request: pb.DelegateIndicatorsRequest, context: Any
     ) -> pb.DelegateIndicatorsResponse:
         async def decide(tx: mongo.Tx) -> pb.DelegateIndicatorsResponse:
-            evaluation = await access.own(self._store, request.evaluation_id, tx)
+            evaluation = await self._access.own(request.evaluation_id, tx)
             scorer = (await self._editions.of(evaluation)).scorer
             outcome = work.delegate(evaluation, request, scorer, auth.caller().subject, datetime.now(UTC))
             await access.save(self._store, tx, evaluation, outcome)
@@ -55,7 +56,7 @@ class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
         return await self._store.db.once(request, decide, pb.DelegateIndicatorsResponse)
 
     async def ListWork(self, request: pb.ListWorkRequest, context: Any) -> pb.ListWorkResponse:
-        evaluation = await access.own(self._store, request.evaluation_id)
+        evaluation = await self._access.own(request.evaluation_id)
         edition = await self._editions.of(evaluation)
         today = cycle.today(datetime.now(UTC))
         items = work.queue(evaluation, edition.instrument, edition.scorer, request.agency, today)
@@ -65,7 +66,7 @@ class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
         return pb.ListWorkResponse(items=items)
 
     async def ListNeeds(self, request: pb.ListNeedsRequest, context: Any) -> pb.ListNeedsResponse:
-        evaluation = await access.own(self._store, request.evaluation_id)
+        evaluation = await self._access.own(request.evaluation_id)
         scorer, guides = (await self._editions.of(evaluation)).scorer, await self._guidances.of(evaluation)
         strangers = dict(scorer.strangers(request.indicators))
         if strangers:
@@ -100,7 +101,7 @@ class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
             if request.values or request.instrument_version:
                 field = "values" if request.values else "instrument_version"
                 raise invalid([Violation(field, "come from the evaluation: leave it out")])
-            evaluation = await access.visible(self._store, request.evaluation_id)
+            evaluation = await self._access.visible(request.evaluation_id)
             return cycle.values_of(evaluation), (await self._editions.of(evaluation)).scorer
         # Bare values are nobody's.
         auth.caller().institution_checked = True

@@ -28,8 +28,9 @@ _HIDDEN = frozenset({"assessed", "reviewed"})
 class VerificationService(verification_pb2_grpc.VerificationServiceServicer):
     """The contract, on one store and the editions of instruments."""
 
-    def __init__(self, store: Store, editions: Editions) -> None:
+    def __init__(self, store: Store, reach: access.Access, editions: Editions) -> None:
         self._store = store
+        self._access = reach
         self._editions = editions
 
     async def SetCycle(self, request: pb.SetCycleRequest, context: Any) -> pb.SetCycleResponse:
@@ -137,7 +138,7 @@ class VerificationService(verification_pb2_grpc.VerificationServiceServicer):
         return await self._write(request, rule, pb.CorrectEvaluationResponse)
 
     async def GetDossier(self, request: pb.GetDossierRequest, context: Any) -> pb.GetDossierResponse:
-        evaluation = await access.own(self._store, request.evaluation_id)
+        evaluation = await self._access.for_duty(request.evaluation_id)
         dossier = await self._store.dossier(evaluation.id)
         if auth.caller().bound_to is not None:
             concluded = {result.stage for result in evaluation.results}
@@ -151,14 +152,14 @@ class VerificationService(verification_pb2_grpc.VerificationServiceServicer):
         return pb.GetDossierResponse(dossier=dossier)
 
     async def GetCalibration(self, request: pb.GetCalibrationRequest, context: Any) -> pb.GetCalibrationResponse:
-        evaluation = await access.own(self._store, request.evaluation_id)
+        evaluation = await self._access.for_duty(request.evaluation_id)
         if not _is_manager():
             _require_duty(evaluation)
         scorer = (await self._editions.of(evaluation)).scorer
         return assessors.calibration(evaluation, await self._store.dossier(evaluation.id), request.stage, scorer)
 
     async def ListChanges(self, request: pb.ListChangesRequest, context: Any) -> pb.ListChangesResponse:
-        evaluation = await access.own(self._store, request.evaluation_id)
+        evaluation = await self._access.for_duty(request.evaluation_id)
         bound = auth.caller().bound_to is not None
         if not bound and not _is_manager():
             _require_duty(evaluation)
@@ -173,7 +174,7 @@ class VerificationService(verification_pb2_grpc.VerificationServiceServicer):
         """One transaction around a rule: the evaluation with its papers, what the rule made of them, its facts."""
 
         async def decide(tx: mongo.Tx) -> R:
-            evaluation = await access.own(self._store, request.evaluation_id, tx)
+            evaluation = await self._access.for_duty(request.evaluation_id, tx)
             dossier = await self._store.dossier(evaluation.id, tx)
             before = dossier.SerializeToString(deterministic=True)
             scorer = (await self._editions.of(evaluation)).scorer

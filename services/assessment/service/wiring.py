@@ -11,6 +11,7 @@ from chassis.rpc import Served
 from directory.known import Directory
 from instruments import crosswalk_files
 from services.assessment.model import crosswalk
+from services.assessment.service.access import Access
 from services.assessment.service.evidence import EvidenceService
 from services.assessment.service.results import ResultService
 from services.assessment.store.editions import Editions
@@ -20,7 +21,9 @@ from services.assessment.store.files import EvidenceFiles
 from services.assessment.store.results import ResultStore
 
 
-async def evidence_and_results(store: Store, editions: Editions, institutions: Directory) -> list[Served]:
+async def evidence_and_results(
+    store: Store, access: Access, editions: Editions, institutions: Directory
+) -> list[Served]:
     """Prepares their collections, and returns what to serve."""
     results = ResultStore(store.db)
     evidence, files = EvidenceStore(store.db), EvidenceFiles(store.db)
@@ -30,12 +33,12 @@ async def evidence_and_results(store: Store, editions: Editions, institutions: D
     return [
         Served(
             evidence_service_pb2.DESCRIPTOR.services_by_name["EvidenceService"],
-            EvidenceService(evidence, files, store, editions, crosswalks),
+            EvidenceService(evidence, files, store, access, editions, crosswalks),
             evidence_service_pb2_grpc.add_EvidenceServiceServicer_to_server,
         ),
         Served(
             results_service_pb2.DESCRIPTOR.services_by_name["ResultService"],
-            ResultService(results, editions, institutions),
+            ResultService(results, access, editions, institutions),
             results_service_pb2_grpc.add_ResultServiceServicer_to_server,
         ),
     ]

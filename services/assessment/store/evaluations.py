@@ -23,6 +23,7 @@ _INDEXES = {
         IndexModel([("rehearsal", 1), ("_id", 1)]),
         IndexModel([("cohort_id", 1), ("_id", 1)]),
         IndexModel([("institution", 1), ("_id", 1)]),
+        IndexModel([("assessors", 1), ("_id", 1)]),
     ],
 }
 # Bytes of a page of changes, so that it fits into a message.
@@ -161,6 +162,7 @@ def _row(evaluation: pb.Evaluation) -> dict[str, Any]:
         "state": evaluation.state,
         "cohort_id": evaluation.cohort_id,
         "rehearsal": evaluation.rehearsal,
+        "assessors": [one.assessor for one in evaluation.assessors],
         "body": evaluation.SerializeToString(),
     }
 

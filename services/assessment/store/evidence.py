@@ -17,6 +17,8 @@ _INDEXES = {
         IndexModel([("institution", 1), ("sha256", 1)], unique=True),
         IndexModel([("institution", 1), ("_id", 1)]),
     ],
+    # One document an institution, that every announcement changes: two at once meet there.
+    "upload_turns": [],
     "uploads": [IndexModel([("institution", 1), ("sha256", 1)], unique=True)],
     "indicator_evidence": [
         IndexModel([("evaluation", 1), ("indicator", 1)], unique=True),
@@ -34,6 +36,7 @@ class EvidenceStore:
         self.db = db
         self._evidence = db["evidence"]
         self._uploads = db["uploads"]
+        self._turns = db["upload_turns"]
         self._shown = db["indicator_evidence"]
         self._coverage = db["evidence_coverage"]
 
@@ -75,7 +78,9 @@ class EvidenceStore:
         return (_evidence(row) if row else None), False
 
     async def uploads(self, tx: mongo.Tx, institution: str) -> int:
-        """How many files of the institution are under way."""
+        """How many files of the institution are under way; whoever else counts now to announce one decides again."""
+        turn = {"$inc": {"turn": 1}}
+        await self._turns.update_one({"_id": institution}, turn, upsert=True, session=tx.session)
         return int(await self._uploads.count_documents({"institution": institution}, session=tx.session))
 
     async def stale_uploads(self, institution: str, before: datetime) -> list[str]:

@@ -48,8 +48,9 @@ class ResultStore:
         """Results that stand, ordered by id, and the token of the next page."""
         query = {**keys, **mongo.after(token), "withdrawn": None}
         found = await self._results.find(query).sort("_id").limit(size + 1).to_list(None)
-        rows = found[:size]
-        return [_result(row) for row in rows], mongo.page_token(rows[-1]["_id"]) if len(found) > size else ""
+        results = [_result(row) for row in found[:size]]
+        results = results[: mongo.fitting(results)]
+        return results, mongo.page_token(results[-1].id) if len(found) > len(results) else ""
 
 
 def _row(result: pb.Result) -> dict[str, Any]:

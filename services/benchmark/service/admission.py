@@ -8,6 +8,7 @@ from livinglab.common.v1 import options_pb2
 
 from chassis import auth
 from chassis.errors import denied, invalid
+from directory.assignments import Assignments
 from services.benchmark.model import race as model
 from services.benchmark.store.live import Live
 from services.benchmark.store.projections import STAGES, Store
@@ -22,6 +23,7 @@ class Admission:
         self._store = store
         self._live = live
         self._regions = regions
+        self.assignments = Assignments(store.db)
 
     async def groups(self, as_of: datetime | None = None) -> model.Groups:
         """Official groups, and cohorts and clusters as they now are or then were."""

@@ -8,7 +8,6 @@ from typing import Any
 from livinglab.benchmark.v1 import analysis_service_pb2 as pb
 from livinglab.benchmark.v1 import analysis_service_pb2_grpc, service_pb2
 
-from chassis import auth
 from chassis.errors import not_found, precondition
 from instruments import periods
 from services.benchmark.model import aggregates, disclosure, ladder, learning, likeness, ranking, trends
@@ -61,7 +60,7 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
         return trends.series(points, race.basis, self._regions)
 
     async def GetProjection(self, request: pb.GetProjectionRequest, context: Any) -> pb.GetProjectionResponse:
-        auth.caller().require_institution(request.institution)
+        await self._admission.assignments.require(request.institution)
         race, groups = await self._admission.race(request.race, [request.target])
         histories, instrument = await self._histories(race, groups, request.institution)
         if not histories and histories.left_out:
@@ -104,7 +103,7 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
         return answer
 
     async def ListTeachers(self, request: pb.ListTeachersRequest, context: Any) -> pb.ListTeachersResponse:
-        auth.caller().require_institution(request.institution)
+        await self._admission.assignments.require(request.institution)
         race, _ = await self._admission.race(request.race)
         await self._store.result(race, request.institution)
         school = await self._school(race, request.since_period)

@@ -104,7 +104,7 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
             await self._live.moved(keys, stamp)
 
     async def GetGap(self, request: pb.GetGapRequest, context: Any) -> pb.GetGapResponse:
-        auth.caller().require_institution(request.institution)
+        await self._admission.assignments.require(request.institution)
         race, groups = await self._admission.race(request.race, request.targets)
         result = await self._store.result(race, request.institution)
         role_model = await self._store.result(race, request.role_model) if request.role_model else None
@@ -132,9 +132,13 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
         return disclosure.apart(race.group, groups, bodies, published=published, drafts=drafts)
 
     async def _is_draft_to_caller(self, race: pb.Race, other: model.Result) -> bool:
-        """Regions see another's values once they are published, or where it receives visitors."""
-        bound = auth.caller().bound_to
-        if bound in (None, other.institution) or race.stage == aggregates.PUBLIC_STAGE:
+        """Regions, coaches and assessors see another's values once they are published, or where it receives
+        visitors."""
+        caller = auth.caller()
+        reached = caller.bound_to in (None, other.institution) and await self._admission.assignments.reaches(
+            caller, other.institution
+        )
+        if reached or race.stage == aggregates.PUBLIC_STAGE:
             return False
         host = await self._store.setting("hosts", other.institution)
         return not (host and host["visitors"])

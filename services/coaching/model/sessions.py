@@ -1,7 +1,7 @@
 """The rules of sessions and of who sits there: put on the calendar, moved, called off, attended. Decisions return
 facts."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from livinglab.coaching.v1 import coaching_pb2 as pb
 from livinglab.coaching.v1 import events_pb2
@@ -10,6 +10,9 @@ from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Violation, invalid, precondition
 from services.coaching.model.coaches import require_realm, seat_name
+
+# People sign in before it begins.
+_DOORS = timedelta(hours=2)
 
 
 def scheduled(
@@ -78,6 +81,12 @@ def require_on(session: pb.Session) -> None:
     """FAILED_PRECONDITION with the reason for which the session was called off."""
     if session.state == pb.SESSION_STATE_CANCELLED:
         raise precondition("SESSION_CANCELLED", f"session {session.id} was cancelled: {session.reason}")
+
+
+def require_begun(session: pb.Session, now: datetime) -> None:
+    """FAILED_PRECONDITION before people may take their seats; a rehearsal has no clock on the wall."""
+    if not session.rehearsal and now < session.start_time.ToDatetime(UTC) - _DOORS:
+        raise precondition("SESSION_AHEAD", f"session {session.id} begins at {session.start_time.ToJsonString()}")
 
 
 def seat_id(request: rpc.RecordAttendanceRequest) -> str:

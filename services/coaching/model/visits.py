@@ -32,9 +32,10 @@ def faults(request: rpc.PlanVisitRequest, institutions: Container[str]) -> list[
 
 
 def planned(
-    request: rpc.PlanVisitRequest, visit_id: str, known: pb.Visit | None
+    request: rpc.PlanVisitRequest, visit_id: str, known: pb.Visit | None, accepted_by: str = ""
 ) -> tuple[pb.Visit, events_pb2.VisitPlanned | None]:
-    """The visit as it is from now on, and the fact unless nothing has changed."""
+    """The visit as it is from now on, and the fact unless nothing has changed. `accepted_by` is who speaks for the
+    host too; other days are to be accepted anew."""
     visit = pb.Visit(
         id=visit_id,
         visitor=request.visitor,
@@ -45,6 +46,7 @@ def planned(
         end_date=request.end_date or request.start_date,
         rehearsal=request.rehearsal,
         state=pb.VISIT_STATE_PLANNED,
+        accepted_by=accepted_by,
         etag="1",
     )
     if known is not None:
@@ -68,10 +70,26 @@ def planned(
     return visit, fact
 
 
+def accepted(visit: pb.Visit, accepted_by: str) -> events_pb2.VisitAccepted | None:
+    """The host knows of the visit and agrees; no fact where it did before."""
+    if visit.state == pb.VISIT_STATE_CANCELLED:
+        raise _cancelled(visit)
+    if visit.state == pb.VISIT_STATE_HELD:
+        raise _held(visit)
+    if visit.accepted_by:
+        return None
+    visit.accepted_by = accepted_by
+    _advance(visit)
+    return events_pb2.VisitAccepted(
+        meta=_meta(visit), institution=visit.visitor, host=visit.host, visit_id=visit.id, phase=visit.phase
+    )
+
+
 def held(
-    visit: pb.Visit, request: rpc.ConfirmVisitHeldRequest, confirmed_by: str, today: date
+    visit: pb.Visit, request: rpc.ConfirmVisitHeldRequest, confirmed_by: str, today: date, *, by_host: bool = False
 ) -> events_pb2.VisitHeld | None:
-    """Keeps what the visit taught; no fact where the same was kept before. `today` is the day at the host."""
+    """Keeps what the visit taught; no fact where the same was kept before. `today` is the day at the host; where the
+    host has not accepted it, only the host says that it was held."""
     if visit.state == pb.VISIT_STATE_CANCELLED:
         raise _cancelled(visit)
     if visit.state == pb.VISIT_STATE_HELD:
@@ -80,6 +98,10 @@ def held(
         return None
     if not visit.rehearsal and visit.start_date > today.isoformat():
         raise precondition("VISIT_AHEAD", f"visit {visit.id} begins on {visit.start_date}, today is {today}")
+    if not visit.accepted_by:
+        if not by_host:
+            raise precondition("NOT_ACCEPTED", f"{visit.host} has not accepted visit {visit.id}")
+        visit.accepted_by = confirmed_by
     visit.state = pb.VISIT_STATE_HELD
     visit.lessons.extend(request.lessons)
     visit.confirmed_by = confirmed_by

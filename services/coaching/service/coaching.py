@@ -7,9 +7,11 @@ from typing import Any
 
 from livinglab.coaching.v1 import coaching_pb2, service_pb2_grpc
 from livinglab.coaching.v1 import service_pb2 as pb
+from livinglab.common.v1 import options_pb2
 
 from chassis import auth, mongo
 from chassis.errors import Kind, Refused, denied, invalid, not_found, precondition
+from directory.assignments import Assignments
 from directory.projection import require_heard
 from services.coaching.model import coaches as model
 from services.coaching.model import plan, planning, sessions
@@ -22,8 +24,9 @@ _EVALUATION_RETRY_SECONDS = 0.2
 class CoachingService(service_pb2_grpc.CoachingServiceServicer):
     """The contract, on one store and the institutions that are known."""
 
-    def __init__(self, store: Store, institutions: Container[str]) -> None:
+    def __init__(self, store: Store, assignments: Assignments, institutions: Container[str]) -> None:
         self._store = store
+        self._assignments = assignments
         self._institutions = institutions
         # Everybody is after the coach with the most places: in turn they need not try again.
         self._assigning = asyncio.Lock()
@@ -46,6 +49,11 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
     async def ListCoaches(self, request: pb.ListCoachesRequest, context: Any) -> pb.ListCoachesResponse:
         size = mongo.page_size(request.page_size)
         coaches, token = await self._store.coach_page(request.rehearsal, size, request.page_token)
+        caller = auth.caller()
+        for coach in coaches:
+            # Their addresses are for those who write to them.
+            if caller.role == options_pb2.ROLE_COACH and coach.id != caller.subject:
+                coach.ClearField("email")
         return pb.ListCoachesResponse(coaches=coaches, next_page_token=token)
 
     async def AssignCoach(self, request: pb.AssignCoachRequest, context: Any) -> pb.AssignCoachResponse:
@@ -111,12 +119,16 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
         return pb.ListSessionsResponse(sessions=await self._store.sessions(request.cohort_id))
 
     async def RecordAttendance(self, request: pb.RecordAttendanceRequest, context: Any) -> pb.RecordAttendanceResponse:
-        auth.caller().require_institution(request.institution)
+        caller = auth.caller()
+        caller.require_institution(request.institution)
+        if caller.bound_to is not None and request.role != caller.role:
+            raise denied("OTHER_SEAT", f"{caller.subject} says for itself that it was there, and for nobody else")
         self._require_sound(request)
 
         async def decide(tx: mongo.Tx) -> pb.RecordAttendanceResponse:
             session = await self._known_session(tx, request.session_id)
             sessions.require_on(session)
+            sessions.require_begun(session, datetime.now(UTC))
             if await self._store.seat(tx, request, session):
                 tx.add(sessions.attended(request, session))
             return pb.RecordAttendanceResponse()
@@ -186,9 +198,12 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
         if caller.bound_to is not None and not request.institution:
             raise denied("INSTITUTION_NEEDED", "name your own institution")
         caller.require_institution(request.institution)
-        keys = {"cohort_id": request.cohort_id}
+        keys: dict[str, Any] = {"cohort_id": request.cohort_id}
         if request.institution:
+            await self._assignments.require(request.institution)
             keys["institution"] = request.institution
+        elif (reached := await self._assignments.reached(caller)) is not None:
+            keys["institution"] = {"$in": sorted(reached)}
         size = mongo.page_size(request.page_size)
         plans, token = await self._store.plan_page(keys, size, request.page_token)
         return pb.ListPlansResponse(plans=plans, next_page_token=token)
@@ -220,7 +235,10 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
     async def _own_plan(self, plan_id: str, tx: mongo.Tx | None = None) -> coaching_pb2.Plan:
         """The plan, if the caller may reach its institution."""
         found = await self._store.plan(plan_id, tx)
-        auth.caller().require_institution(found.institution)
+        caller = auth.caller()
+        if caller.role != options_pb2.ROLE_COACH or found.coach_id != caller.subject:
+            await self._assignments.require(found.institution)
+        caller.institution_checked = True
         return found
 
     def _require_sound(self, request: Any) -> None:

@@ -1,14 +1,16 @@
 """RPCs on study visits: one method is one use case: read, decide, one transaction, answer."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from livinglab.coaching.v1 import visit_pb2, visit_service_pb2_grpc
 from livinglab.coaching.v1 import visit_service_pb2 as pb
+from livinglab.common.v1 import options_pb2
 
 from chassis import auth, mongo, naming
 from chassis.errors import denied, invalid, not_found
+from directory.assignments import Assignments
 from directory.known import Directory
 from directory.projection import require_heard
 from services.coaching.model import coaches, visits
@@ -18,8 +20,9 @@ from services.coaching.store.coaching import Store
 class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
     """The contract, on one store and the institutions that are known."""
 
-    def __init__(self, store: Store, institutions: Directory) -> None:
+    def __init__(self, store: Store, assignments: Assignments, institutions: Directory) -> None:
         self._store = store
+        self._assignments = assignments
         self._institutions = institutions
 
     async def PlanVisit(self, request: pb.PlanVisitRequest, context: Any) -> pb.PlanVisitResponse:
@@ -38,7 +41,8 @@ class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
             elif request.visit_id and caller.bound_to is not None:
                 # Nobody takes the ids that the program is going to give.
                 raise not_found("visit", request.visit_id)
-            visit, fact = visits.planned(request, request.visit_id or new_id, known)
+            arranged = caller.subject if caller.bound_to is None else ""
+            visit, fact = visits.planned(request, request.visit_id or new_id, known, arranged)
             if fact is not None:
                 await self._store.save_visit(tx, visit)
                 tx.add(fact)
@@ -46,11 +50,25 @@ class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
 
         return await self._store.db.once(request, decide, pb.PlanVisitResponse)
 
+    async def AcceptVisit(self, request: pb.AcceptVisitRequest, context: Any) -> pb.AcceptVisitResponse:
+        async def decide(tx: mongo.Tx) -> pb.AcceptVisitResponse:
+            visit = await self._known(tx, request.visit_id)
+            auth.caller().require_institution(visit.host)
+            fact = visits.accepted(visit, auth.caller().subject)
+            if fact is not None:
+                await self._store.save_visit(tx, visit)
+                tx.add(fact)
+            return pb.AcceptVisitResponse(visit=visit)
+
+        return await self._store.db.once(request, decide, pb.AcceptVisitResponse)
+
     async def ConfirmVisitHeld(self, request: pb.ConfirmVisitHeldRequest, context: Any) -> pb.ConfirmVisitHeldResponse:
         async def decide(tx: mongo.Tx) -> pb.ConfirmVisitHeldResponse:
             visit = await self._visit_of_caller(tx, request.visit_id)
-            today = datetime.now(ZoneInfo(self._institutions.time_zone(visit.host))).date()
-            fact = visits.held(visit, request, auth.caller().subject, today)
+            today = date.fromisoformat(self._today(visit.host))
+            caller = auth.caller()
+            by_host = caller.bound_to == visit.host or caller.role == options_pb2.ROLE_MANAGER
+            fact = visits.held(visit, request, caller.subject, today, by_host=by_host)
             if fact is not None:
                 await self._store.save_visit(tx, visit)
                 tx.add(fact)
@@ -79,18 +97,31 @@ class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
             raise denied("INSTITUTION_NEEDED", "name your own institution")
         caller.require_institution(request.institution)
         # A rehearsal is a cohort: who asks for none asks for what is real.
-        keys = {"cohort_id": request.cohort_id} if request.cohort_id else {"rehearsal": ""}
+        keys: dict[str, Any] = {"cohort_id": request.cohort_id} if request.cohort_id else {"rehearsal": ""}
         if request.institution:
+            await self._assignments.require(request.institution)
             keys["parties"] = request.institution
+        elif (reached := await self._assignments.reached(caller)) is not None:
+            keys["parties"] = {"$in": sorted(reached)}
         size = mongo.page_size(request.page_size)
         found, token = await self._store.visit_page(keys, size, request.page_token)
         return pb.ListVisitsResponse(visits=found, next_page_token=token)
 
-    async def _visit_of_caller(self, tx: mongo.Tx, visit_id: str) -> visit_pb2.Visit:
-        """The visit, if the caller may speak for its visitor or its host."""
+    async def _known(self, tx: mongo.Tx, visit_id: str) -> visit_pb2.Visit:
         visit = await self._store.visit(tx, visit_id)
         if visit is None:
             raise not_found("visit", visit_id)
+        return visit
+
+    def _today(self, institution: str) -> str:
+        """The day there, 2022-11-01."""
+        return datetime.now(ZoneInfo(self._institutions.time_zone(institution))).date().isoformat()
+
+    async def _visit_of_caller(self, tx: mongo.Tx, visit_id: str) -> visit_pb2.Visit:
+        """The visit, if the caller may speak for its visitor or its host."""
+        visit = await self._known(tx, visit_id)
         caller = auth.caller()
         caller.require_institution(visit.host if caller.bound_to == visit.host else visit.visitor)
+        if not await self._assignments.reaches(caller, visit.visitor):
+            await self._assignments.require(visit.host)
         return visit

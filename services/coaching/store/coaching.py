@@ -178,7 +178,7 @@ class Store:
         """Stores the next version; ABORTED where somebody else did so first."""
         await self._save(tx, "visits", visit, {**fields(visit), "parties": [visit.visitor, visit.host]})
 
-    async def visit_page(self, keys: dict[str, str], size: int, token: str) -> tuple[list[visit_pb2.Visit], str]:
+    async def visit_page(self, keys: Mapping[str, Any], size: int, token: str) -> tuple[list[visit_pb2.Visit], str]:
         """Visits ordered by id, and the token of the next page."""
         rows, token = await self._page("visits", keys, size, token)
         return [versioned(row, visit_pb2.Visit) for row in rows], token
@@ -201,7 +201,7 @@ class Store:
         """Stores the next version; ABORTED where somebody else did so first."""
         await self._save(tx, "plans", plan, fields(plan))
 
-    async def plan_page(self, keys: dict[str, str], size: int, token: str) -> tuple[list[pb.Plan], str]:
+    async def plan_page(self, keys: Mapping[str, Any], size: int, token: str) -> tuple[list[pb.Plan], str]:
         """Plans ordered by id, and the token of the next page."""
         rows, token = await self._page("plans", keys, size, token)
         return [versioned(row, pb.Plan) for row in rows], token
@@ -287,7 +287,7 @@ class Store:
         return result.upserted_id is not None
 
     async def _page(
-        self, collection: str, keys: dict[str, str], size: int, token: str
+        self, collection: str, keys: Mapping[str, Any], size: int, token: str
     ) -> tuple[list[dict[str, Any]], str]:
         query = {**keys, **mongo.after(token)}
         found = await self.db[collection].find(query).sort("_id").limit(size + 1).to_list(None)

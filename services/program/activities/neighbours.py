@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import grpc
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from chassis import telemetry
 from chassis.errors import Kind
@@ -45,9 +45,11 @@ class Neighbour:
         final = refused.kind in PERMANENT
         REFUSALS.labels(activity.info().activity_type, refused.kind.value, str(final).lower()).inc()
         if final:
-            telemetry.log.error("refused for good", cohort=course.cohort_id, what=what, reason=refused.reason)
+            telemetry.log.info("refused for good", cohort=course.cohort_id, what=what, reason=refused.reason)
             await note_problem(self._store, course.cohort_id, institution, f"{what}: {refused}")
-        raise ApplicationError(str(refused), type=refused.kind.value, non_retryable=final)
+        # What a person caused is no trouble of the worker: the manager reads it, the log need not shout it.
+        category = ApplicationErrorCategory.BENIGN if final else ApplicationErrorCategory.UNSPECIFIED
+        raise ApplicationError(str(refused), type=refused.kind.value, non_retryable=final, category=category)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:

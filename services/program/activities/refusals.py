@@ -4,7 +4,7 @@ from typing import Any
 
 from prometheus_client import Counter
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from chassis import telemetry
@@ -66,9 +66,15 @@ class _Inbound(ActivityInboundInterceptor):
             return ApplicationError(str(refused), refused.reason, type=f"OWN_{refused.kind.value}")
         step: Any = input.args[0] if input.args else None
         cohort, institution = (getattr(step, name, "") for name in ("cohort_id", "institution"))
-        telemetry.log.error("refused for good", cohort=cohort, what=info.activity_type, reason=refused.reason)
+        telemetry.log.info("refused for good", cohort=cohort, what=info.activity_type, reason=refused.reason)
         await note_problem(self._store, cohort, institution, f"{info.activity_type}: {refused}")
-        return ApplicationError(str(refused), refused.reason, type=refused.kind.value, non_retryable=True)
+        return ApplicationError(
+            str(refused),
+            refused.reason,
+            type=refused.kind.value,
+            non_retryable=True,
+            category=ApplicationErrorCategory.BENIGN,
+        )
 
 
 async def note_problem(store: Store, cohort_id: str, institution: str, problem: str) -> None:

@@ -13,6 +13,7 @@ from prometheus_client import Counter
 
 from chassis.mongo import Tx
 from chassis.stream import Reaction
+from directory.assignments import Assignments
 from programs.phases import has_ended
 from services.program.engine.client import Engine
 from services.program.model.ledger import Ledger, Result
@@ -132,13 +133,17 @@ class Reactions:
             return []
         return [await participants.current_cohort(event.meta.cohort_id, institution, tx)]
 
-    def table(self) -> list[Reaction]:
+    def table(self, assignments: Assignments | None = None) -> list[Reaction]:
         """Every fact that program listens to."""
 
         def fact(event: type[Message], handle: Callable[[Tx, Any], Any]) -> Reaction:
             return Reaction(event, handle, self.tell_workflow)
 
+        assignments = assignments or Assignments(self._store.db)
         return [
+            Reaction(coaching.CoachAssigned, assignments.on_coach_assigned),
+            Reaction(assessment.AssessorAssigned, assignments.on_assessor_assigned),
+            Reaction(assessment.AssessorWithdrawn, assignments.on_assessor_withdrawn),
             Reaction(events_pb2.CohortLaunched, after=self.on_cohort_launched),
             fact(assessment.EvaluationSubmitted, self.on_evaluation_submitted),
             fact(evidence_events_pb2.EvidenceCoverageChanged, self.on_evidence_coverage_changed),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import grpc
 from google.protobuf.message import Message
 from livinglab.assessment.v1 import events_pb2 as assessment
 from livinglab.coaching.v1 import events_pb2 as coaching
@@ -14,6 +15,7 @@ from livinglab.notify.v1 import service_pb2 as notify
 from livinglab.program.v1 import definition_pb2
 
 from chassis import telemetry
+from chassis.status import from_rpc_error
 from directory import Institution
 from programs import clock
 from services.program.model.course import Course
@@ -86,7 +88,11 @@ class News:
             cohort_id=course.cohort_id,
             rehearsal=course.mark,
         )
-        answer = await self._notify.SendMessages(request)
+        try:
+            answer = await self._notify.SendMessages(request)
+        except grpc.RpcError as error:
+            # While notify is away the fact waits.
+            raise from_rpc_error(error) from error
         for refused in answer.refused:
             told = f"{template} to {readers[refused.draft].name}: {refused.field} {refused.reason}"
             telemetry.log.warning("a letter was refused", cohort=course.cohort_id, reason=refused.reason)

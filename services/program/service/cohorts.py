@@ -10,6 +10,7 @@ from chassis import mongo
 from programs.phases import has_ended
 from services.program.engine.client import Engine
 from services.program.engine.launch import Launches
+from services.program.service.access import Access
 from services.program.service.ordering import Ordering
 from services.program.store.cohorts import Store
 from services.program.store.participants import require_active
@@ -18,8 +19,11 @@ from services.program.store.participants import require_active
 class ProgramService(service_pb2_grpc.ProgramServiceServicer):
     """The contract, on one store, the workflows, and the regions and instruments that are known."""
 
-    def __init__(self, store: Store, engine: Engine, regions: Collection[str], instruments: Collection[str]) -> None:
+    def __init__(
+        self, store: Store, access: Access, engine: Engine, regions: Collection[str], instruments: Collection[str]
+    ) -> None:
         self._store = store
+        self._access = access
         self._orders = Ordering(store, engine)
         self._launches = Launches(store, engine, regions, instruments)
 
@@ -27,19 +31,20 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
         return await self._launches.launch(request)
 
     async def GetCohort(self, request: pb.GetCohortRequest, context: Any) -> pb.GetCohortResponse:
-        return pb.GetCohortResponse(cohort=await self._store.cohort(request.cohort_id))
+        return pb.GetCohortResponse(cohort=await self._access.shown(await self._store.cohort(request.cohort_id)))
 
     async def ListCohorts(self, request: pb.ListCohortsRequest, context: Any) -> pb.ListCohortsResponse:
         cohorts, token = await self._store.cohorts(mongo.page_size(request.page_size), request.page_token)
+        cohorts = [await self._access.shown(cohort) for cohort in cohorts]
         return pb.ListCohortsResponse(cohorts=cohorts, next_page_token=token)
 
     async def WatchCohort(self, request: pb.WatchCohortRequest, context: Any) -> AsyncIterator[pb.WatchCohortResponse]:
-        last = await self._store.cohort(request.cohort_id)
+        last = await self._access.shown(await self._store.cohort(request.cohort_id))
         yield pb.WatchCohortResponse(cohort=last)
         if has_ended(last.state):
             return
         async for _ in self._store.changes(request.cohort_id):
-            cohort = await self._store.cohort(request.cohort_id)
+            cohort = await self._access.shown(await self._store.cohort(request.cohort_id))
             if cohort != last:
                 yield pb.WatchCohortResponse(cohort=cohort)
                 last = cohort
@@ -49,6 +54,9 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
     async def ListParticipants(self, request: pb.ListParticipantsRequest, context: Any) -> pb.ListParticipantsResponse:
         size = mongo.page_size(request.page_size)
         participants, token = await self._store.participant_page(request.cohort_id, size, request.page_token)
+        seen = await self._access.require_part(request.cohort_id)
+        if seen is not None:
+            participants = [one for one in participants if one.institution in seen]
         return pb.ListParticipantsResponse(participants=participants, next_page_token=token)
 
     async def WithdrawParticipant(

@@ -13,6 +13,7 @@ from livinglab.benchmark.v1.service_pb2_grpc import BenchmarkServiceStub
 from livinglab.benchmark.v1.steward_service_pb2 import SetHostCapacityRequest, SetTargetsRequest
 from livinglab.benchmark.v1.steward_service_pb2_grpc import StewardServiceStub
 from livinglab.benchmark.v1.target_pb2 import TargetLine
+from livinglab.coaching.v1.events_pb2 import CoachAssigned
 
 from chassis.errors import Kind, Refused
 from chassis.status import from_rpc_error
@@ -266,6 +267,8 @@ async def test_what_drafts_have_in_common_is_for_those_who_may_see_drafts(benchm
         await submitted(benchmark, code, "2.00", stage=evaluation_pb2.STAGE_PUBLICATION, version=7)
     await eventually(lambda: arrived(benchmark, 11))
     own = WEST_JAVA[0]
+    await benchmark.hear(CoachAssigned(institution=own, coach_id="coach"), cohort_id="c")
+    await eventually(lambda: benchmark.db["assigned"].find_one({"subject": "coach"}))
     for role, institution, sees in (
         ("public", "", False),
         ("platform", "", False),

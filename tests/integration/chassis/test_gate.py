@@ -8,10 +8,11 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
-from livinglab.assessment.v1 import evaluation_pb2, evidence_service_pb2
+from livinglab.assessment.v1 import evaluation_pb2, evidence_service_pb2, verification_pb2
 from livinglab.assessment.v1 import service_pb2 as pb
 from livinglab.assessment.v1.evidence_service_pb2_grpc import EvidenceServiceStub
 from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceStub
+from livinglab.assessment.v1.verification_pb2_grpc import VerificationServiceStub
 
 from chassis.errors import Kind, Refused
 from chassis.status import from_rpc_error
@@ -115,3 +116,24 @@ async def test_a_second_role_shows_nobody_the_drafts_of_another_institution(
         EvidenceServiceStub, assessment.issuer.token(own, other, institution=BANDUNG, subject="dewi")
     )
     assert (await mine.ListIndicatorEvidence(asked)).indicators
+
+
+async def test_who_moved_to_another_institution_is_not_answered_as_before(assessment: Running) -> None:
+    request = pb.OpenEvaluationRequest(
+        request_id=uuid.uuid4().hex, institution=BANDUNG, instrument="spbe-59-2020", period="2022"
+    )
+    before = assessment.as_role(AssessmentServiceStub, "head", BANDUNG, "dewi")
+    first = await before.OpenEvaluation(request)
+    assert (await before.OpenEvaluation(request)).evaluation.id == first.evaluation.id
+    since = assessment.as_role(AssessmentServiceStub, "head", SUMEDANG, "dewi")
+    assert (await refusal(since.OpenEvaluation(request))).reason == "OTHER_INSTITUTION"
+
+
+@pytest.mark.parametrize("seconds", [-(2**60), 253_402_300_799, 2**60])
+async def test_a_time_that_no_calendar_has_is_a_fault(assessment: Running, channel: Any, seconds: int) -> None:
+    request = verification_pb2.SetCycleRequest(request_id=uuid.uuid4().hex)
+    request.cycle.set_time.seconds = seconds
+    manager = assessment.as_role(VerificationServiceStub, "manager")
+    refused = await refusal(manager.SetCycle(request))
+    assert refused.kind is Kind.INVALID_ARGUMENT
+    assert "cycle.set_time" in {v.field for v in refused.violations}

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from chassis import mongo
@@ -19,7 +20,9 @@ async def test_a_process_that_met_the_server_before_it_was_in_its_set_can_use_tr
     await ready.accepts_connections(server.address.host, server.address.port)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(server.stop)
-        process = Process("early", Settings(mongo_uri=f"mongodb://{server.address}/?directConnection=true"), stack)
+        process = Process(
+            "early", Settings(mongo_uri=SecretStr(f"mongodb://{server.address}/?directConnection=true")), stack
+        )
         with capture_logs() as logs:
             waiting = asyncio.create_task(process.database())
             await eventually(lambda: any("NotPrimary" in str(log.get("because")) for log in logs))

@@ -154,7 +154,7 @@ async def test_a_report_for_people_programs_and_the_web(program: Running, cohort
     assert [p["phase"] for p in found["phases"]] == ["governance", "workshop", "summit", "follow-up"]
     assert (found["gained"], found["cohort"]["id"]) == (0, cohort)
     assert page.read_text().startswith("<!doctype html>")
-    code, out, _ = await livinglab(program, "report", cohort, role="coach")
+    code, out, _ = await livinglab(program, "report", cohort, role="platform")
     assert code == 0
     assert "governance-attended" in out
     code, _, err = await livinglab(program, "report", cohort, "--html", str(tmp_path / "no" / "such.html"))

@@ -15,6 +15,7 @@ from stack.issuer import Issuer
 from tests.harness.coaching import BANDUNG, COHORT, SUMEDANG, count, published, refusal, request_id
 from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
+from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
     from livinglab.coaching.v1.visit_service_pb2_grpc import VisitServiceAsyncStub
@@ -111,10 +112,8 @@ async def test_a_visit_that_cannot_be_is_refused_and_every_fault_is_named(coachi
     assert await count(coaching, "visits") == 0
 
 
-@pytest.mark.parametrize(
-    ("role", "institution"), [("operator", BANDUNG), ("regent", SUMEDANG), ("manager", ""), ("coach", "")]
-)
-async def test_either_party_a_manager_or_a_coach_says_that_a_visit_was_held(
+@pytest.mark.parametrize(("role", "institution"), [("operator", BANDUNG), ("regent", SUMEDANG), ("manager", "")])
+async def test_either_party_or_a_manager_says_that_a_visit_was_held(
     coaching: Running, role: str, institution: str
 ) -> None:
     visit = await planned(coaching)
@@ -221,7 +220,8 @@ async def test_visits_are_listed_by_cohort_and_by_either_party(coaching: Running
         return list((await people(coaching, role, own).ListVisits(request)).visits)
 
     assert await listed("manager") == [out, other, home]
-    assert await listed("coach", cohort=COHORT) == [out, other]
+    # A coach of neither party.
+    assert await listed("coach", cohort=COHORT) == []
     assert await listed("system", cohort="try-1") == [rehearsed]
     assert await listed("operator", BANDUNG) == [out, home]
     assert await listed("regent", SUMEDANG, COHORT) == [out, other]
@@ -239,3 +239,31 @@ async def test_visits_come_in_pages(coaching: Running) -> None:
     assert [visit.id for visit in first.visits] == ["a", "b"]
     rest = await manager.ListVisits(pb.ListVisitsRequest(page_token=first.next_page_token, institution=SUMEDANG))
     assert ([visit.id for visit in rest.visits], rest.next_page_token) == (["c"], "")
+
+
+async def test_a_visit_that_only_the_visitor_knows_of_was_not_held(coaching: Running) -> None:
+    visitor, host = people(coaching, "operator", BANDUNG), people(coaching, "head", SUMEDANG)
+    visit = (await visitor.PlanVisit(plan())).visit
+    assert visit.accepted_by == ""
+    refused = await refusal(visitor.ConfirmVisitHeld(confirmation(visit)))
+    assert (refused.kind, refused.reason) == (Kind.FAILED_PRECONDITION, "NOT_ACCEPTED")
+    accepting = pb.AcceptVisitRequest(request_id=request_id(), visit_id=visit.id)
+    assert (await refusal(visitor.AcceptVisit(accepting))).reason == "OTHER_INSTITUTION"
+    accepted = (await host.AcceptVisit(accepting)).visit
+    assert accepted.accepted_by == f"head@{SUMEDANG}"
+    [fact] = await published(coaching, events_pb2.VisitAccepted, 1)
+    assert (fact.institution, fact.host, fact.visit_id) == (BANDUNG, SUMEDANG, visit.id)
+    # Other days are to be accepted anew.
+    moved = (await visitor.PlanVisit(plan(visit_id=visit.id, start_date="2022-10-04"))).visit
+    assert moved.accepted_by == ""
+    # The host needs nobody's leave to say that somebody was there.
+    assert (await host.ConfirmVisitHeld(confirmation(visit))).visit.state == HELD
+
+
+async def test_a_coach_speaks_for_those_that_it_is_assigned_to(coaching: Running) -> None:
+    visit = await planned(coaching)
+    coached = people(coaching, "coach")
+    assert (await refusal(coached.ConfirmVisitHeld(confirmation(visit)))).reason == "NOT_ASSIGNED"
+    await coaching.hear(events_pb2.CoachAssigned(institution=BANDUNG, coach_id="coach"), cohort_id=COHORT)
+    await eventually(lambda: coaching.db["assigned"].find_one({"subject": "coach"}))
+    assert (await coached.ConfirmVisitHeld(confirmation(visit))).visit.state == HELD

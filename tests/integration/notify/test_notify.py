@@ -314,3 +314,13 @@ async def test_an_unknown_message_is_not_found_and_an_operator_may_not_look(noti
     assert (await refusal(operator.GetMessage(get))).kind is Kind.PERMISSION_DENIED
     send = operator.SendMessages(request(draft("siti@sumedang.example")))
     assert (await refusal(send)).kind is Kind.PERMISSION_DENIED
+
+
+async def test_the_platform_team_sees_that_a_letter_went_and_not_what_is_in_it(notify: Running, email: str) -> None:
+    [message_id] = await sent(notify, draft(email))
+    platform = notify.as_role(NotifyServiceStub, "platform")
+    seen = (await platform.GetMessage(pb.GetMessageRequest(message_id=message_id))).message
+    assert (seen.id, seen.template) == (message_id, "invitation")
+    assert (seen.body, seen.subject, dict(seen.values)) == ("", "", {})
+    for listed in (await platform.ListMessages(pb.ListMessagesRequest(cohort_id=COHORT))).messages:
+        assert (listed.body, dict(listed.values)) == ("", {})

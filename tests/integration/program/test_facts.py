@@ -126,7 +126,7 @@ async def test_gains_are_reported_from_what_was_heard(program: Running) -> None:
     await heard(program, cohort_id, submitted(BANDUNG, "2023", "3.10", "Baik"), version=7)
     await heard(program, cohort_id, submitted(BANDUNG, "2023", "2.90", "Baik"), version=6)
     await heard(program, cohort_id, submitted(BANDUNG, "2022", "2.55"))
-    stub: Any = program.as_role(ReportServiceStub, "coach")
+    stub: Any = program.as_role(ReportServiceStub, "platform")
     request = report_service_pb2.GetReportRequest(cohort_id=cohort_id)
 
     async def reported() -> Any:

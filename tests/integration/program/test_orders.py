@@ -136,6 +136,20 @@ async def test_a_reopened_phase_takes_in_again_who_failed_at_it(program: Running
     assert (back.reason, list(back.excused), list(back.missing)) == ("", [], ["governance-attended"])
 
 
+async def test_who_was_excused_owes_its_duties_again_where_the_phase_opens_again(
+    program: Running, store: Store
+) -> None:
+    cohort_id = await launched(program)
+    await store.record_phase(cohort_id, phase("governance", OPEN, invited=3), 1)
+    await store.record_phase(cohort_id, phase("governance", CLOSED, invited=3, excused=True), 2)
+    assert all(list(p.excused) == ["governance-attended"] for p in (await participants(program, cohort_id)).values())
+    step = ordered(cohort_id, 3, reopen=command_pb2.ReopenOrder(phase="governance", days=5))
+    step.phases.append(phase("governance", OPEN, 15, invited=3, reopened=1))
+    await recorded_twice(store, step)
+    for participant in (await participants(program, cohort_id)).values():
+        assert (list(participant.excused), list(participant.missing)) == ([], ["governance-attended"])
+
+
 async def test_who_is_readmitted_is_excused_of_what_it_missed(program: Running, store: Store) -> None:
     cohort_id = await launched(program)
     await store.record_phase(cohort_id, phase("governance", CLOSED, invited=3), 1)
@@ -241,7 +255,7 @@ async def test_the_audit_is_told_page_by_page_oldest_first(program: Running, sto
         # Two of them in the same moment.
         step = ordered(cohort_id, number + 1, f"r{number}", after_hours=number // 2, pause=command_pb2.PauseOrder())
         await store.steering.record(step)
-    stub: Any = program.as_role(AuditServiceStub, "coach")
+    stub: Any = program.as_role(AuditServiceStub, "platform")
     request = audit_service_pb2.ListAuditRequest(cohort_id=cohort_id, page_size=2)
     told: list[audit_service_pb2.AuditEntry] = []
     while True:

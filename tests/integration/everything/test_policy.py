@@ -1,0 +1,85 @@
+"""Every method, by every role and every two roles, for one's own institution and another: no cell allows more than its
+policy says, and two roles in one token never open more than each of them alone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from google.protobuf.descriptor import MethodDescriptor
+
+from chassis import auth
+from stack.issuer import ROLES, Issuer
+from tests.harness.everything import BOUND, OTHER, OWN, Everything, everything, methods, pairs
+from tests.harness.servers import Servers
+
+AT_ONCE = 32
+# What a read answers with to somebody who has no right to it.
+REFUSED = frozenset({"PERMISSION_DENIED", "NOT_FOUND", "INVALID_ARGUMENT", "FAILED_PRECONDITION", "UNAUTHENTICATED"})
+# Nothing of these is another institution's: whose it is stands nowhere, or the answer is the public's.
+NOBODYS: frozenset[str] = frozenset()
+
+
+@pytest.fixture
+async def world(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIterator[Everything]:
+    async with everything(servers, issuer, nats_url) as found:
+        yield found
+
+
+def reads(method: MethodDescriptor) -> bool:
+    return method.name.startswith(("Get", "List", "Count", "WhatIf", "Compare", "Watch", "Download"))
+
+
+async def test_no_cell_allows_more_than_its_policy_says(world: Everything) -> None:
+    wrong: list[str] = []
+    cells = 0
+
+    async def of_method(name: str, method: MethodDescriptor) -> None:
+        nonlocal cells
+        policy = auth.policy_of(method)
+        allowed = {auth.role_name(role) for role in policy.roles}
+        alone: dict[tuple[str, str], str] = {}
+        for target in (OWN, OTHER):
+            for roles in pairs(ROLES):
+                who = {"institution": OWN, "subject": "somebody"}
+                code, reason, _ = await world.call(name, method, world.request(method, target), *roles, **who)
+                cells += 1
+                cell = f"{method.full_name} {'+'.join(roles)} {'own' if target == OWN else 'other'}: {code} {reason}"
+                if len(roles) == 1:
+                    alone[(roles[0], target)] = code
+                if not allowed & set(roles) and reason != "ROLE":
+                    wrong.append(f"{cell}, no role of these is in the policy")
+                elif policy.own_institution and target == OTHER and code == "OK" and set(roles) & allowed <= set(BOUND):
+                    wrong.append(f"{cell}, it is another institution's")
+                elif reads(method) and code == "OK" and "OK" not in {alone[(role, target)] for role in roles}:
+                    wrong.append(f"{cell}, neither of them alone is answered")
+                elif code in ("INTERNAL", "UNKNOWN"):
+                    wrong.append(cell)
+
+    waiting = list(methods())
+
+    async def worker() -> None:
+        while waiting:
+            await of_method(*waiting.pop())
+
+    await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
+    assert not wrong, "\n".join(sorted(wrong)[:40])
+    assert cells == 2 * len(pairs(ROLES)) * len(methods())
+
+
+@pytest.mark.parametrize("role", ["coach", "assessor"])
+async def test_a_coach_or_an_assessor_of_nobody_sees_no_drafts(world: Everything, role: str) -> None:
+    seen = []
+    for name, method in methods():
+        policy = auth.policy_of(method)
+        if policy.own_institution and role in {auth.role_name(one) for one in policy.roles} and reads(method):
+            answer = await world.call(name, method, world.request(method, OTHER), role, subject="nobody")
+            if answer[0] == "OK" and answer[2]:
+                seen.append(method.full_name)
+    assert not seen
+
+
+async def test_without_a_token_a_caller_gets_what_the_public_gets(world: Everything) -> None:
+    for name, method in methods():
+        allowed = {auth.role_name(role) for role in auth.policy_of(method).roles}
+        code, reason, _ = await world.call(name, method, world.request(method, OWN))
+        assert (reason in ("NO_TOKEN", "BAD_TOKEN")) or "public" in allowed, (method.full_name, code, reason)
