@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from chassis import telemetry
+from chassis import tracing
 from chassis.tls import PLAIN, Tls
 
 LARGEST_MESSAGE = 8 * 2**20
@@ -33,7 +33,7 @@ def _completed(details: Any, authorization: Callable[[], str], seconds: float | 
     metadata = grpc.aio.Metadata(*(details.metadata or ()))
     if metadata.get("authorization") is None and (header := authorization()):
         metadata.add("authorization", header)
-    if traceparent := telemetry.traceparent():
+    if traceparent := tracing.traceparent():
         metadata.add("traceparent", traceparent)
     timeout = details.timeout if details.timeout is not None else seconds
     return grpc.aio.ClientCallDetails(details.method, timeout, metadata, details.credentials, details.wait_for_ready)

@@ -1,10 +1,8 @@
 """Logs in JSON with the trace id, metrics over HTTP, traces that cross every boundary."""
 
 import logging
-import random
 import sys
 from collections.abc import Callable, MutableMapping
-from contextlib import AbstractContextManager
 from typing import Any
 
 import structlog
@@ -15,20 +13,15 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
 from opentelemetry.sdk.trace.sampling import ParentBased, SamplingResult, TraceIdRatioBased
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace import StatusCode
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from chassis.config import Settings
+from chassis.tracing import DRAWN, Kept, is_sampled, span, traceparent
+
+__all__ = ["is_sampled", "span", "traceparent"]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-_PROPAGATOR = TraceContextTextMapPropagator()
-# Hands out spans of whatever provider is set when the first one starts.
-_TRACER = trace.get_tracer("livinglab")
-_TRACEPARENT = "traceparent"
-# In the context of a root that was drawn to be kept.
-_DRAWN = otel_context.create_key("drawn")
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 RPC_SECONDS = Histogram("livinglab_rpc_seconds", "Time to serve a call", ["service", "method"], buckets=_FAST)
@@ -131,49 +124,14 @@ def _start_traces(settings: Settings, process: str) -> TracerProvider:
 class _Roots(TraceIdRatioBased):
     """Draws which traces that begin here are kept, once: not again those that `span` has drawn."""
 
-    share = 1.0
-
     def __init__(self, share: float) -> None:
         super().__init__(share)
-        _Roots.share = share
+        Kept.share = share
 
     def should_sample(self, parent_context: Context | None, trace_id: int, *rest: Any, **named: Any) -> SamplingResult:
         """As drawn before, or by the id."""
-        drawn = otel_context.get_value(_DRAWN, parent_context)
+        drawn = otel_context.get_value(DRAWN, parent_context)
         return super().should_sample(parent_context, 0 if drawn else trace_id, *rest, **named)
-
-
-def span(name: str, kind: SpanKind, traceparent: str | None = None) -> AbstractContextManager[Span]:
-    """A span under the given parent, or under the current one. Where nobody keeps it, to know the trace in logs and to
-    hand it on is enough, and costs little."""
-    context = otel_context.get_current()
-    if traceparent:
-        context = _PROPAGATOR.extract({_TRACEPARENT: traceparent})
-        if not is_sampled(traceparent):
-            return _Unsampled(context)
-    elif not trace.get_current_span(context).get_span_context().is_valid:
-        if random.random() >= _Roots.share:
-            return _Unsampled(_begun(context))
-        context = otel_context.set_value(_DRAWN, True, context)
-    return _TRACER.start_as_current_span(name, context=context, kind=kind)
-
-
-def _begun(context: Context) -> Context:
-    """A trace that begins here and that nobody keeps."""
-    ids = SpanContext(random.getrandbits(128) | 1, random.getrandbits(64) | 1, is_remote=False)
-    return trace.set_span_in_context(NonRecordingSpan(ids), context)
-
-
-class _Unsampled(AbstractContextManager[Span]):
-    def __init__(self, context: Context) -> None:
-        self._context = context
-
-    def __enter__(self) -> Span:
-        self._token = otel_context.attach(self._context)
-        return trace.get_current_span(self._context)
-
-    def __exit__(self, *_: object) -> None:
-        otel_context.detach(self._token)
 
 
 def refused(code: str, reason: str, message: str, *, ours: bool) -> None:
@@ -183,16 +141,3 @@ def refused(code: str, reason: str, message: str, *, ours: bool) -> None:
         current.set_attributes({"rpc.grpc.status_code": code, "livinglab.reason": reason})
         if ours:
             current.set_status(StatusCode.ERROR, message)
-
-
-def traceparent() -> str:
-    """The current position in the trace, to hand on; empty outside of any."""
-    carrier: dict[str, str] = {}
-    _PROPAGATOR.inject(carrier)
-    return carrier.get(_TRACEPARENT, "")
-
-
-def is_sampled(traceparent: str) -> bool:
-    """Whether somebody keeps the trace; where nobody does, handing it on is enough."""
-    # The last bit of the flags; the others say other things, such as that the id is random.
-    return traceparent[-1:] in "13579bdf" and bool(traceparent)

@@ -61,11 +61,15 @@ class Parsed(Generic[M]):
         return [Fault(self.line(v.field), v.field, v.description) for v in violations]
 
 
+# Brings a file of another shape into that of its message, and notes what is wrong with it.
+Arrange = Callable[[yaml.Node, list[Fault]], yaml.Node]
+
+
 def parse(
     text: str,
     message_class: type[M],
     extra_keys: Sequence[str] = (),
-    arrange: Callable[[yaml.Node, list[Fault]], yaml.Node] | None = None,
+    arrange: Arrange | None = None,
 ) -> Parsed[M]:
     """Reads what can be read and names the rest. Keys are field names; enum values may be written short (`attend` for
     DUTY_KIND_ATTEND); a string field takes any plain value as it is written, so that 3.0 stays 3.0. `extra_keys` are

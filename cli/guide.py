@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.speak.files import read_file
+from cli.speak.language import choose, language
 from cli.speak.output import fail, print_json, say, table
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ def text(message: Any, english: bool, field: str = "text") -> str:
     return found
 
 
-def is_english(language: str) -> bool:
-    """Which language an option names; refuses another one."""
-    if language not in ("id", "en"):
-        raise typer.BadParameter(f"{language!r} is neither id nor en", param_hint="--lang")
-    return language == "en"
+def is_english(named: str) -> bool:
+    """Whether a command speaks English: as its own option says, else as commands do; refuses a language of neither."""
+    if named:
+        choose(named)
+    return language() == "en"
 
 
 def guides_of(name: str, instrument: "instrument_pb2.Instrument") -> "Guides | None":

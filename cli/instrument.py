@@ -94,7 +94,7 @@ def show(
     published: Published = False,
     version: Annotated[int, typer.Option("--version", min=0, help="With --published: not the newest one.")] = 0,
     indicator: Annotated[str, typer.Option("--indicator", metavar="NUMBER", help="What its levels ask for.")] = "",
-    language: Language = "id",
+    language: Language = "",
     as_json: AsJson = False,
 ) -> None:
     """Show an instrument: its tree, weights and predicates; or what the levels of one indicator ask for."""

@@ -9,8 +9,8 @@ from cli.assessment import commands as assessment
 from cli.cohort import commands as cohort
 from cli.events import commands as events
 from cli.evidence import commands as evidence
+from cli.plan import agreement, coach, duties, session, visit
 from cli.plan import commands as plan
-from cli.plan import session, visit
 from cli.race import benchmark
 from cli.race.ranking import ranking
 from cli.release import commands as release
@@ -31,13 +31,16 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(instrument.app, name="instrument")
 app.add_typer(institution.app, name="institution")
 app.add_typer(benchmark.app, name="benchmark")
+app.add_typer(coach.app, name="coach")
 app.add_typer(session.app, name="session")
+app.add_typer(agreement.app, name="agreement")
 app.add_typer(visit.app, name="visit")
 app.add_typer(plan.app, name="plan")
 app.add_typer(notify.app, name="notify")
 app.add_typer(events.app, name="events")
 app.command("ranking")(ranking)
 app.command("score")(score)
+app.command("duties")(duties.duties)
 app.command("rehearse")(rehearse.rehearse)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
@@ -66,5 +69,13 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
+    lang: Annotated[
+        str,
+        typer.Option("--lang", metavar="id|en", help="The language of tables; else LIVINGLAB_LANG or the locale's."),
+    ] = "",
 ) -> None:
     """Run a living lab program for digital government."""
+    if lang:
+        from cli.speak import language
+
+        language.choose(lang)

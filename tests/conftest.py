@@ -1,6 +1,7 @@
 """Fixtures only: the real servers, once a session; a broker of its own for each test; a mark by folder."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from tests.harness.servers import Servers, start_servers
 _OWN_SOCKETS = ("integration", "workflow", "replay", "e2e", "chaos")
 # The longest first, so that no worker is left with one of them at the end.
 _ORDER = ("e2e", "chaos", "workflow", "integration", "replay", "contract", "unit")
+
+
+# A worker of xdist is told of a terminal of 80 columns; commands are to write as they do into a file.
+os.environ.pop("COLUMNS", None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -63,8 +63,15 @@ def list_evaluations(
     rehearsal: Annotated[str, typer.Option("--rehearsal", metavar="ID", help="Those of a rehearsal only.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List evaluations."""
-    keys = {"institution": institution, "instrument": instrument, "period": period, "rehearsal": rehearsal}
+    """List evaluations: your institution's, where your token names one."""
+    from cli.speak.connection import token_institution
+
+    keys = {
+        "institution": institution or token_institution(),
+        "instrument": instrument,
+        "period": period,
+        "rehearsal": rehearsal,
+    }
     found = all_pages("service", "ListEvaluations", "evaluations", cohort_id=cohort, **keys)
     if as_json:
         print_json([as_dict(one) for one in found])
@@ -86,7 +93,7 @@ def answer(
     ] = None,
     why: Annotated[str, typer.Option("--note", help="Why, for all without an explanation.")] = "",
     met: criteria.Met = None,
-    language: Language = "id",
+    language: Language = "",
     etag: Etag = "",
     as_json: AsJson = False,
 ) -> None:

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 def needs(
     evaluation: EvaluationId,
     indicators: Annotated[list[str] | None, typer.Argument(metavar="INDICATOR...", help="Only these.")] = None,
-    language: Language = "id",
+    language: Language = "",
     as_json: AsJson = False,
 ) -> None:
     """What each answer needs for its next level, and what is doubtful before handing in."""
@@ -52,7 +52,7 @@ def criteria(
     indicator: Annotated[str, typer.Argument(metavar="INDICATOR")],
     met: Met = None,
     unmet: Annotated[list[str] | None, typer.Option("--unmet", metavar="CRITERION", help="Is not met.")] = None,
-    language: Language = "id",
+    language: Language = "",
     as_json: AsJson = False,
 ) -> None:
     """Which criteria of an indicator are met, with the evidence for each; --met and --unmet change it."""

@@ -95,7 +95,7 @@ def delegate(
 def queue(
     evaluation: EvaluationId,
     agency: Annotated[str, typer.Option("--agency", help="Only what this agency has in its care.")] = "",
-    language: Language = "id",
+    language: Language = "",
     as_json: AsJson = False,
 ) -> None:
     """What to do next, most urgent first."""

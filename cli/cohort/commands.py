@@ -10,6 +10,8 @@ from cli.cohort.preview import DryRun
 from cli.cohort.steering import RequestId
 from cli.cohort.view import CohortId, Reason
 from cli.speak.codes import as_code
+from cli.speak.known import name_of
+from cli.speak.language import word
 from cli.speak.output import AsJson, print_json, say, table
 
 app = typer.Typer(help="Cohorts: check, launch, watch, steer.", no_args_is_help=True)
@@ -104,8 +106,18 @@ def participants(cohort_id: CohortId, as_json: AsJson = False) -> None:
             ]
         )
         return
-    rows = [(p.institution, view.word(p, "state"), ", ".join(p.duties), ", ".join(p.missing), p.reason) for p in found]
-    table(["institution", "state", "done", "missing", "why"], rows)
+    rows = [
+        (
+            p.institution,
+            name_of(p.institution),
+            word(view.word(p, "state")),
+            str(len(p.duties)),
+            ", ".join(p.missing),
+            "; ".join(filter(None, [p.reason, *(f"{word('problem')}: {problem}" for problem in p.problems)])),
+        )
+        for p in found
+    ]
+    table(["code", "institution", "state", "done", "missing", "why"], rows, right=["done"])
 
 
 @app.command()

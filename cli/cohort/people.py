@@ -117,10 +117,66 @@ def resolve(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Deal with what another service refused for good: of a participant, or of the cohort itself."""
+    """Deal with what another service refused for good: of one participant, or everything of the cohort."""
     said = "asked again" if retry else "left as it is"
-    about = {"retry": retry, "validate_only": dry_run}
-    _order("ResolveProblems", cohort_id, institution, reason, request_id, as_json, said, **about)
+    if institution:
+        about = {"retry": retry, "validate_only": dry_run}
+        _order("ResolveProblems", cohort_id, institution, reason, request_id, as_json, said, **about)
+        return
+    from cli.speak import connection
+
+    if dry_run:
+        _would_resolve(cohort_id, as_json)
+        return
+    whose, answer = connection.run(_resolve_all(cohort_id, reason, retry, request_id or connection.new_request_id()))
+    if as_json:
+        print_json({"resolved": whose, "cohort": view.as_dict(answer.cohort)})
+        return
+    say(f"{said}: {', '.join(name or cohort_id for name in whose)}")
+    view.show(answer.cohort, as_json=False)
+
+
+def _would_resolve(cohort_id: str, as_json: bool) -> None:
+    """Whose problems would be dealt with; nothing is ordered."""
+    from cli.speak import connection
+
+    whose = connection.run(_troubled(cohort_id))
+    if as_json:
+        print_json({"would_resolve": whose})
+    else:
+        say(f"would be asked again: {', '.join(name or cohort_id for name in whose)}" if whose else "no problem")
+
+
+async def _troubled(cohort_id: str) -> list[str]:
+    """Whose problems there are, the cohort's own as an empty name."""
+    from livinglab.program.v1 import service_pb2 as pb
+    from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
+
+    from cli.speak import connection
+
+    async with connection.connected("program", ProgramServiceStub) as program:
+        stub: Any = program
+        cohort = (await stub.GetCohort(pb.GetCohortRequest(cohort_id=cohort_id))).cohort
+        request = pb.ListParticipantsRequest(cohort_id=cohort_id, page_size=1000)
+
+        def page(token: str) -> Any:
+            request.page_token = token
+            return stub.ListParticipants(request)
+
+        found = await connection.every_page(page, lambda one: one.participants)
+    return [*([""] if cohort.problems else []), *(p.institution for p in found if p.problems)]
+
+
+async def _resolve_all(cohort_id: str, reason: str, retry: bool, request_id: str) -> "tuple[list[str], Any]":
+    """Whose problems were dealt with, the cohort's own as an empty name, each by an order of its own; and the last
+    answer."""
+    whose = await _troubled(cohort_id)
+    answer: Any = None
+    # With nothing to resolve the order says so itself.
+    for name in whose or [""]:
+        about = {"cohort_id": cohort_id, "institution": name, "reason": reason, "retry": retry}
+        answer = await send("ResolveProblems", f"{request_id}:{name}" if name else request_id, **about)
+    return whose, answer
 
 
 def _order(

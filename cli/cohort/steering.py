@@ -1,7 +1,8 @@
 """`livinglab cohort pause`, `extend`, `override` ...: orders about a cohort and its phases, each with a reason."""
 
+import asyncio
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,8 +11,15 @@ from cli.cohort.preview import DryRun
 from cli.cohort.view import CohortId, Reason
 from cli.speak.output import AsJson, print_json, say
 
+if TYPE_CHECKING:
+    from livinglab.program.v1 import cohort_pb2
+
 PhaseId = Annotated[str, typer.Argument(metavar="PHASE", help="The id of a phase.")]
 Days = Annotated[int, typer.Option("--days", help="Whole program days.")]
+# An order is carried out within tenths of a second; a cohort in which people act at once is never quiet.
+_QUIET_SECONDS = 0.6
+_LONGEST_WAIT_SECONDS = 4.0
+
 RequestId = Annotated[
     str, typer.Option("--request-id", help="The same id again is the same order, and has the same answer.")
 ]
@@ -21,10 +29,10 @@ def order(method: str, request_id: str, as_json: bool, said: str, **fields: Any)
     """Sends one order, and tells what became of it: the cohort as it stands then."""
     from cli.speak import connection
 
-    answer = connection.run(send(method, request_id or connection.new_request_id(), **fields))
     if fields.get("validate_only"):
-        preview.show(answer.preview, as_json)
+        preview.show(connection.run(send(method, request_id or connection.new_request_id(), **fields)).preview, as_json)
         return
+    answer = connection.run(_ordered(method, request_id or connection.new_request_id(), **fields))
     if as_json:
         waits = {"awaiting_second": answer.awaiting_second} if method == "OverrideGate" else {}
         print_json({**waits, "cohort": view.as_dict(answer.cohort)})
@@ -32,6 +40,33 @@ def order(method: str, request_id: str, as_json: bool, said: str, **fields: Any)
     waiting = getattr(answer, "awaiting_second", False)
     say("kept as a proposal: it counts once another manager asks for the same" if waiting else said)
     view.show(answer.cohort, as_json=False)
+
+
+async def _ordered(method: str, request_id: str, **fields: Any) -> Any:
+    """The answer, with the cohort as it stands once what the order brings about is done."""
+    answer = await send(method, request_id, **fields)
+    answer.cohort.CopyFrom(await settled(answer.cohort))
+    return answer
+
+
+async def settled(cohort: "cohort_pb2.Cohort") -> "cohort_pb2.Cohort":
+    """The cohort once nothing of it has changed for a moment: its workflow carries an order out after the answer."""
+    from livinglab.program.v1 import service_pb2 as pb
+    from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
+
+    from cli.speak import connection
+
+    latest = cohort
+    async with connection.connected("program", ProgramServiceStub) as program:
+        stub: Any = program
+        changes = stub.WatchCohort(pb.WatchCohortRequest(cohort_id=cohort.id)).__aiter__()
+        give_up = asyncio.get_running_loop().time() + _LONGEST_WAIT_SECONDS
+        while (left := give_up - asyncio.get_running_loop().time()) > 0:
+            try:
+                latest = (await asyncio.wait_for(anext(changes), min(_QUIET_SECONDS, left))).cohort
+            except (TimeoutError, StopAsyncIteration):
+                break
+    return latest
 
 
 async def send(method: str, request_id: str, **fields: Any) -> Any:

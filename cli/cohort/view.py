@@ -7,6 +7,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from cli.speak.known import name_of
+from cli.speak.language import either
+from cli.speak.language import word as language_word
 from cli.speak.output import print_json, say, table
 
 if TYPE_CHECKING:
@@ -23,18 +26,17 @@ def show(cohort: "cohort_pb2.Cohort", as_json: bool) -> None:
         return
     rows = [
         (
-            p.phase,
-            phase_state(p),
+            either(p.title, p.title_en),
+            language_word(phase_state(p)),
             local_time(p.open_time, cohort.time_zone),
             closing(cohort, p) + (" (moved)" if p.extended else ""),
-            str(p.invited),
-            str(p.done),
-            ", ".join(f"{duty} {count}" for duty, count in sorted(p.duties.items())),
+            f"{p.done}/{p.invited}",
         )
         for p in cohort.phases
     ]
-    columns = ["phase", "state", "opens", "closes", "invited", "done", "duties"]
-    table(columns, rows, title=title(cohort), right=["invited", "done"])
+    table(["phase", "state", "opens", "closes", "done"], rows, title=title(cohort), right=["done"])
+    for line in duty_lines(cohort):
+        say(line)
     for line in notes(cohort):
         say(line)
 
@@ -50,6 +52,34 @@ def phase_state(phase: "cohort_pb2.PhaseProgress") -> str:
     return "held" if phase.HasField("held_time") and word(phase, "state") == "open" else word(phase, "state")
 
 
+def duty_lines(cohort: "cohort_pb2.Cohort") -> Iterator[str]:
+    """How many have done each duty of the phases that are open or over, in words."""
+    for p in cohort.phases:
+        if p.invited and p.duty_progress:
+            yield f"{either(p.title, p.title_en)}:"
+            for duty in p.duty_progress:
+                optional = "" if duty.required else either(" (tidak wajib)", " (optional)")
+                yield f"  {duty.done:>4} {either(duty.title, duty.title_en)}{optional}"
+
+
+def troubles(cohort: "cohort_pb2.Cohort") -> Iterator[str]:
+    """What another service refused for good, whose it is, and what to do about it."""
+    for problem in cohort.problems:
+        yield f"{language_word('problem')}: {problem}"
+    for one in cohort.troubled:
+        yield from (f"{language_word('problem')}: {name_of(one.institution)}: {problem}" for problem in one.problems)
+    if cohort.troubled_count > len(cohort.troubled):
+        yield either(
+            f"... dan {cohort.troubled_count - len(cohort.troubled)} peserta lagi",
+            f"... and {cohort.troubled_count - len(cohort.troubled)} participants more",
+        )
+    if cohort.problems or cohort.troubled_count:
+        yield either(
+            f"perbaiki sebabnya, lalu: livinglab cohort resolve {cohort.id} --reason ...",
+            f"mend the cause, then: livinglab cohort resolve {cohort.id} --reason ...",
+        )
+
+
 def notes(cohort: "cohort_pb2.Cohort") -> Iterator[str]:
     """What a manager should know besides, a line each."""
     if cohort.split_from:
@@ -58,12 +88,13 @@ def notes(cohort: "cohort_pb2.Cohort") -> Iterator[str]:
         if phase_state(p) == "held":
             yield f"{p.phase} waits beyond its deadline since {local_time(p.held_time, cohort.time_zone)}"
         if p.blocking:
-            named = ", ".join(blocker.institution for blocker in p.blockers[:5])
+            named = ", ".join(name_of(blocker.institution) for blocker in p.blockers[:5])
             yield f"{p.phase} waits for {p.blocking}: {named}{', ...' if p.blocking > 5 else ''}"
         for proposal in p.proposals:
             action = word(proposal, "action")
             yield f"{p.phase}: {proposal.actor} proposes {action}, another manager has to agree ({proposal.reason})"
-    yield from (line for line in [cohort.note, cohort.reason, *cohort.problems] if line)
+    yield from (line for line in [cohort.note, cohort.reason] if line)
+    yield from troubles(cohort)
 
 
 def as_dict(cohort: "cohort_pb2.Cohort") -> dict[str, Any]:
@@ -87,6 +118,8 @@ def as_dict(cohort: "cohort_pb2.Cohort") -> dict[str, Any]:
         "split_from": cohort.split_from,
         "phases": [_phase(p) for p in cohort.phases],
         "problems": list(cohort.problems),
+        "troubled": [{"institution": one.institution, "problems": list(one.problems)} for one in cohort.troubled],
+        "troubled_count": cohort.troubled_count,
         "note": cohort.note,
         "time_zone": cohort.time_zone,
     }
@@ -96,6 +129,7 @@ def _phase(p: "cohort_pb2.PhaseProgress") -> dict[str, Any]:
     return {
         "phase": p.phase,
         "title": p.title,
+        "title_en": p.title_en,
         "state": word(p, "state"),
         "opens": iso(p.open_time),
         "deadline": iso(p.deadline_time),

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.speak.codes import as_code
-from cli.speak.output import AsJson, fail, print_json, say, table
+from cli.speak.output import AsJson, print_json, say, table
 
 app = typer.Typer(help="Evidence: files, and what they are shown for.", no_args_is_help=True)
 
@@ -26,9 +26,9 @@ def upload(
 ) -> None:
     """Upload a file; one that broke off goes on where it was."""
     from cli.evidence.transfer import send
-    from cli.speak.connection import run
+    from cli.speak.connection import own_institution, run
 
-    stored = run(send(file, dated, title, institution or own_institution()))
+    stored = run(send(file, dated, title, own_institution(institution)))
     if as_json:
         print_json(_view().as_dict(stored))
     else:
@@ -49,11 +49,11 @@ def list_evidence(
         return
     from livinglab.assessment.v1 import evidence_service_pb2 as pb
 
-    from cli.speak.connection import every_page, run
+    from cli.speak.connection import every_page, own_institution, run
 
     async def call() -> list[Any]:
         async with _connected() as stub:
-            code = institution or own_institution()
+            code = own_institution(institution)
 
             async def page(token: str) -> Any:
                 request = pb.ListEvidenceRequest(institution=code, page_size=1000, page_token=token)
@@ -200,16 +200,6 @@ def carry(
             for r in rows
         ],
     )
-
-
-def own_institution() -> str:
-    """The institution in the token of the last login."""
-    from cli.speak.connection import token_institution
-
-    institution = token_institution()
-    if not institution:
-        fail("your token names no institution: name one with --institution")
-    return institution
 
 
 def _view() -> Any:

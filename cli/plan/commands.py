@@ -81,13 +81,12 @@ def draft(
     """Draft a plan from the largest reachable gaps of a submitted evaluation; one that is there is shown as it is."""
     from livinglab.coaching.v1 import service_pb2 as pb
 
-    from cli.evidence.commands import own_institution
     from cli.speak import connection
 
     request = pb.DraftPlanRequest(
         request_id=connection.new_request_id(),
         cohort_id=cohort_id,
-        institution=institution or own_institution(),
+        institution=connection.own_institution(institution),
         rehearsal=cohort_id if rehearsal else "",
         target=target,
         due_date=due,

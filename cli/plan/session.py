@@ -1,4 +1,4 @@
-"""`livinglab session`: the sessions of a cohort: on the calendar, moved, called off."""
+"""`livinglab session`: the sessions of a cohort: on the calendar, moved, called off, and who came."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,6 +27,12 @@ def _moment(value: str) -> datetime:
     return found
 
 
+Start = Annotated[
+    datetime, typer.Option("--start", metavar="TIME", parser=_moment, help="With its offset: 2022-11-07T09:00+07:00")
+]
+End = Annotated[datetime, typer.Option("--end", metavar="TIME", parser=_moment, help="With its offset.")]
+
+
 @app.command("list")
 def list_sessions(
     cohort_id: Annotated[str, typer.Argument(metavar="COHORT", help="Id of the cohort.")],
@@ -44,6 +50,76 @@ def list_sessions(
 
 
 @app.command()
+def add(
+    session_id: SessionId,
+    cohort_id: Annotated[str, typer.Option("--cohort", metavar="COHORT", help="Id of the cohort.")],
+    phase: Annotated[str, typer.Option("--phase", metavar="PHASE", help="The phase that it belongs to.")],
+    title: Annotated[str, typer.Option("--title", help="What it is.")],
+    start: Start,
+    end: End,
+    zone: Annotated[str, typer.Option("--zone", metavar="ZONE", help="Whose clocks show it: Asia/Jakarta.")],
+    place: Annotated[str, typer.Option("--place", help="Where; an address or a link.")] = "",
+    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="The cohort is a rehearsal.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put a session on the calendar beside those of the definition."""
+    from livinglab.coaching.v1 import service_pb2 as pb
+
+    from cli.speak import connection
+
+    request = pb.ScheduleSessionRequest(
+        request_id=connection.new_request_id(),
+        session_id=session_id,
+        cohort_id=cohort_id,
+        phase=phase,
+        title=title,
+        place=place,
+        time_zone=zone,
+        rehearsal=cohort_id if rehearsal else "",
+    )
+    request.start_time.FromDatetime(start)
+    request.end_time.FromDatetime(end)
+    _told(_call("ScheduleSession", request).session, as_json)
+
+
+@app.command()
+def attend(
+    session_id: SessionId,
+    role: Annotated[str, typer.Option("--role", help="Whose seat: operator, head, secretary or regent.")],
+    name: Annotated[str, typer.Option("--name", help="Who sat on it.")],
+    institution: Annotated[
+        str, typer.Option("--institution", metavar="CODE", help="Of which institution; yours, unless named.")
+    ] = "",
+    delegate: Annotated[bool, typer.Option("--delegate", help="That was a delegate.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Note that somebody came; a seat is noted once."""
+    from livinglab.coaching.v1 import service_pb2 as pb
+    from livinglab.common.v1 import options_pb2
+
+    from cli.speak import connection
+    from cli.speak.known import name_of
+
+    seats = {"operator", "head", "secretary", "regent"}
+    if role not in seats:
+        raise typer.BadParameter(f"--role is {', '.join(sorted(seats))}, not {role}")
+    code = connection.own_institution(institution)
+    request = pb.RecordAttendanceRequest(
+        request_id=connection.new_request_id(),
+        session_id=session_id,
+        institution=code,
+        role=options_pb2.Role.Value(f"ROLE_{role.upper()}"),
+        name=name,
+        delegate=delegate,
+    )
+    _call("RecordAttendance", request)
+    if as_json:
+        print_json({"session": session_id, "institution": code, "role": role, "name": name, "delegate": delegate})
+    else:
+        say(f"{name} came to {session_id} for {name_of(code)}")
+
+
+@app.command()
 def cancel(session_id: SessionId, reason: Reason, as_json: AsJson = False) -> None:
     """Call a session off."""
     from livinglab.coaching.v1 import service_pb2 as pb
@@ -57,11 +133,8 @@ def cancel(session_id: SessionId, reason: Reason, as_json: AsJson = False) -> No
 @app.command()
 def move(
     session_id: SessionId,
-    start: Annotated[
-        datetime,
-        typer.Option("--start", metavar="TIME", parser=_moment, help="With its offset: 2022-11-07T09:00+07:00"),
-    ],
-    end: Annotated[datetime, typer.Option("--end", metavar="TIME", parser=_moment, help="With its offset.")],
+    start: Start,
+    end: End,
     reason: Reason,
     as_json: AsJson = False,
 ) -> None:

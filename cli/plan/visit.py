@@ -39,13 +39,12 @@ def plan(
     """Plan a visit, or change the days of a planned one."""
     from livinglab.coaching.v1 import visit_service_pb2 as pb
 
-    from cli.evidence.commands import own_institution
     from cli.speak import connection
 
     request = pb.PlanVisitRequest(
         request_id=connection.new_request_id(),
         visit_id=visit,
-        visitor=institution or own_institution(),
+        visitor=connection.own_institution(institution),
         host=host,
         cohort_id=cohort,
         phase=phase,

@@ -11,10 +11,8 @@ from typing import Any, NoReturn, TypeVar
 
 import grpc
 import grpc.aio
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import SpanKind, get_tracer_provider, set_tracer_provider
 
-from chassis import naming, rpc, telemetry
+from chassis import naming, outgoing, tracing
 from chassis.errors import Kind, Refused
 from chassis.status import from_rpc_error
 from chassis.tls import Tls
@@ -58,6 +56,14 @@ def token_institution() -> str:
         return ""
 
 
+def own_institution(named: str = "") -> str:
+    """The institution that a command names, else the one in the token of the last login."""
+    institution = named or token_institution()
+    if not institution:
+        fail("your token names no institution: name one with --institution")
+    return institution
+
+
 def _tls() -> Tls:
     """LIVINGLAB_TLS_AUTHORITIES says whose servers are believed, and that they are spoken to by TLS;
     LIVINGLAB_TLS_CERTIFICATE and LIVINGLAB_TLS_KEY are shown where the servers ask for them."""
@@ -72,7 +78,7 @@ def _tls() -> Tls:
 @asynccontextmanager
 async def connected(service: str, stub: Callable[[grpc.aio.Channel], S]) -> AsyncIterator[S]:
     """The service's stub for the length of the block."""
-    async with rpc.channel(address(service), authorization, _tls()) as channel:
+    async with outgoing.channel(address(service), authorization, _tls()) as channel:
         yield stub(channel)
 
 
@@ -88,11 +94,9 @@ def call(service: str, stub: Callable[[grpc.aio.Channel], Any], method: str, req
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Runs a command's calls under one trace; a refusal becomes its lines on stderr and exit code 1."""
-    if not isinstance(get_tracer_provider(), TracerProvider):
-        set_tracer_provider(TracerProvider(shutdown_on_exit=False))
 
     async def traced() -> T:
-        with telemetry.span("livinglab", SpanKind.CLIENT):
+        with tracing.begun():
             return await work
 
     try:

@@ -36,6 +36,12 @@ def known_institutions() -> KnownInstitutions:
     return KnownInstitutions()
 
 
+def name_of(code: str) -> str:
+    """The name of an institution, with its code where nobody knows it: Kabupaten Sumedang."""
+    found = known_institutions().get(code)
+    return found.name if found else code
+
+
 def names_of(codes: Collection[str]) -> dict[str, str]:
     """The names of those of the codes that are known."""
     known = known_institutions()

@@ -1,6 +1,7 @@
 """How every command speaks: JSON for programs, tables for people, one clear line for what went wrong."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,17 +23,20 @@ def print_json(value: Any) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", right: Iterable[str] = ()) -> None:
-    """Write a table to standard output; columns named in `right` are aligned to the right."""
+    """Write a table to standard output, its headers in the language of the command; columns named in `right` are
+    aligned to the right."""
     from rich.console import Console
     from rich.table import Table
 
+    from cli.speak.language import word
+
     console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _UNSEEN_WIDTH
     grid = Table(title=printable(title) or None, title_justify="left")
     to_the_right = set(right)
     for column in columns:
-        grid.add_column(column, justify="right" if column in to_the_right else "left")
+        grid.add_column(word(column), justify="right" if column in to_the_right else "left")
     for row in rows:
         grid.add_row(*(printable(cell) for cell in row))
     console.print(grid)

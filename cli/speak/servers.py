@@ -1,14 +1,19 @@
 """Where the servers behind the services are, for commands that look after a platform."""
 
 import os
+from typing import TYPE_CHECKING
 
 from cli.speak.output import fail
-from stack.doctor.patient import Servers
 from stack.home import Home, home_folder
 
+if TYPE_CHECKING:
+    from stack.doctor.patient import Servers
 
-def servers() -> Servers:
+
+def servers() -> "Servers":
     """Those that the variables of our processes name; what they do not, as the platform that runs here says."""
+    from stack.doctor.patient import Servers
+
     here = Home(home_folder()).running_addresses()
     found = Servers(
         mongodb=os.environ.get("LIVINGLAB_MONGO_URI") or here.get("mongodb", ""),

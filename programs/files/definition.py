@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from livinglab.program.v1 import definition_pb2
 
 from chassis.errors import Violation
-from chassis.yaml_message import Fault, Parsed, parse
+from chassis.yaml_message import Arrange, Fault, Parsed, parse
 from programs.files import follow_ups
 from programs.files import roster as roster_file
 from programs.files.roster import Roster
@@ -122,7 +122,7 @@ def holds_roster(path: Path) -> bool:
 def load_cohort(path: Path) -> CohortFile:
     """The cohort in a file, with its roster and the definition that it names: <id>.yaml beside it, one folder up, or
     one of ours. `faults` tells what could not be read."""
-    parsed = _parsed(path, definition_pb2.CohortSpec, ("roster_file",))
+    parsed = _parsed(path, definition_pb2.CohortSpec, ("roster_file",), roster_file.inline)
     loaded = CohortFile(parsed, _name(path), Parsed(definition_pb2.Definition()))
     loaded.faults += [FileFault(_name(path), fault) for fault in parsed.faults]
     if parsed.message.definition:
@@ -202,11 +202,11 @@ def _add_roster(loaded: CohortFile, path: Path) -> None:
     loaded.faults += [FileFault(loaded.roster_name, fault) for fault in roster.faults]
 
 
-def _parsed(path: Path, message: type[M], extra: tuple[str, ...] = ()) -> Parsed[M]:
+def _parsed(path: Path, message: type[M], extra: tuple[str, ...] = (), arrange: Arrange | None = None) -> Parsed[M]:
     text, unreadable = _read(path)
     if unreadable:
         return Parsed(message(), faults=[Fault(0, "", unreadable)])
-    return parse(text, message, extra)
+    return parse(text, message, extra, arrange)
 
 
 def _name(path: Path) -> str:

@@ -113,6 +113,23 @@ def _as_cohort(root: yaml.Node, faults: list[Fault]) -> yaml.Node:
         others = [key for key, _ in root.value if key is not listed[0][0]]
         faults += [Fault(key.start_mark.line + 1, "", "must not stand beside roster") for key in others]
         return _mapping(root, roster=listed[0][1])
+    return _mapping(root, roster=_by_code(root, faults))
+
+
+def inline(root: yaml.Node, faults: list[Fault]) -> yaml.Node:
+    """A cohort whose roster goes by code, as it does in a file of its own, with the roster as a list."""
+    if isinstance(root, yaml.MappingNode):
+        root.value = [
+            (key, _by_code(node, faults))
+            if getattr(key, "value", None) == "roster" and isinstance(node, yaml.MappingNode)
+            else (key, node)
+            for key, node in root.value
+        ]
+    return root
+
+
+def _by_code(root: yaml.MappingNode, faults: list[Fault]) -> yaml.SequenceNode:
+    """People by the code of their institution, as a list of participants."""
     codes: dict[str, int] = {}
     participants: list[yaml.Node] = []
     for key, people in root.value:
@@ -124,7 +141,7 @@ def _as_cohort(root: yaml.Node, faults: list[Fault]) -> yaml.Node:
         else:
             codes[key.value] = line
             participants.append(_mapping(key, institution=key, people=people))
-    return _mapping(root, roster=yaml.SequenceNode(_SEQUENCE, participants, root.start_mark, root.end_mark))
+    return yaml.SequenceNode(_SEQUENCE, participants, root.start_mark, root.end_mark)
 
 
 def _mapping(at: yaml.Node, **entries: yaml.Node) -> yaml.MappingNode:

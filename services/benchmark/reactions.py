@@ -38,7 +38,6 @@ def on_result(store: Store) -> Handle:
         if result is None:
             return
         before = await store.write(tx, result_writes(result))
-        # A publication comes with a submission of the same version, and is told once.
         if before is not None and race.is_news(result.order, before):
             tx.add(race.ranked(result))
 

@@ -1,6 +1,7 @@
 """Events in: one function a foreign fact; the table of them at the end."""
 
 from functools import partial
+from typing import get_args
 
 from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.coaching.v1 import events_pb2 as coaching_pb
@@ -11,7 +12,7 @@ from chassis import mongo
 from chassis.stream import Reaction
 from directory.assignments import Assignments
 from directory.projection import Institutions
-from services.coaching.store.coaching import Store
+from services.coaching.store.coaching import Evaluated, Store
 
 
 async def on_instrument_published(store: Store, tx: mongo.Tx, event: assessment_pb.InstrumentPublished) -> None:
@@ -19,8 +20,8 @@ async def on_instrument_published(store: Store, tx: mongo.Tx, event: assessment_
     await store.keep_instrument(tx, event.instrument)
 
 
-async def on_evaluation_submitted(store: Store, tx: mongo.Tx, event: assessment_pb.EvaluationSubmitted) -> None:
-    """The newest evaluation is what a plan starts from."""
+async def on_evaluation_submitted(store: Store, tx: mongo.Tx, event: Evaluated) -> None:
+    """The newest evaluation is what a plan starts from, with the values of its latest stage."""
     await store.keep_evaluation(tx, event)
 
 
@@ -41,7 +42,7 @@ def table(store: Store, institutions: Institutions) -> tuple[Reaction, ...]:
     assignments = Assignments(store.db)
     return (
         Reaction(assessment_pb.InstrumentPublished, partial(on_instrument_published, store)),
-        Reaction(assessment_pb.EvaluationSubmitted, partial(on_evaluation_submitted, store)),
+        *(Reaction(event, partial(on_evaluation_submitted, store)) for event in get_args(Evaluated)),
         Reaction(program_pb.ParticipantWithdrawn, partial(on_participant_left, store)),
         Reaction(program_pb.ParticipantFailed, partial(on_participant_left, store)),
         Reaction(program_pb.ParticipantReadmitted, partial(on_participant_readmitted, store)),

@@ -6,6 +6,8 @@ from livinglab.program.v1 import (
     audit_service_pb2_grpc,
     directory_service_pb2,
     directory_service_pb2_grpc,
+    duty_service_pb2,
+    duty_service_pb2_grpc,
     report_service_pb2,
     report_service_pb2_grpc,
     schedule_service_pb2,
@@ -30,6 +32,7 @@ from services.program.service.access import Access
 from services.program.service.audit import AuditService
 from services.program.service.cohorts import ProgramService
 from services.program.service.directory import DirectoryService
+from services.program.service.duties import DutyService
 from services.program.service.report import ReportService
 from services.program.service.schedules import ScheduleService
 from services.program.service.steering import SteeringService
@@ -89,6 +92,11 @@ async def main(process: runtime.Process) -> None:
             directory_service_pb2.DESCRIPTOR.services_by_name["DirectoryService"],
             DirectoryService(directory_store, institutions.known),
             directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server,
+        ),
+        Served(
+            duty_service_pb2.DESCRIPTOR.services_by_name["DutyService"],
+            DutyService(store),
+            duty_service_pb2_grpc.add_DutyServiceServicer_to_server,
         ),
         Served(
             report_service_pb2.DESCRIPTOR.services_by_name["ReportService"],

@@ -30,7 +30,13 @@ def test_a_word_of_the_glossary_is_one_of_the_contract(word: str) -> None:
 
 @pytest.mark.parametrize("noun", nouns())
 def test_a_noun_of_the_command_line_stands_in_the_glossary(noun: str) -> None:
-    told = {"assessment": "evaluation", "benchmark": "benchmarking", "events": "event", "notify": "letter"}
+    told = {
+        "assessment": "evaluation",
+        "benchmark": "benchmarking",
+        "events": "event",
+        "notify": "letter",
+        "duties": "duty",
+    }
     assert re.search(rf"\b{told.get(noun, noun)}\b", GLOSSARY, re.IGNORECASE), f"{noun} is not explained"
 
 

@@ -19,6 +19,7 @@ from chassis.errors import Refused, Violation, conflict, precondition
 from instruments.scoring import Scorer
 
 Stage: TypeAlias = evaluation_pb2.Stage.ValueType
+Concluded: TypeAlias = events_pb2.EvaluationSubmitted | events_pb2.StageConcluded
 
 ORDER: tuple[Stage, ...] = (
     evaluation_pb2.STAGE_SELF_ASSESSMENT,
@@ -168,7 +169,7 @@ def conclude(
     now: datetime,
     *,
     remark: str = "",
-) -> events_pb2.EvaluationSubmitted:
+) -> Concluded:
     """Ends the stage that the evaluation stands in, with the values that it sets itself; the rest is inherited."""
     result = evaluation.results.add(stage=evaluation.stage, values=values, concluded_by=actor, remark=remark)
     result.conclude_time.FromDatetime(now)
@@ -181,9 +182,11 @@ def conclude(
     return submitted(evaluation)
 
 
-def submitted(evaluation: evaluation_pb2.Evaluation) -> events_pb2.EvaluationSubmitted:
-    """The fact of a concluded stage."""
-    return events_pb2.EvaluationSubmitted(
+def submitted(evaluation: evaluation_pb2.Evaluation) -> Concluded:
+    """The fact of a concluded stage: the self-assessment has one of its own."""
+    own = evaluation.stage == evaluation_pb2.STAGE_SELF_ASSESSMENT
+    kind = events_pb2.EvaluationSubmitted if own else events_pb2.StageConcluded
+    return kind(
         meta=meta(evaluation),
         institution=evaluation.institution,
         evaluation_id=evaluation.id,

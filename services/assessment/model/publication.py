@@ -115,7 +115,7 @@ def _out(
         revision=evaluation.revision,
         reason=reason,
     )
-    return self_assessment.concluded(evaluation, result, actor, now, fact, reason=reason)
+    return self_assessment.concluded(evaluation, fact, actor, now, reason=reason)
 
 
 def _require_index(text: str, scorer: Scorer) -> None:

@@ -33,7 +33,9 @@ def of_member(event: Any) -> list[Write]:
     return member_writes(event.meta.cohort_id, event.institution, event.meta.occurred_time.ToDatetime(UTC))
 
 
-def submitted(event: assessment_pb.EvaluationSubmitted | assessment_pb.EvaluationPublished) -> race.Result:
+def submitted(
+    event: assessment_pb.EvaluationSubmitted | assessment_pb.StageConcluded | assessment_pb.EvaluationPublished,
+) -> race.Result:
     """The result of a stage; of a publication with what the decree says."""
     published = event.published if isinstance(event, assessment_pb.EvaluationPublished) else ""
     return _result(event, event.score.index, event.score.predicate, published, computed=True, imported=False)
@@ -88,7 +90,12 @@ MEMBERSHIP = (
     program_pb.ParticipantFailed,
     program_pb.ParticipantWithdrawn,
 )
-RESULTS = (assessment_pb.EvaluationSubmitted, assessment_pb.EvaluationPublished, imported_pb.ResultImported)
+RESULTS = (
+    assessment_pb.EvaluationSubmitted,
+    assessment_pb.StageConcluded,
+    assessment_pb.EvaluationPublished,
+    imported_pb.ResultImported,
+)
 # Every foreign fact that is projected.
 WRITES: Mapping[type[Message], Callable[[Any], list[Write]]] = {
     assessment_pb.InstrumentPublished: of_instrument,

@@ -10,7 +10,7 @@ from livinglab.coaching.v1 import service_pb2 as rpc
 from livinglab.common.v1 import options_pb2
 from livinglab.common.v1.meta_pb2 import Meta
 
-from chassis.errors import Violation, precondition
+from chassis.errors import Violation, not_found, precondition
 
 # Whose seats there are at a session: the people of a region.
 SEATS = (options_pb2.ROLE_OPERATOR, options_pb2.ROLE_HEAD, options_pb2.ROLE_SECRETARY, options_pb2.ROLE_REGENT)
@@ -66,15 +66,25 @@ def require_realm(rehearsal: str, asked: str, what: str) -> None:
 def assigned(
     request: rpc.AssignCoachRequest, coaches: Sequence[pb.Coach], loads: Mapping[str, int]
 ) -> tuple[pb.Coach, Assignment, events_pb2.CoachAssigned]:
-    """The coach with the most free capacity, the first by id among equals; `loads` counts the institutions that each
-    has in this cohort. FAILED_PRECONDITION when nobody has a place left."""
+    """The coach that is named, or the one with the most free capacity, the first by id among equals; `loads` counts the
+    institutions that each has in this cohort. NOT_FOUND for a coach that is not among them; FAILED_PRECONDITION when
+    there is none, or no place is left."""
 
     def by_places(coach: pb.Coach) -> tuple[int, str]:
         return loads.get(coach.id, 0) - coach.capacity, coach.id
 
-    coach = min(coaches, key=by_places, default=None)
-    if coach is None or loads.get(coach.id, 0) >= coach.capacity:
-        raise precondition("NO_CAPACITY", f"no coach has a place left in cohort {request.cohort_id}")
+    if not coaches:
+        raise precondition("NO_COACHES", "no coach is registered: a manager registers the first")
+    if request.coach_id:
+        coach = next((one for one in coaches if one.id == request.coach_id), None)
+        if coach is None:
+            raise not_found("coach", request.coach_id)
+    else:
+        coach = min(coaches, key=by_places)
+    if loads.get(coach.id, 0) >= coach.capacity:
+        whose = f"coach {coach.id}" if request.coach_id else "no coach"
+        has = "has no" if request.coach_id else "has a"
+        raise precondition("NO_CAPACITY", f"{whose} {has} place left in cohort {request.cohort_id}")
     assignment = Assignment(request.cohort_id, request.institution, coach.id, request.rehearsal)
     fact = events_pb2.CoachAssigned(
         meta=Meta(
@@ -87,6 +97,12 @@ def assigned(
         coach_id=coach.id,
     )
     return coach, assignment, fact
+
+
+def require_choice(request: rpc.AssignCoachRequest, coach: pb.Coach) -> None:
+    """Who coaches it already is the one that was asked for, if one was."""
+    if request.coach_id and request.coach_id != coach.id:
+        raise precondition("HAS_COACH", f"{request.institution} is coached by {coach.name} ({coach.id})")
 
 
 def agreement_id(request: rpc.SignAgreementRequest) -> str:

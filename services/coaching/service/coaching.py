@@ -64,6 +64,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
             if assignment is not None:
                 model.require_realm(assignment.rehearsal, request.rehearsal, f"assignment {assignment.id}")
                 coach = await self._store.coach(tx, assignment.rehearsal, assignment.coach_id)
+                model.require_choice(request, coach)
                 return pb.AssignCoachResponse(coach=coach)
             coaches = await self._store.coaches(tx, request.rehearsal)
             loads = await self._store.loads(tx, request.cohort_id)

@@ -4,7 +4,7 @@ knows MongoDB."""
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.assessment.v1 import instrument_pb2
@@ -42,6 +42,10 @@ _INDEXES = {
     "evaluations": [IndexModel([("institution", 1), ("rehearsal", 1), ("order", -1), ("submit_time", -1)])],
     "instruments": [],
 }
+
+Evaluated: TypeAlias = (
+    assessment_pb.EvaluationSubmitted | assessment_pb.StageConcluded | assessment_pb.EvaluationPublished
+)
 
 
 class Store:
@@ -220,7 +224,7 @@ class Store:
             self._known[key] = instrument_of(instrument_pb2.Instrument.FromString(row["body"]))
         return self._known[key]
 
-    async def keep_evaluation(self, tx: mongo.Tx, event: assessment_pb.EvaluationSubmitted) -> None:
+    async def keep_evaluation(self, tx: mongo.Tx, event: Evaluated) -> None:
         """Keeps what was submitted unless what is there is as new."""
         meta = event.meta
         key = {"_id": event.evaluation_id}

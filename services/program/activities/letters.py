@@ -5,49 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from babel.dates import format_date, format_time
-from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import definition_pb2, workflow_pb2
 
-from programs import clock, phases
+from programs import clock, duties, phases
 from services.program.model.letter_steps import LONGEST, one_line
 from services.program.model.meetings import Meeting
 
-_DUTIES = {
-    definition_pb2.DUTY_KIND_ATTEND: {
-        "id": "kehadiran {roles} pada {phase}",
-        "en": "attendance of the {roles} at {phase}",
-    },
-    definition_pb2.DUTY_KIND_SELF_ASSESS: {"id": "penilaian mandiri {period}", "en": "the self-assessment of {period}"},
-    definition_pb2.DUTY_KIND_PLAN_APPROVED: {
-        "id": "rencana aksi yang disetujui pendamping",
-        "en": "an action plan that the coach has approved",
-    },
-    definition_pb2.DUTY_KIND_SIGN_COMMITMENT: {
-        "id": "penandatanganan komitmen bersama",
-        "en": "signing the joint commitment",
-    },
-    definition_pb2.DUTY_KIND_FOLLOW_UP: {"id": "tindak lanjut rencana aksi", "en": "follow-up of the action plan"},
-    definition_pb2.DUTY_KIND_REASSESS: {"id": "penilaian ulang {period}", "en": "the re-assessment for {period}"},
-    definition_pb2.DUTY_KIND_SUBMIT_EVIDENCE: {
-        "id": "data dukung penilaian {period} untuk {count} indikator",
-        "en": "evidence for {count} {indicators} of the assessment of {period}",
-    },
-    definition_pb2.DUTY_KIND_HOST_VISIT: {
-        "id": "menerima {count} kunjungan studi tiru dari instansi lain",
-        "en": "hosting {count} {visits} of other institutions",
-    },
-    definition_pb2.DUTY_KIND_VISIT: {
-        "id": "melakukan studi tiru ke {count} instansi lain",
-        "en": "{count} study {visits} to other institutions",
-    },
-}
-_ROLES = {
-    options_pb2.ROLE_OPERATOR: {"id": "operator", "en": "operator"},
-    options_pb2.ROLE_HEAD: {"id": "kepala dinas", "en": "head of the agency"},
-    options_pb2.ROLE_SECRETARY: {"id": "sekretaris daerah", "en": "regional secretary"},
-    options_pb2.ROLE_REGENT: {"id": "kepala daerah", "en": "head of the region"},
-}
-_AND = {"id": " dan ", "en": " and "}
 _OPTIONAL = {"id": " (tidak wajib)", "en": " (optional)"}
 _MORE = {
     "id": "… dan {count} lagi; semuanya dapat dilihat dengan: livinglab cohort {command} {cohort}",
@@ -92,7 +55,7 @@ def values(occasion: Occasion, person: definition_pb2.Person) -> dict[str, str]:
     if occasion.phase is None:
         return found
     language = person.language
-    found["phase_title"] = _title(occasion.phase, language)
+    found["phase_title"] = duties.phase_title(occasion.phase, language)
     sessions = [_session(occasion.clock, meeting, language) for meeting in _meant(occasion, occasion.step)]
     found["sessions"] = _whole_lines(sessions, occasion, language, "calendar")
     if occasion.step.HasField("deadline_time"):
@@ -113,10 +76,6 @@ def _whole_lines(lines: Sequence[str], occasion: Occasion, language: str, comman
         if len(text) <= LONGEST:
             return text
     return ""
-
-
-def _title(phase: definition_pb2.Phase, language: str) -> str:
-    return phase.title_en if language == "en" and phase.title_en else phase.title
 
 
 def _meant(occasion: Occasion, step: workflow_pb2.LetterStep) -> list[Meeting]:
@@ -147,14 +106,5 @@ def _missing(occasion: Occasion, step: workflow_pb2.LetterStep, language: str) -
     phase = phases.find_phase(occasion.definition, step.phase)
     undone = set(step.missing)
     for duty in phase.duties:
-        if duty.id in undone and duty.kind in _DUTIES:
-            count = duty.count or 1
-            words = _DUTIES[duty.kind][language].format(
-                phase=_title(phase, language),
-                roles=_AND[language].join(_ROLES[role][language] for role in duty.roles if role in _ROLES),
-                period=duty.period,
-                count=count,
-                visits="visit" if count == 1 else "visits",
-                indicators="indicator" if count == 1 else "indicators",
-            )
-            yield "- " + " ".join(words.split()) + ("" if duty.required else _OPTIONAL[language])
+        if duty.id in undone:
+            yield "- " + duties.in_words(duty, phase, language) + ("" if duty.required else _OPTIONAL[language])

@@ -4,16 +4,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.message import Message
-from livinglab.program.v1 import cohort_pb2, definition_pb2, events_pb2
+from livinglab.program.v1 import cohort_pb2, definition_pb2, duty_service_pb2, events_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from pymongo import DESCENDING, IndexModel
 
 from chassis import mongo
 from chassis.errors import conflict, invalid_field, not_found
-from programs.phases import has_ended
+from programs.phases import ENDED, has_ended
 from services.program.model import states
 from services.program.model.course import Course
-from services.program.store import audit, documents, names, views
+from services.program.store import audit, documents, names, owed, views
 from services.program.store import participants as participant_store
 from services.program.store.audit import AuditStore
 from services.program.store.documents import Row
@@ -149,6 +149,18 @@ class Store:
             standing[participant["cohort"]].append(participant)
         found = [views.cohort(row, standing[row["_id"]]) for row in shown]
         return found, mongo.page_token(rows[size - 1]["_id"]) if len(rows) > size else ""
+
+    async def duties(self, institution: str, cohort_id: str = "") -> list[duty_service_pb2.OwedDuty]:
+        """What an institution owes in the cohorts that have not ended, in that one alone where it is named."""
+        query: dict[str, Any] = {"institution": institution, "state": states.ACTIVE}
+        if cohort_id:
+            query["cohort"] = cohort_id
+        rows = {row["cohort"]: row for row in await self._standing.find(query).to_list(None)}
+        running = {"_id": {"$in": list(rows)}, "state": {"$nin": list(ENDED)}}
+        found: list[duty_service_pb2.OwedDuty] = []
+        async for cohort_row in self._cohorts.find(running):
+            found += owed.owed(rows[cohort_row["_id"]], cohort_row)
+        return found
 
     async def participant_page(
         self, cohort_id: str, size: int, token: str

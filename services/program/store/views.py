@@ -7,6 +7,7 @@ from typing import Any
 from livinglab.program.v1 import cohort_pb2, definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
+from programs import duties as words
 from programs import phases
 from programs.phases import has_ended
 from services.program.model import closing, states
@@ -24,8 +25,10 @@ STANDING = {
     "enrol_time": 1,
     "moved_to": 1,
     "failed_phase": 1,
+    "problems": 1,
 }
 _MOST_BLOCKERS = 20
+_MOST_TROUBLED = 20
 
 Standing = Mapping[str, Any]
 
@@ -36,6 +39,9 @@ def cohort(row: Row, participants: Iterable[Standing]) -> cohort_pb2.Cohort:
     standing = list(participants)
     counts = states.counts(participant["state"] for participant in standing)
     duties = [frozenset(participant["duties"]) for participant in standing]
+    troubled = sorted(
+        (one["institution"], one["problems"]) for one in standing if one["problems"] and not one.get("moved_to")
+    )
     return cohort_pb2.Cohort(
         id=row["_id"],
         title=row["title"],
@@ -59,6 +65,11 @@ def cohort(row: Row, participants: Iterable[Standing]) -> cohort_pb2.Cohort:
         problems=row["problems"],
         pause_time=stamp(row.get("pause_time")),
         split_from=row.get("split_from", ""),
+        troubled=[
+            cohort_pb2.TroubledParticipant(institution=institution, problems=problems)
+            for institution, problems in troubled[:_MOST_TROUBLED]
+        ],
+        troubled_count=len(troubled),
         realm=documents.realm(row),
         time_zone=definition.time_zone,
     )
@@ -92,6 +103,17 @@ def _phase(
         excused=row.get("excused", False),
         proposals=[proposal for proposal in documents.proposals(cohort_row) if proposal.phase == phase.id],
         sessions=_sessions(cohort_row, phase),
+        title_en=words.phase_title(phase, "en"),
+        duty_progress=[
+            cohort_pb2.DutyProgress(
+                duty=duty.id,
+                title=words.in_words(duty, phase, "id"),
+                title_en=words.in_words(duty, phase, "en"),
+                required=duty.required,
+                done=each[duty.id],
+            )
+            for duty in phase.duties
+        ],
     )
 
 

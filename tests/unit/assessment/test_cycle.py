@@ -28,6 +28,8 @@ INSTRUMENT = instrument_pb2.Instrument(
     nodes=[instrument_pb2.Node(kind="indicator", number=code, name=code) for code in CODES],
 )
 SCORER = Scorer(INSTRUMENT)
+# What tells of a concluded stage.
+TOLD = (events_pb2.EvaluationSubmitted, events_pb2.StageConcluded, events_pb2.EvaluationPublished)
 CYCLES = [
     list(cycle.ORDER),
     [1, 2, 5, 6, 7],
@@ -53,7 +55,7 @@ class Course(RuleBasedStateMachine):
     def open(self, chosen: list[int]) -> None:
         self.evaluation = opened(chosen)
         self.dossier = cycle_pb2.Dossier()
-        self.facts: list[events_pb2.EvaluationSubmitted] = []
+        self.facts: list[Any] = []
         self.expected: dict[str, str] = {}
         self.frozen = ""
 
@@ -67,7 +69,7 @@ class Course(RuleBasedStateMachine):
             assert int(evaluation.etag) == int(self.evaluation.etag) + 1
             assert outcome.change.version == int(evaluation.etag)
             assert all(fact.meta.version == int(evaluation.etag) for fact in outcome.facts)
-            self.facts += [fact for fact in outcome.facts if isinstance(fact, events_pb2.EvaluationSubmitted)]
+            self.facts += [fact for fact in outcome.facts if isinstance(fact, TOLD)]
             self.evaluation, self.dossier = evaluation, dossier
             return True
         return False

@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ParentBased
 from opentelemetry.trace import SpanKind, StatusCode
 
-from chassis import telemetry
+from chassis import telemetry, tracing
 
 _IDS = "00-4e5734fde1ef7589338802fbdd2a0db8-2349998f5fbbff5c-"
 
@@ -25,9 +25,9 @@ def test_no_traceparent_is_not_kept() -> None:
 def test_the_share_of_traces_that_begin_here_is_drawn_once(
     monkeypatch: pytest.MonkeyPatch, share: float, least: int, most: int
 ) -> None:
-    monkeypatch.setattr(telemetry._Roots, "share", 1.0)  # Put back afterwards.
+    monkeypatch.setattr(tracing.Kept, "share", 1.0)  # Put back afterwards.
     provider = TracerProvider(sampler=ParentBased(telemetry._Roots(share)), shutdown_on_exit=False)
-    monkeypatch.setattr(telemetry, "_TRACER", provider.get_tracer("test"))
+    monkeypatch.setattr(tracing, "_TRACER", provider.get_tracer("test"))
     kept, seen = 0, set()
     for _ in range(1_000):
         with telemetry.span("root", SpanKind.SERVER, ""):
@@ -45,11 +45,11 @@ def test_the_share_of_traces_that_begin_here_is_drawn_once(
 
 @pytest.mark.parametrize(("code", "ours"), [("INTERNAL", True), ("PERMISSION_DENIED", False)])
 def test_a_span_says_how_its_call_ended(monkeypatch: pytest.MonkeyPatch, code: str, ours: bool) -> None:
-    monkeypatch.setattr(telemetry._Roots, "share", 1.0)
+    monkeypatch.setattr(tracing.Kept, "share", 1.0)
     kept = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(kept))
-    monkeypatch.setattr(telemetry, "_TRACER", provider.get_tracer("test"))
+    monkeypatch.setattr(tracing, "_TRACER", provider.get_tracer("test"))
     with telemetry.span("call", SpanKind.SERVER, ""):
         telemetry.refused(code, "REASON", "what happened", ours=ours)
     (span,) = kept.get_finished_spans()

@@ -81,7 +81,7 @@ def test_programs_read_the_same() -> None:
     [phase] = found["phases"]
     assert (phase["blocking"], phase["held"], len(phase["blockers"])) == (30, "2026-11-01T08:00:00.000Z", 20)
     assert phase["proposals"][0]["action"] == "excuse"
-    assert any("waits for 30: 11.01, 11.02" in line for line in notes(waiting()))
+    assert any("waits for 30: Kabupaten Aceh Selatan, Kabupaten Aceh Tenggara" in line for line in notes(waiting()))
 
 
 def test_how_long_is_told_in_one_unit() -> None:

@@ -130,3 +130,15 @@ def test_five_thousand_participants_are_read_and_checked() -> None:
     roster = roster_file.parse("".join(f'"{code}":\n{lines}' for code in codes), "r.yaml")
     assert (len(roster.participants), roster.faults) == (5_000, [])
     assert roster.lines["roster[4999].people[3].email"] == 25_000
+
+
+def test_a_roster_that_goes_by_code_may_stand_in_the_cohort_itself(tmp_path: Path) -> None:
+    path = tmp_path / "cohort.yaml"
+    path.write_text(COHORT + "roster:\n" + "".join(f"  {line}\n" for line in YAML.splitlines()))
+    loaded = check_cohort(path, official_regions(), {"spbe-59-2020"})
+    assert loaded.faults == []
+    [participant] = loaded.cohort.message.roster
+    assert (participant.institution, len(participant.people)) == ("32.11", 4)
+    path.write_text(path.read_text() + '  "32.11":\n    - {role: head, name: Kepala, email: k@x.example}\n')
+    faults = check_cohort(path, official_regions(), {"spbe-59-2020"}).faults
+    assert [str(fault) for fault in faults] == ["cohort.yaml: line 12: 32.11 stands already at line 7"]
