@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -30,6 +31,10 @@ def configured_addresses() -> Addresses:
     )
 
 
+# For the last answers of the sign-in page.
+_LEAVING_SECONDS = 10.0
+
+
 class System:
     """Everything that runs for one folder."""
 
@@ -38,11 +43,13 @@ class System:
         self.platform = platform
         self.fleet = fleet
         self._sign_in = sign_in.server(fleet.issuer, fleet.ports[SIGN_IN], fleet.console)
-        self._signing_in: asyncio.Task[None] | None = None
+        self._signing_in: threading.Thread | None = None
 
     async def start(self) -> None:
         """Our processes, and the page by which people of this machine sign in."""
-        self._signing_in = asyncio.create_task(self._sign_in.serve())
+        # In a loop of its own: a system may be started in one loop and stopped in another.
+        self._signing_in = threading.Thread(target=asyncio.run, args=(self._sign_in.serve(),), daemon=True)
+        self._signing_in.start()
         await self.fleet.start_all()
 
     def addresses(self) -> dict[str, str]:
@@ -78,9 +85,8 @@ class System:
         self.home.addresses.unlink(missing_ok=True)
         await self.fleet.stop_all()
         self._sign_in.should_exit = True
-        # One that was started in another loop has ended with it.
-        if self._signing_in and not self._signing_in.done():
-            await asyncio.gather(self._signing_in, return_exceptions=True)
+        if self._signing_in:
+            await asyncio.to_thread(self._signing_in.join, _LEAVING_SECONDS)
         await self.platform.stop()
 
 
