@@ -27,10 +27,16 @@ async def coaching(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIter
         yield running
 
 
+def token(coaching: Running, who: str) -> str:
+    """Of a manager, or of somebody of the visitor; `host` is an operator of the host."""
+    role, institution = {"manager": ("manager", ""), "host": ("operator", SUMEDANG)}.get(who, (who, BANDUNG))
+    return coaching.issuer.token(role, institution=institution)
+
+
 async def livinglab(coaching: Running, who: str, *arguments: str) -> tuple[int, str, str]:
     told = {
         "LIVINGLAB_ADDRESS_COACHING": coaching.address,
-        "LIVINGLAB_TOKEN": coaching.issuer.token(who, institution="" if who == "manager" else BANDUNG),
+        "LIVINGLAB_TOKEN": token(coaching, who),
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     process = await asyncio.create_subprocess_exec(
@@ -59,6 +65,9 @@ async def test_a_visit_from_its_plan_to_its_lessons(coaching: Running) -> None:
         "planned",
     )
     lessons = ("--lesson", "10, 35-2=Satu akun = satu pintu", "--lesson", "Pimpinan = pengguna pertama")
+    early = await livinglab(coaching, "operator", "visit", "confirm", visit["id"], *lessons)
+    assert early[0] == 1
+    await done(coaching, "host", "visit", "accept", visit["id"])
     held = await done(coaching, "operator", "visit", "confirm", visit["id"], *lessons)
     assert held["lessons"] == [
         {"text": "Satu akun = satu pintu", "indicators": ["10", "35-2"]},
