@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stack import ports
 from stack.issuer import Issuer
 from stack.servers import nats
 from tests.harness.servers import Servers, start_servers
@@ -18,6 +19,10 @@ _ORDER = ("e2e", "chaos", "workflow", "integration", "replay", "contract", "unit
 
 # A worker of xdist is told of a terminal of 80 columns; commands are to write as they do into a file.
 os.environ.pop("COLUMNS", None)
+# Each worker of xdist has ports of its own: one that is free now may be listened on by the other a moment later.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_SHARE = len(ports.RANGE) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+ports.RANGE = range(ports.RANGE.start + _WORKER * _SHARE, ports.RANGE.start + (_WORKER + 1) * _SHARE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

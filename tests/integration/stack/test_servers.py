@@ -119,7 +119,11 @@ async def test_all_four_come_up_answer_and_are_gone_at_the_end(tmp_path: Path) -
 @pytest.mark.asyncio
 async def test_a_server_with_a_configured_address_is_not_started(tmp_path: Path) -> None:
     elsewhere = Addresses(
-        "mongodb://db.example", "nats://broker.example", "temporal.example:7233", "", "relay.example:25"
+        "mongodb://db.example",
+        "nats://broker.example",
+        "temporal.example:7233",
+        smtp="relay.example:25",
+        rehearsal_smtp="box.example:25",
     )
     async with embedded(tmp_path, addresses=elsewhere) as platform:
         assert platform.servers == {}
