@@ -143,7 +143,7 @@ async def _settled(system: System, cohort: cohort_pb2.Cohort, stage: Stage) -> l
     folder = mails_folder(mailbox.data_dir) if mailbox else None
     deadline = time.monotonic() + _SETTLE_SECONDS
     while True:
-        findings = await invariants.check(system.servers(), folder, cohort, stage.acknowledged)
+        findings = await invariants.check(system.servers(), folder, cohort, stage.writes)
         if all(finding.holds for finding in findings) or time.monotonic() > deadline:
             return findings
         await asyncio.sleep(0.5)

@@ -16,19 +16,19 @@ from stack.doctor.examination import PARTS
 from stack.doctor.finding import Finding
 from stack.doctor.patient import Patient, Servers, examined
 from stack.mailbox import mails
+from stack.rehearsal.stage import Writes
 
-__all__ = ["Finding", "check"]
+__all__ = ["Finding", "as_acknowledged", "check"]
 
 
-async def check(
-    servers: Servers, folder: Path | None, cohort: cohort_pb2.Cohort, acknowledged: Counter[str]
-) -> list[Finding]:
-    """Every invariant, whether it holds or not. `folder` is where its mails are; None where nobody knows."""
+async def check(servers: Servers, folder: Path | None, cohort: cohort_pb2.Cohort, writes: Writes) -> list[Finding]:
+    """Every invariant, whether it holds or not. `folder` is where its mails are; None where nobody knows. `writes` are
+    the actors'."""
     async with examined(servers, timedelta()) as patient:
         findings = list(_participants(patient, cohort))
         for part in PARTS:
             findings += [finding async for finding in part.check(patient)]
-        findings += [finding async for finding in _acknowledged_is_stored(patient, cohort.id, acknowledged)]
+        findings += [finding async for finding in _acknowledged_is_stored(patient, cohort.id, writes)]
         findings.append(await _mails_match(patient, folder, cohort.id))
     return findings
 
@@ -52,9 +52,7 @@ def _participants(patient: Patient, cohort: cohort_pb2.Cohort) -> Iterator[Findi
     yield Finding("each participant ended once", once, f"{sum(ends.values())} facts for {len(ends)} participants")
 
 
-async def _acknowledged_is_stored(
-    patient: Patient, cohort_id: str, acknowledged: Counter[str]
-) -> AsyncIterator[Finding]:
+async def _acknowledged_is_stored(patient: Patient, cohort_id: str, writes: Writes) -> AsyncIterator[Finding]:
     async def count(service: str, collection: str, query: dict[str, Any]) -> int:
         return await patient.count(service, collection, {"cohort_id": cohort_id, **query})
 
@@ -67,8 +65,14 @@ async def _acknowledged_is_stored(
         "actions": done,
     }
     for what, number in stored.items():
-        said = acknowledged[what]
-        yield Finding(f"acknowledged is stored: {what}", number == said, f"{said} acknowledged, {number} stored")
+        yield as_acknowledged(writes, what, number)
+
+
+def as_acknowledged(writes: Writes, what: str, stored: int) -> Finding:
+    """Whether what was acknowledged is stored, and nothing beside it but what was never answered."""
+    said, never = writes.acknowledged[what], writes.unanswered[what]
+    found = f"{said} acknowledged, {stored} stored" + (f", {never} never answered" if never else "")
+    return Finding(f"acknowledged is stored: {what}", said <= stored <= said + never, found)
 
 
 async def _done_actions(patient: Patient, cohort_id: str) -> int:

@@ -35,14 +35,22 @@ _GIVE_UP_SECONDS = 600.0
 
 
 @dataclass
+class Writes:
+    """What the actors wrote, counted by kind; the invariants hold the databases to it."""
+
+    acknowledged: Counter[str] = field(default_factory=Counter)
+    # Nobody heard the end of these: their actor left with the play while they were under way.
+    unanswered: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
 class Stage:
     """The public API, as any client outside sees it."""
 
     addresses: dict[str, str]
     issuer: Issuer
     cohort_id: str
-    # Kind of write to how many were acknowledged; the invariants hold the databases to it.
-    acknowledged: Counter[str] = field(default_factory=Counter)
+    writes: Writes = field(default_factory=Writes)
     refused: Counter[str] = field(default_factory=Counter)
     # When something was away the last time, by the loop's clock; anybody's, for what one waits for rests on others.
     last_outage: float = 0.0
@@ -88,12 +96,15 @@ class Stage:
         """One write, under a request_id of its own that a repeat keeps: sent again while the service is away or a
         fact is under way. Refused for good: Refused."""
         request.request_id = request.request_id or naming.new_id()  # type: ignore[attr-defined]
+        self.writes.unanswered[what] += 1
         try:
             answer = await self._asked(method, request, who)
         except Refused as refused:
+            self.writes.unanswered[what] -= 1
             self.refused[refused.reason] += 1
             raise
-        self.acknowledged[what] += 1
+        self.writes.unanswered[what] -= 1
+        self.writes.acknowledged[what] += 1
         return answer
 
     async def read(

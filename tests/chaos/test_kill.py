@@ -47,7 +47,7 @@ async def test_the_cohort_ends_the_same_after_a_kill_of(victim: str, system: Sys
 
     ended = await carried_through(system, f"without-{victim}", watch)
     # It was the middle: people had more to do afterwards than before.
-    assert stages[0].acknowledged.total() > 2 * await kills[0]
+    assert stages[0].writes.acknowledged.total() > 2 * await kills[0]
     assert not ended.broken
     assert ended.states == undisturbed.states
     assert ended.race == undisturbed.race
@@ -55,8 +55,8 @@ async def test_the_cohort_ends_the_same_after_a_kill_of(victim: str, system: Sys
 
 async def kill_in_the_middle(system: System, victim: str, stage: Stage) -> int:
     """What had been acknowledged when it was killed."""
-    await eventually(lambda: stage.acknowledged.total() >= _MIDDLE, timeout=60)
-    before = stage.acknowledged.total()
+    await eventually(lambda: stage.writes.acknowledged.total() >= _MIDDLE, timeout=60)
+    before = stage.writes.acknowledged.total()
     one: Any = system.platform.servers.get(victim) or system.fleet.members[victim]
     await one.kill()
     await one.start()

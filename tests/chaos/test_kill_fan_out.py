@@ -24,6 +24,7 @@ from programs.phases import has_ended
 from services.program.activities.fan_out import BATCH
 from stack.home import Home
 from stack.rehearsal import invariants
+from stack.rehearsal.stage import Writes
 from stack.servers import mails_folder
 from stack.system import System, start_system
 from tests.harness import nation
@@ -152,7 +153,7 @@ async def everything_holds(system: System, cohort: cohort_pb2.Cohort) -> None:
     await eventually(all_written, timeout=120)
 
     async def holds() -> bool:
-        findings = await invariants.check(system.servers(), folder, cohort, Counter())
+        findings = await invariants.check(system.servers(), folder, cohort, Writes())
         broken[:] = [f"{finding.what}: {finding.found}" for finding in findings if not finding.holds]
         return not broken
 

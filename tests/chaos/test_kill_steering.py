@@ -58,7 +58,7 @@ async def test_every_order_counts_once_although_it_kills(victim: str, system: Sy
 
 async def _steer(system: System, victim: str, stage: Stage) -> list[str]:
     """The request ids of the orders, each of which saw a kill."""
-    await eventually(lambda: stage.acknowledged.total() >= _MIDDLE, timeout=60)
+    await eventually(lambda: stage.writes.acknowledged.total() >= _MIDDLE, timeout=60)
     channel = rpc.channel(system.addresses()["program"], lambda: "")
     stub: Any = SteeringServiceStub(channel)
     about: dict[str, Any] = {"cohort_id": stage.cohort_id, "reason": "an election"}

@@ -45,7 +45,7 @@ async def _in_the_middle_of_a_cohort(home: Home, folder: Path) -> None:
 
 async def _save_databases(system: System, stage: Stage, folder: Path) -> None:
     """In the middle, and nothing else."""
-    await eventually(lambda: stage.acknowledged.total() >= LATER, timeout=60)
+    await eventually(lambda: stage.writes.acknowledged.total() >= LATER, timeout=60)
     await databases.save(system.servers().mongodb, "", folder)
 
 
@@ -53,9 +53,9 @@ async def _save(system: System, stage: Stage, folder: Path) -> None:
     """The databases are read a while after the streams and Temporal were."""
 
     async def more_is_done() -> None:
-        await eventually(lambda: stage.acknowledged.total() >= LATER, timeout=60)
+        await eventually(lambda: stage.writes.acknowledged.total() >= LATER, timeout=60)
 
-    await eventually(lambda: stage.acknowledged.total() >= MIDDLE, timeout=60)
+    await eventually(lambda: stage.writes.acknowledged.total() >= MIDDLE, timeout=60)
     await whole.save(system.servers(), whole.temporal_file(system.home), folder, lambda _: None, more_is_done)
 
 

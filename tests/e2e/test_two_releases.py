@@ -75,7 +75,7 @@ async def test_a_cohort_of_either_release_is_steered_through_the_other_and_ends(
 
 
 async def _steer(system: System, stage: Stage) -> None:
-    await eventually(lambda: stage.acknowledged.total() >= _MIDDLE, timeout=120)
+    await eventually(lambda: stage.writes.acknowledged.total() >= _MIDDLE, timeout=120)
     channel = rpc.channel(system.addresses()["program"], lambda: "")
     stub: Any = SteeringServiceStub(channel)
     about: dict[str, Any] = {"cohort_id": stage.cohort_id, "reason": "an election"}

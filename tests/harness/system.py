@@ -64,7 +64,7 @@ async def _settled(system: System, cohort: cohort_pb2.Cohort, stage: Stage) -> l
     last: list[Finding] = []
 
     async def all_hold() -> bool:
-        last[:] = await invariants.check(system.servers(), folder, cohort, stage.acknowledged)
+        last[:] = await invariants.check(system.servers(), folder, cohort, stage.writes)
         return all(finding.holds for finding in last)
 
     try:

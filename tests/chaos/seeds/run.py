@@ -73,10 +73,10 @@ async def _carried_through(platform: Shaken, outcome: Outcome) -> None:
     stage = Stage(system.addresses(), system.fleet.issuer, cohort_id)
     spec = small.spec(cohort_id, _regions())
     conductor = Conductor(stage, small.definition(), spec, str(outcome.seed), small.HASTE)
-    disturbing = asyncio.create_task(_disturb(platform, outcome, stage.acknowledged.total))
+    disturbing = asyncio.create_task(_disturb(platform, outcome, stage.writes.acknowledged.total))
     try:
         cohort = await _while_it_moves(conductor, stage)
-        outcome.writes = stage.acknowledged.total()
+        outcome.writes = stage.writes.acknowledged.total()
         # What has begun goes on to its end; what would begin now has nothing to disturb.
         await disturbing if outcome.begun == len(outcome.faults) else disturbing.cancel()
         await asyncio.gather(disturbing, return_exceptions=True)
@@ -93,8 +93,8 @@ async def _while_it_moves(conductor: Conductor, stage: Stage) -> cohort_pb2.Coho
     done, moved = -1, time.monotonic()
     try:
         while not (await asyncio.wait({running}, timeout=1))[0]:
-            if stage.acknowledged.total() != done:
-                done, moved = stage.acknowledged.total(), time.monotonic()
+            if stage.writes.acknowledged.total() != done:
+                done, moved = stage.writes.acknowledged.total(), time.monotonic()
             elif time.monotonic() - moved > _STILL_SECONDS:
                 raise AssertionError(f"the cohort stands still after {done} writes")
         return running.result()
@@ -123,7 +123,7 @@ async def _broken(platform: Shaken, cohort: cohort_pb2.Cohort, stage: Stage) -> 
     last: list[str] = []
 
     async def all_hold() -> bool:
-        findings = await invariants.check(system.servers(), folder, cohort, stage.acknowledged)
+        findings = await invariants.check(system.servers(), folder, cohort, stage.writes)
         last[:] = [f"{finding.what}: {finding.found}" for finding in findings if not finding.holds]
         return not last
 

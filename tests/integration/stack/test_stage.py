@@ -60,7 +60,7 @@ async def test_a_fact_is_under_way_for_as_long_as_something_was_just_away(
     away = [unavailable("MongoDB")] * 5
     method = failing(*away, not_found("plan", "plan"), not_found("plan", "plan"))
     await stage.write("approved", method, pb.WithdrawParticipantRequest(), ())
-    assert stage.acknowledged["approved"] == 1
+    assert stage.writes.acknowledged["approved"] == 1
 
 
 async def test_what_never_comes_is_refused_in_the_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,4 +72,4 @@ async def test_what_never_comes_is_refused_in_the_end(stage: Stage, monkeypatch:
                 "approved", failing(*[not_found("plan", "plan")] * 1_000), pb.WithdrawParticipantRequest(), ()
             )
     assert refused.value.kind == Kind.NOT_FOUND
-    assert not stage.acknowledged
+    assert not stage.writes.acknowledged
