@@ -20,7 +20,7 @@ from temporalio.client import Client
 
 from bench.bare_workflows import TASK_QUEUE, BareParticipant, BareProgram
 from chassis import naming
-from chassis.temporal import connect
+from chassis.temporal.client import connect
 from directory import official_regions
 from stack.system import System
 from stack.waiting import advancing

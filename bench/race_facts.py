@@ -9,7 +9,8 @@ from livinglab.assessment.v1 import evaluation_pb2
 from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from nats.aio.client import Client
 
-from chassis import naming, stream
+from chassis import naming
+from chassis.events import stream
 from directory import official_regions
 
 INSTRUMENT = "race-47"

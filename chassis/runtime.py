@@ -13,9 +13,10 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from pymongo.errors import PyMongoError
 
-from chassis import auth, dead_letter_service, gauges, mongo, rpc, stream, telemetry, tls
+from chassis import auth, mongo, rpc, telemetry, tls
 from chassis.config import Settings, settings
-from chassis.outbox import Publisher, Relay
+from chassis.events import dead_letter_service, gauges, stream
+from chassis.events.outbox import Publisher, Relay
 
 T = TypeVar("T")
 

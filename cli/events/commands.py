@@ -15,7 +15,7 @@ from cli.speak.output import AsJson, fail
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chassis.facts import Fact
+    from chassis.events.facts import Fact
 
 app = typer.Typer(help="Facts, who is behind with them, and what was set aside.", no_args_is_help=True)
 app.command("dead-letters")(letters.dead_letters)
@@ -59,7 +59,8 @@ def tail(
 ) -> None:
     """Show facts as they come, until Ctrl-C: one line each, with --json the whole fact in the JSON format of
     CloudEvents. Each service's facts come in their order."""
-    from chassis import facts, naming
+    from chassis import naming
+    from chassis.events import facts
     from cli.speak import connection
 
     kinds = letters.full_names(kind)
@@ -95,7 +96,7 @@ async def _show(
     import asyncio
     import signal
 
-    from chassis import facts
+    from chassis.events import facts
 
     told = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -9,7 +9,7 @@ from cli.events.letters import Services, chosen
 from cli.speak.output import AsJson, fail, print_json, say, table
 
 if TYPE_CHECKING:
-    from chassis.durables import Lag
+    from chassis.events.durables import Lag
 
 
 def broker_url() -> str:
@@ -44,7 +44,7 @@ def lag(
 
 
 async def _found(services: list[str]) -> "list[Lag]":
-    from chassis import durables, facts
+    from chassis.events import durables, facts
 
     async with facts.connected(broker_url()) as nc:
         return [one for name in services async for one in durables.lags(nc.jetstream(), name)]

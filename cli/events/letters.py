@@ -25,7 +25,7 @@ _REPLAY_SECONDS = 60.0
 
 def chosen(named: list[str] | None) -> list[str]:
     """The services that were named, or every one that publishes and reacts."""
-    from chassis.facts import services
+    from chassis.events.facts import services
 
     for name in named or ():
         if name not in services():
@@ -35,7 +35,7 @@ def chosen(named: list[str] | None) -> list[str]:
 
 def full_names(named: list[str] | None) -> list[str]:
     """Full names of the facts that were named."""
-    from chassis.facts import kinds
+    from chassis.events.facts import kinds
 
     found = []
     for name in named or ():
@@ -213,7 +213,7 @@ def _as_dict(service: str, letter: Any) -> dict[str, Any]:
     """A letter for programs, its fact written out where it can be read."""
     import base64
 
-    from chassis.facts import read
+    from chassis.events.facts import read
     from cli.speak.answers import message_json
 
     row = message_json(letter)

@@ -64,7 +64,7 @@ def _ask(temporal: str, namespace: str, call: "Callable[[Client], Awaitable[Any]
     from temporalio.service import RPCError
 
     from chassis.errors import Kind, Refused
-    from chassis.temporal import connect
+    from chassis.temporal.client import connect
     from cli.speak import connection
 
     target = temporal or connection.address("temporal")

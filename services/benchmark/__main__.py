@@ -11,7 +11,8 @@ from livinglab.benchmark.v1 import (
     steward_service_pb2_grpc,
 )
 
-from chassis import history, runtime
+from chassis import runtime
+from chassis.events import history
 from chassis.rpc import Served
 from directory.projection import Institutions
 from services.benchmark import reactions

@@ -9,7 +9,7 @@ from livinglab.program.v1 import directory_events_pb2 as directory_pb
 from livinglab.program.v1 import events_pb2 as program_pb
 
 from chassis import mongo
-from chassis.stream import Reaction
+from chassis.events.stream import Reaction
 from directory.assignments import Assignments
 from directory.projection import Institutions
 from services.coaching.store.coaching import Evaluated, Store

@@ -20,7 +20,7 @@ from livinglab.program.v1 import (
 
 from chassis import runtime
 from chassis.rpc import Served
-from chassis.temporal import connect, tls
+from chassis.temporal.client import connect, tls
 from directory.projection import Institutions
 from instruments import instrument_files
 from services.program.engine.client import Engine

@@ -10,7 +10,7 @@ from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from chassis import runtime
-from chassis.temporal import connect, tls
+from chassis.temporal.client import connect, tls
 from directory.projection import Institutions
 from instruments import instrument_files
 from programs import names

@@ -9,7 +9,8 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
-from chassis import facts, naming
+from chassis import naming
+from chassis.events import facts
 
 _API = "$JS.API.STREAM"
 _CHUNK_BYTES = 128 * 1024

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
-from chassis import facts, naming
+from chassis import naming
+from chassis.events import facts
 from stack.doctor.finding import Finding, some
 from stack.doctor.ledger import Durable
 from stack.doctor.patient import Patient

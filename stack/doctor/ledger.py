@@ -12,7 +12,8 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from chassis import facts, naming
+from chassis import naming
+from chassis.events import facts
 
 _FETCH_SECONDS = 10.0
 _AT_ONCE = 500

@@ -18,7 +18,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 from chassis import mongo, naming
-from chassis.temporal import connect
+from chassis.temporal.client import connect
 from programs import names
 from programs.phases import has_ended
 from services.program.activities.fan_out import BATCH

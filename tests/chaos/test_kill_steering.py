@@ -12,11 +12,11 @@ from livinglab.program.v1.audit_service_pb2_grpc import AuditServiceStub
 from livinglab.program.v1.steering_service_pb2_grpc import SteeringServiceStub
 
 from chassis import naming, rpc
-from chassis.temporal import connect
+from chassis.temporal.client import connect
 from stack.home import Home
 from stack.rehearsal.stage import Stage
 from stack.system import System, start_system
-from tests.harness import recording
+from tests.harness.cohorts import recording
 from tests.harness.system import carried_through
 from tests.harness.waiting import eventually
 

@@ -110,6 +110,6 @@ def test_every_reaction_listens_to_an_event_of_another_service_that_exists(servi
     room = PROTOS.parent / "services" / service
     files = [room / "reactions.py"] if (room / "reactions.py").exists() else sorted((room / "reactions").glob("*.py"))
     source = "".join(file.read_text() for file in files)
-    named = set(re.findall(r"\b(?:\w*events\w*|events_pb2)\.(\w+)\b", source))
+    named = set(re.findall(r"\b(?:\w*events\w*|events_pb2)\.([A-Z]\w*)\b", source))
     known = {event.name for event in EVENTS}
     assert named <= known | {"DESCRIPTOR"}

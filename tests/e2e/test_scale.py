@@ -18,8 +18,8 @@ from chassis import naming
 from directory import official_regions
 from stack.issuer import Issuer
 from tests.harness import nation
+from tests.harness.cohorts.program import Neighbours, manager, request_id, working
 from tests.harness.namespace import own_namespace
-from tests.harness.program import Neighbours, manager, request_id, working
 from tests.harness.servers import Servers
 from tests.harness.service import Running, as_published, running_service
 from tests.harness.waiting import eventually

@@ -11,7 +11,7 @@ from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio import activity
 
 from services.program.model import states
-from tests.harness.cohort import Played, codes, running_cohort
+from tests.harness.cohorts.cohort import Played, codes, running_cohort
 from tests.harness.skipping import time_skipping
 
 CROWD = 5_000

@@ -15,13 +15,13 @@ from livinglab.program.v1.steering_service_pb2_grpc import SteeringServiceStub
 from temporalio.api.enums.v1 import EventType
 
 from chassis import naming, rpc
-from chassis.temporal import connect
+from chassis.temporal.client import connect
 from programs import names
 from stack.fleet import Fleet, port_names
 from stack.home import Home
 from stack.rehearsal.stage import Stage
 from stack.system import System, start_system
-from tests.harness import newer
+from tests.harness.generated import newer
 from tests.harness.system import REGIONS, carried_through
 from tests.harness.waiting import eventually
 

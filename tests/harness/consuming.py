@@ -8,7 +8,8 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from chassis import mongo, stream
+from chassis import mongo
+from chassis.events import stream
 
 
 @asynccontextmanager

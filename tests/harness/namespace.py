@@ -6,7 +6,7 @@ from google.protobuf.duration_pb2 import Duration
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 
-from chassis.temporal import connect
+from chassis.temporal.client import connect
 from services.program.engine import visibility
 from tests.harness.servers import Servers
 from tests.harness.waiting import eventually

@@ -9,7 +9,7 @@ from livinglab.program.v1 import definition_pb2
 from livinglab.program.v1 import service_pb2 as pb
 
 from directory import official_regions
-from tests.harness.program import request_id
+from tests.harness.cohorts.program import request_id
 
 SECRETARY, REGENT = options_pb2.ROLE_SECRETARY, options_pb2.ROLE_REGENT
 

@@ -12,8 +12,9 @@ import nats
 from google.protobuf.message import Message
 from pydantic import SecretStr
 
-from chassis import mongo, naming, rpc, stream
+from chassis import mongo, naming, rpc
 from chassis.config import Settings
+from chassis.events import stream
 from chassis.runtime import Process
 from stack.issuer import AUDIENCE, ISSUER, Issuer
 from stack.ports import free_ports

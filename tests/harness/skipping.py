@@ -2,7 +2,7 @@
 
 from temporalio.testing import WorkflowEnvironment
 
-from chassis import payloads
+from chassis.temporal import payloads
 from services.program.engine import visibility
 from stack import binaries
 

@@ -16,7 +16,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
 from programs import phases
-from tests.harness.cohort import (
+from tests.harness.cohorts.cohort import (
     ALL_DUTIES,
     RunningCohort,
     Script,

@@ -11,7 +11,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from chassis import payloads
+from chassis.temporal import payloads
 from services.program.model import letter_steps
 from services.program.model.agenda import Step
 from services.program.workflows.cohort import ProgramWorkflow

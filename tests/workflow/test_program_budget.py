@@ -13,7 +13,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from services.program.activities.fan_out import BATCH
 from services.program.model import states
-from tests.harness.cohort import ALL_DUTIES, Played, RunningCohort, codes, living_lab, running_cohort
+from tests.harness.cohorts.cohort import ALL_DUTIES, Played, RunningCohort, codes, living_lab, running_cohort
 
 MOST = 2_000
 CROWD = 2_000

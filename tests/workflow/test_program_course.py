@@ -10,7 +10,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from programs import clock, phases
 from services.program.workflows.participant import ParticipantWorkflow
-from tests.harness.cohort import ALL_DUTIES, Script, codes, living_lab, running_cohort
+from tests.harness.cohorts.cohort import ALL_DUTIES, Script, codes, living_lab, running_cohort
 from tests.harness.waiting import eventually
 
 OPEN, CLOSED = cohort_pb2.PHASE_STATE_OPEN, cohort_pb2.PHASE_STATE_CLOSED

@@ -11,7 +11,7 @@ from temporalio.testing import WorkflowEnvironment
 from programs import clock, timeline
 from programs.files.definition import PROGRAMS, load_definition
 from programs.timeline import Kind
-from tests.harness.cohort import RunningCohort, Script, codes, running_cohort
+from tests.harness.cohorts.cohort import RunningCohort, Script, codes, running_cohort
 from tests.harness.waiting import eventually
 
 OPEN = cohort_pb2.PHASE_STATE_OPEN

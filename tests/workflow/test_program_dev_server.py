@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from livinglab.program.v1 import cohort_pb2
 from temporalio.client import Client
 
-from chassis.temporal import connect
-from tests.harness.cohort import ALL_DUTIES, codes, everything, running_cohort
+from chassis.temporal.client import connect
+from tests.harness.cohorts.cohort import ALL_DUTIES, codes, everything, running_cohort
 from tests.harness.servers import Servers
 from tests.harness.waiting import eventually
 

@@ -12,7 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 from services.program.model import states
 from services.program.workflows.cohort import ProgramWorkflow
 from services.program.workflows.participant import ParticipantWorkflow
-from tests.harness.cohort import ALL_DUTIES, RunningCohort, codes, everything, running_cohort
+from tests.harness.cohorts.cohort import ALL_DUTIES, RunningCohort, codes, everything, running_cohort
 from tests.harness.waiting import eventually
 
 

@@ -11,9 +11,9 @@ from chassis.errors import Refused
 from programs import clock
 from services.program.model import states
 from services.program.workflows.participant import ParticipantWorkflow
-from tests.harness.agenda import phase
-from tests.harness.cohort import codes, running_cohort
-from tests.harness.steering import PAUSE, RESUME, everybody_does, invited, nothing, two_phases
+from tests.harness.cohorts.agenda import phase
+from tests.harness.cohorts.cohort import codes, running_cohort
+from tests.harness.cohorts.steering import PAUSE, RESUME, everybody_does, invited, nothing, two_phases
 from tests.harness.waiting import eventually
 
 DAY = timedelta(days=1)

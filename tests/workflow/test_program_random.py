@@ -15,8 +15,8 @@ from programs import clock
 from programs.sequence import over_before
 from services.program.model import states
 from services.program.model.agenda import OVER
-from tests.harness.agenda import gate, phase
-from tests.harness.cohort import RunningCohort, codes, running_cohort
+from tests.harness.cohorts.agenda import gate, phase
+from tests.harness.cohorts.cohort import RunningCohort, codes, running_cohort
 from tests.harness.skipping import time_skipping
 
 LONG = 500

@@ -10,9 +10,9 @@ from temporalio.testing import WorkflowEnvironment
 from chassis.errors import Refused
 from programs import clock
 from services.program.workflows.participant import ParticipantWorkflow
-from tests.harness.agenda import gate, phase
-from tests.harness.cohort import codes, running_cohort
-from tests.harness.steering import PAUSE, RESUME, close, everybody_does, invited, nothing, states, two_phases
+from tests.harness.cohorts.agenda import gate, phase
+from tests.harness.cohorts.cohort import codes, running_cohort
+from tests.harness.cohorts.steering import PAUSE, RESUME, close, everybody_does, invited, nothing, states, two_phases
 from tests.harness.waiting import eventually
 
 DAY = timedelta(days=1)

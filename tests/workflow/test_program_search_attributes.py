@@ -11,10 +11,10 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from chassis.temporal import connect
+from chassis.temporal.client import connect
 from services.program.engine import search_attributes, visibility
 from services.program.model import states
-from tests.harness.cohort import codes, running_cohort
+from tests.harness.cohorts.cohort import codes, running_cohort
 from tests.harness.namespace import new_namespace
 from tests.harness.servers import Servers
 from tests.harness.waiting import eventually

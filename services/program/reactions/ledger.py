@@ -11,8 +11,8 @@ from livinglab.program.v1 import events_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from prometheus_client import Counter
 
+from chassis.events.stream import Reaction
 from chassis.mongo import Tx
-from chassis.stream import Reaction
 from directory.assignments import Assignments
 from programs.phases import has_ended
 from services.program.engine.client import Engine

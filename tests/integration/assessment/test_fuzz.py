@@ -21,7 +21,7 @@ from instruments.file import load
 from stack.issuer import Issuer
 from stack.servers import nats
 from tests.harness.evaluation import BANDUNG, DOCUMENT, INTERVIEW, REVIEW, SPBE, SUMEDANG, People, answers
-from tests.harness.random_messages import messages
+from tests.harness.generated.random_messages import messages
 from tests.harness.servers import Servers
 from tests.harness.service import running_service
 

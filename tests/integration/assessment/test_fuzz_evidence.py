@@ -17,8 +17,8 @@ from chassis import auth
 from chassis.errors import Kind
 from stack.issuer import Issuer
 from tests.harness.evaluation import BANDUNG, SPBE, SUMEDANG, People, request_id
-from tests.harness.fuzzed_service import FuzzedService, fuzzed_service
-from tests.harness.random_messages import messages
+from tests.harness.generated.fuzzed_service import FuzzedService, fuzzed_service
+from tests.harness.generated.random_messages import messages
 from tests.harness.servers import Servers
 from tests.harness.service import Running
 

@@ -14,7 +14,8 @@ from livinglab.benchmark.v1 import service_pb2 as pb
 from livinglab.benchmark.v1 import steward_service_pb2 as steward_pb
 from livinglab.benchmark.v1.target_pb2 import TargetLine
 
-from chassis import naming, stream
+from chassis import naming
+from chassis.events import stream
 from chassis.status import from_rpc_error
 from directory import official_regions
 from stack.issuer import Issuer

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
-from chassis import mongo, stream
+from chassis import mongo
+from chassis.events import stream
 from stack.servers import Server
 from stack.servers import nats as nats_server
 from tests.harness.servers import Servers

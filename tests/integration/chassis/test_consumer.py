@@ -7,8 +7,9 @@ import pytest
 from livinglab.assessment.v1 import events_pb2
 from nats.aio.client import Client
 
-from chassis import durables, mongo, stream
+from chassis import mongo
 from chassis.errors import unavailable
+from chassis.events import durables, stream
 from stack.servers import Server
 from tests.harness.consuming import beside, counting, effects
 from tests.harness.service import publish

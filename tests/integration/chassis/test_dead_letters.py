@@ -14,10 +14,11 @@ from livinglab.assessment.v1 import events_pb2
 from livinglab.common.v1 import dead_letter_service_pb2 as pb
 from livinglab.common.v1.dead_letter_service_pb2_grpc import DeadLetterServiceStub
 
-from chassis import dead_letter_service, mongo, naming, rpc, stream
+from chassis import mongo, naming, rpc
 from chassis.config import Settings
 from chassis.errors import Kind
-from chassis.outbox import Publisher
+from chassis.events import dead_letter_service, stream
+from chassis.events.outbox import Publisher
 from stack.issuer import AUDIENCE, ISSUER, Issuer
 from stack.ports import free_ports
 from tests.harness.coaching import refusal, request_id

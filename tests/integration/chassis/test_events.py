@@ -11,9 +11,10 @@ from livinglab.assessment.v1 import events_pb2
 from nats.aio.client import Client
 from pymongo import WriteConcern
 
-from chassis import mongo, naming, stream
+from chassis import mongo, naming
 from chassis.changes import Changes
-from chassis.outbox import Relay
+from chassis.events import stream
+from chassis.events.outbox import Relay
 from stack.servers import Server
 from stack.servers import nats as nats_server
 from tests.harness.servers import Servers

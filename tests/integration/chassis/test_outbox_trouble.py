@@ -7,9 +7,10 @@ import pytest
 from livinglab.assessment.v1 import events_pb2
 from nats.aio.client import Client
 
-from chassis import dead_letters, gauges, mongo, naming, telemetry
+from chassis import mongo, naming, telemetry
 from chassis.errors import Kind, Refused
-from chassis.outbox import Publisher, Relay
+from chassis.events import dead_letters, gauges
+from chassis.events.outbox import Publisher, Relay
 from stack.servers import Server
 from tests.harness.consuming import beside
 from tests.harness.service import published

@@ -9,7 +9,8 @@ from livinglab.assessment.v1 import events_pb2
 from nats.aio.client import Client
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from chassis import durables, mongo, naming, stream
+from chassis import mongo, naming
+from chassis.events import durables, stream
 from stack.servers import Server
 from tests.harness.consuming import beside, counting, effects
 from tests.harness.service import publish

@@ -12,7 +12,8 @@ import pytest
 from livinglab.assessment.v1 import evaluation_pb2, events_pb2
 from livinglab.coaching.v1 import events_pb2 as coaching_pb
 
-from chassis import naming, stream
+from chassis import naming
+from chassis.events import stream
 from stack.issuer import Issuer
 from tests.harness.command import answered, begun, environment, livinglab
 from tests.harness.servers import Servers

@@ -12,7 +12,7 @@ import pytest
 from livinglab.program.v1 import cohort_pb2
 from livinglab.program.v1 import service_pb2 as pb
 
-from tests.harness.program import BANDUNG, GARUT, SUMEDANG, Neighbours, launching, manager, working
+from tests.harness.cohorts.program import BANDUNG, GARUT, SUMEDANG, Neighbours, launching, manager, working
 from tests.harness.service import Running
 from tests.harness.waiting import eventually
 

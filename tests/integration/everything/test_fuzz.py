@@ -11,8 +11,8 @@ import pytest
 
 from chassis import auth
 from stack.issuer import Issuer
-from tests.harness.everything import OWN, Everything, everything, methods, seeded
-from tests.harness.random_requests import Requests
+from tests.harness.generated.everything import OWN, Everything, everything, methods, seeded
+from tests.harness.generated.random_requests import Requests
 from tests.harness.servers import Servers
 
 CALLS = int(os.environ.get("LIVINGLAB_FUZZ_CALLS", "3000"))

@@ -9,7 +9,7 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from chassis import auth
 from stack.issuer import ROLES, Issuer
-from tests.harness.everything import BOUND, OTHER, OWN, Everything, everything, methods, pairs
+from tests.harness.generated.everything import BOUND, OTHER, OWN, Everything, everything, methods, pairs
 from tests.harness.servers import Servers
 
 AT_ONCE = 32

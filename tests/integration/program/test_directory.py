@@ -26,9 +26,9 @@ from chassis.errors import Kind, Refused
 from directory import Institution, official_regions
 from directory.known import Directory
 from stack.issuer import Issuer
+from tests.harness.cohorts.program import launching
+from tests.harness.cohorts.program import manager as managing_cohorts
 from tests.harness.command_line import CommandLine
-from tests.harness.program import launching
-from tests.harness.program import manager as managing_cohorts
 from tests.harness.race import SPBE, counted, imported, race, refusal, steward
 from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service

@@ -21,14 +21,14 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from chassis.errors import Kind, Refused
-from chassis.temporal import connect
+from chassis.temporal.client import connect
 from programs import names
 from programs.phases import has_ended
 from services.program.engine.client import Engine
 from services.program.model import states
 from services.program.store.cohorts import Store
-from tests.harness.orders import CLOSED, OPEN, ordered, phase
-from tests.harness.program import (
+from tests.harness.cohorts.orders import CLOSED, OPEN, ordered, phase
+from tests.harness.cohorts.program import (
     BANDUNG,
     GARUT,
     HEAD,

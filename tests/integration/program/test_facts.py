@@ -15,8 +15,8 @@ from programs.phases import ENDED
 from services.program.model import states
 from services.program.store.cohorts import Store
 from services.program.store.ledgers import ledger
-from tests.harness.orders import OPEN, ordered, phase
-from tests.harness.program import BANDUNG, GARUT, HEAD, SUMEDANG, launching, manager
+from tests.harness.cohorts.orders import OPEN, ordered, phase
+from tests.harness.cohorts.program import BANDUNG, GARUT, HEAD, SUMEDANG, launching, manager
 from tests.harness.service import Running
 from tests.harness.waiting import eventually
 

@@ -13,7 +13,7 @@ from livinglab.program.v1 import service_pb2 as program_pb
 from livinglab.program.v1 import steering_service_pb2 as pb
 
 from programs import clock
-from tests.harness.program import BANDUNG, SUMEDANG, Neighbours, launching, manager, request_id, working
+from tests.harness.cohorts.program import BANDUNG, SUMEDANG, Neighbours, launching, manager, request_id, working
 from tests.harness.service import Running
 from tests.harness.waiting import eventually
 

@@ -10,7 +10,7 @@ from chassis.status import from_rpc_error
 from programs import names
 from programs.rules import counts
 from services.program.engine.visibility import NAMES, register_search_attributes
-from tests.harness.program import SUMEDANG, launching, manager, refusal, request_id
+from tests.harness.cohorts.program import SUMEDANG, launching, manager, refusal, request_id
 from tests.harness.service import Running
 from tests.harness.waiting import eventually
 

@@ -14,8 +14,8 @@ from chassis.errors import Kind, Refused
 from programs import clock
 from services.program.model import states
 from services.program.store.cohorts import Store
-from tests.harness.orders import CLOSED, NOW, OPEN, ordered, phase, recorded_twice
-from tests.harness.program import BANDUNG, GARUT, SUMEDANG, launching, manager, refusal
+from tests.harness.cohorts.orders import CLOSED, NOW, OPEN, ordered, phase, recorded_twice
+from tests.harness.cohorts.program import BANDUNG, GARUT, SUMEDANG, launching, manager, refusal
 from tests.harness.service import Running
 from tests.harness.waiting import eventually
 

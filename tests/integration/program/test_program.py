@@ -21,8 +21,8 @@ from programs import names
 from programs.files.definition import load_cohort
 from services.program.model import states
 from services.program.store.cohorts import Store
-from tests.harness.orders import ordered
-from tests.harness.program import (
+from tests.harness.cohorts.orders import ordered
+from tests.harness.cohorts.program import (
     BANDUNG,
     COHORT,
     GARUT,

@@ -19,8 +19,8 @@ from services.program.activities.refusals import Refusals
 from services.program.engine.client import Engine
 from services.program.store.cohorts import Store
 from services.program.workflows import calls
-from tests.harness.orders import ordered
-from tests.harness.program import BANDUNG, GARUT, SUMEDANG, launching, manager
+from tests.harness.cohorts.orders import ordered
+from tests.harness.cohorts.program import BANDUNG, GARUT, SUMEDANG, launching, manager
 from tests.harness.service import Running
 
 

@@ -14,7 +14,7 @@ from temporalio.client import Client, WorkflowHandle
 
 from cli.release import builds
 from programs import names
-from tests.harness.program import launching, working
+from tests.harness.cohorts.program import launching, working
 from tests.harness.servers import Servers
 from tests.harness.service import Running
 from tests.harness.waiting import eventually

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 from temporalio.client import Client
 
-from tests.harness.program import working
-from tests.harness.schedules import cohorts, created, handle_of, manager, pausing, scheduling
+from tests.harness.cohorts.program import working
+from tests.harness.cohorts.schedules import cohorts, created, handle_of, manager, pausing, scheduling
 from tests.harness.servers import Servers
 from tests.harness.service import Running
 from tests.harness.waiting import eventually

@@ -11,8 +11,8 @@ from livinglab.program.v1 import workflow_pb2 as workflow
 from chassis.errors import Kind, Refused
 from services.program.model import states
 from services.program.store.cohorts import Store
-from tests.harness.orders import CLOSED, OPEN, ordered, phase, recorded_twice
-from tests.harness.program import BANDUNG, GARUT, SUMEDANG, launching, manager
+from tests.harness.cohorts.orders import CLOSED, OPEN, ordered, phase, recorded_twice
+from tests.harness.cohorts.program import BANDUNG, GARUT, SUMEDANG, launching, manager
 from tests.harness.service import Running
 from tests.harness.waiting import eventually
 

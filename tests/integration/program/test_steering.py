@@ -20,7 +20,7 @@ from chassis.errors import Kind
 from chassis.status import from_rpc_error
 from programs.phases import has_ended
 from services.program.model import states
-from tests.harness.program import (
+from tests.harness.cohorts.program import (
     BANDUNG,
     GARUT,
     HEAD,

@@ -8,7 +8,7 @@ from livinglab.program.v1.steering_service_pb2_grpc import SteeringServiceStub
 from temporalio.client import Client
 
 from services.program.store.participants import ParticipantStore
-from tests.harness.program import HEAD, SECRETARY, SUMEDANG, launching, manager, request_id, working
+from tests.harness.cohorts.program import HEAD, SECRETARY, SUMEDANG, launching, manager, request_id, working
 from tests.harness.service import Running
 from tests.harness.waiting import eventually
 

@@ -11,8 +11,8 @@ from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
 from chassis.errors import Kind
 from services.program.store import watched
 from services.program.store.cohorts import Store
-from tests.harness.orders import OPEN, phase
-from tests.harness.program import BANDUNG, GARUT, SUMEDANG, launching, manager, refusal
+from tests.harness.cohorts.orders import OPEN, phase
+from tests.harness.cohorts.program import BANDUNG, GARUT, SUMEDANG, launching, manager, refusal
 from tests.harness.service import Running
 from tests.harness.waiting import eventually
 

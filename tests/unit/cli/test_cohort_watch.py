@@ -12,7 +12,7 @@ from cli.cohort import watch
 from cli.cohort.view import as_dict, notes, phase_state
 from programs import clock
 from services.program.service.figures import report
-from tests.harness.report import NOW, close, cohort, three
+from tests.harness.cohorts.report import NOW, close, cohort, three
 
 SINCE = datetime(2026, 11, 1, 8, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2
 from programs import clock
 from services.program.model import phase_steps, states
 from services.program.model.agenda import Act
-from tests.harness.agenda import DAY, START, Course, gate, phase
+from tests.harness.cohorts.agenda import DAY, START, Course, gate, phase
 
 ONE, TWO = "11.01", "11.02"
 

@@ -10,7 +10,7 @@ from livinglab.program.v1 import definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
 from programs import clock
-from tests.harness.cohort import living_lab
+from tests.harness.cohorts.cohort import living_lab
 
 START = datetime(2022, 10, 24, 17, tzinfo=UTC)
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -17,8 +17,8 @@ from services.program.model import meetings, phase_steps, reminders
 from services.program.model.meetings import Meeting
 from services.program.store import documents, views
 from services.program.store.documents import Row
-from tests.harness.agenda import Course, gate, phase
-from tests.harness.course_orders import ONE, PAUSE, RESUME, THREE, TWO, reopen, reschedule, split
+from tests.harness.cohorts.agenda import Course, gate, phase
+from tests.harness.cohorts.course_orders import ONE, PAUSE, RESUME, THREE, TWO, reopen, reschedule, split
 
 ZONE = "Europe/Berlin"
 BERLIN = ZoneInfo(ZONE)

@@ -13,7 +13,7 @@ from chassis.errors import Refused
 from programs import clock
 from services.program.model import states
 from services.program.model.orders.carried_out import known_answer
-from tests.harness.agenda import START, Course, gate, phase
+from tests.harness.cohorts.agenda import START, Course, gate, phase
 from tests.harness.reference import Reference, RefPhase
 
 WORDS: dict[int, str] = {

@@ -6,7 +6,7 @@ from livinglab.program.v1 import workflow_pb2 as pb
 
 from programs import clock
 from services.program.model import open_phases
-from tests.harness.agenda import phase
+from tests.harness.cohorts.agenda import phase
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CLOCK = pb.Clock(wall_start=clock.stamp(NOW), program_start=clock.stamp(NOW), seconds_per_day=clock.REAL_DAY)

@@ -16,7 +16,7 @@ from services.program.activities.recurring import RecurringActivities
 from services.program.workflows.cohort import ProgramWorkflow
 from services.program.workflows.participant import ParticipantWorkflow
 from services.program.workflows.recurring import RecurringCohortWorkflow
-from tests.harness import newer
+from tests.harness.generated import newer
 
 WORKFLOWS = (ProgramWorkflow, ParticipantWorkflow, RecurringCohortWorkflow)
 
@@ -104,7 +104,7 @@ def test_json_that_an_operator_typed_is_read_also_with_a_field_that_is_not_known
     from livinglab.program.v1 import workflow_pb2
     from temporalio.api.common.v1 import Payload
 
-    from chassis import payloads
+    from chassis.temporal import payloads
 
     metadata = {"encoding": b"json/protobuf", "messageType": b"livinglab.program.v1.Withdrawal"}
     typed = Payload(metadata=metadata, data=b'{"reason": "no budget", "addedLater": 1}')

@@ -10,7 +10,7 @@ from services.program.model import states
 from services.program.model.ledger import Ledger
 from services.program.service.figures import report
 from services.program.store import views
-from tests.harness.report import (
+from tests.harness.cohorts.report import (
     BANDUNG,
     GARUT,
     HEAD,

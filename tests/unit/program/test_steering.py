@@ -9,8 +9,8 @@ from chassis.errors import Refused
 from programs import clock
 from services.program.model import states
 from services.program.model.orders import carried_out
-from tests.harness.agenda import DAY, START, Course, deadlines, gate, phase
-from tests.harness.course_orders import (
+from tests.harness.cohorts.agenda import DAY, START, Course, deadlines, gate, phase
+from tests.harness.cohorts.course_orders import (
     HEAD,
     HOUR,
     ONE,

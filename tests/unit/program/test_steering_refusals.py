@@ -8,8 +8,8 @@ from chassis.errors import Kind, Refused
 from programs import clock
 from services.program.model import states
 from services.program.model.orders import carried_out
-from tests.harness.agenda import DAY, START, gate, phase
-from tests.harness.course_orders import (
+from tests.harness.cohorts.agenda import DAY, START, gate, phase
+from tests.harness.cohorts.course_orders import (
     HEAD,
     ONE,
     PAUSE,

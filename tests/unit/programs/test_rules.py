@@ -8,7 +8,7 @@ from livinglab.common.v1 import options_pb2
 from programs import names
 from services.program.model import states as model
 from services.program.model.ledger import Ledger, duties_met
-from tests.harness.cohort import living_lab
+from tests.harness.cohorts.cohort import living_lab
 
 HEAD, OPERATOR, REGENT = options_pb2.ROLE_HEAD, options_pb2.ROLE_OPERATOR, options_pb2.ROLE_REGENT
 SECRETARY = options_pb2.ROLE_SECRETARY

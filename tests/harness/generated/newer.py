@@ -18,7 +18,7 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ADDED_FIELD, _FIELD_NUMBER = "added_later", 15_000
 # Of every enum.
 ADDED_VALUE = 90
@@ -95,7 +95,7 @@ def environment(gen: Path) -> Mapping[str, str]:
 
 def ask(gen: Path, question: Mapping[str, Any]) -> Any:
     """What a process of the next release answers; see `_answer`."""
-    command = [sys.executable, "-m", "tests.harness.newer"]
+    command = [sys.executable, "-m", "tests.harness.generated.newer"]
     given = json.dumps(question)
     ran = subprocess.run(
         command, input=given, env=environment(gen), cwd=ROOT, capture_output=True, text=True, check=False
@@ -115,7 +115,7 @@ def _answer(question: Mapping[str, Any]) -> Any:
 
 def as_text(message: Message) -> str:
     """As a payload of Temporal, in base64."""
-    from chassis import payloads
+    from chassis.temporal import payloads
 
     payload = payloads.CONVERTER.payload_converter.to_payload(message)
     return base64.b64encode(payload.SerializeToString()).decode()
@@ -125,7 +125,7 @@ def from_text(text: str, expected: Any = None) -> Any:
     """The message that such a payload holds, as the handler that expects that type is given it."""
     from temporalio.api.common.v1 import Payload
 
-    from chassis import payloads
+    from chassis.temporal import payloads
 
     payload = Payload.FromString(base64.b64decode(text))
     return payloads.CONVERTER.payload_converter.from_payload(payload, expected)

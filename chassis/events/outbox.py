@@ -16,7 +16,7 @@ from pymongo.errors import PyMongoError
 
 from chassis import naming, telemetry
 from chassis.changes import Changes
-from chassis.dead_letters import set_aside_unpublished
+from chassis.events.dead_letters import set_aside_unpublished
 from chassis.mongo import Database
 
 _LEASE_SECONDS = 4.0

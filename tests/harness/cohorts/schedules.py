@@ -10,7 +10,7 @@ from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
 from temporalio.client import Client, ScheduleHandle
 
 from services.program.engine.schedules import temporal_id
-from tests.harness.program import BANDUNG, SUMEDANG, launching
+from tests.harness.cohorts.program import BANDUNG, SUMEDANG, launching
 from tests.harness.service import Running
 
 

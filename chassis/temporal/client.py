@@ -6,11 +6,8 @@ from temporalio.client import Client
 from temporalio.contrib.opentelemetry import TracingInterceptor
 from temporalio.service import TLSConfig
 
-from chassis import (
-    bridge_exit,  # noqa: F401  for what it does at exit
-    payloads,
-)
 from chassis.config import Settings
+from chassis.temporal import payloads
 
 
 def tls(settings: Settings) -> TLSConfig | bool:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2
 
-from tests.harness.agenda import gate, phase
-from tests.harness.cohort import RunningCohort
+from tests.harness.cohorts.agenda import gate, phase
+from tests.harness.cohorts.cohort import RunningCohort
 from tests.harness.waiting import eventually
 
 PAUSE, RESUME = command_pb2.PauseOrder(), command_pb2.ResumeOrder()

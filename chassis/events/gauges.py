@@ -8,7 +8,8 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from pymongo.errors import PyMongoError
 
-from chassis import durables, telemetry
+from chassis import telemetry
+from chassis.events import durables
 from chassis.mongo import Database
 
 _LOOK_SECONDS = 5.0

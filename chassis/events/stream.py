@@ -18,10 +18,10 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from chassis import naming, telemetry
-from chassis.dead_letters import Letter, id_of, set_aside
-from chassis.durables import ensure_durable, retire
-from chassis.durables import ensure_stream as ensure_stream
 from chassis.errors import Kind, Refused
+from chassis.events.dead_letters import Letter, id_of, set_aside
+from chassis.events.durables import ensure_durable, retire
+from chassis.events.durables import ensure_stream as ensure_stream
 from chassis.mongo import Database, Tx
 
 # Well within durables.ACK_WAIT_SECONDS.

@@ -6,7 +6,7 @@ from typing import Any
 from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2
 
-from tests.harness.agenda import Course, phase
+from tests.harness.cohorts.agenda import Course, phase
 
 HOUR = timedelta(hours=1)
 ONE, TWO, THREE = "11.01", "11.02", "11.03"

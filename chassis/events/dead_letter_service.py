@@ -10,12 +10,13 @@ from livinglab.common.v1 import dead_letter_service_pb2 as pb
 from livinglab.common.v1 import dead_letter_service_pb2_grpc
 from opentelemetry.trace import SpanKind
 
-from chassis import auth, dead_letters, mongo, naming, telemetry
-from chassis.dead_letters import Gone, Letter
+from chassis import auth, mongo, naming, telemetry
+from chassis.events import dead_letters
+from chassis.events.dead_letters import Gone, Letter
+from chassis.events.outbox import Publisher
+from chassis.events.stream import Consumer
 from chassis.mongo import Database, Tx
-from chassis.outbox import Publisher
 from chassis.rpc import Served
-from chassis.stream import Consumer
 
 
 class DeadLetterService:

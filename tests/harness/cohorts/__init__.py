@@ -1,0 +1,1 @@
+"""Cohorts for tests: definitions, orders, and a program process of their own."""
