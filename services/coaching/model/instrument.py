@@ -53,6 +53,10 @@ class Instrument:
             return next((one for one in self.steps if one > value), self.maximum)
         return self.maximum if self.binary else min(value + 1, self.maximum)
 
+    def has(self, code: str) -> bool:
+        """Whether it is the number of an indicator, or of an instance of one."""
+        return self._number(code) in self._indicators
+
     def items(self, values: Mapping[str, Decimal]) -> list[Item]:
         """Everything that is scored, in the instrument's order; what is still awaited counts at the minimum.
         FAILED_PRECONDITION where a lowest value decides: points are not shared out among items there."""
