@@ -12,8 +12,8 @@ from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Refused, Violation, conflict, precondition
 from instruments.rounding import written
+from instruments.tree import Instrument, indicator_of
 from services.coaching.model.coaches import require_realm
-from services.coaching.model.instrument import Instrument
 
 # What a reader of the catalogue needs to copy it.
 _NEEDED = {
@@ -46,7 +46,7 @@ def faults(
 def _level_faults(request: rpc.SavePracticeRequest, instrument: Instrument) -> Iterator[Violation]:
     named = Counter(one.indicator for one in request.levels)
     for n, one in enumerate(request.levels):
-        if not instrument.has(one.indicator):
+        if indicator_of(one.indicator, instrument.leaves) not in instrument.leaves:
             yield Violation(f"levels[{n}].indicator", f"{one.indicator} is not an indicator of {request.instrument}")
         if named[one.indicator] > 1:
             yield Violation(f"levels[{n}].indicator", f"{one.indicator} is named {named[one.indicator]} times")

@@ -10,8 +10,8 @@ from pymongo import IndexModel
 
 from chassis import mongo
 from chassis.errors import not_found
-from services.coaching.model.instrument import Instrument
-from services.coaching.store.documents import fields, instrument_of, versioned
+from instruments.tree import Instrument, instrument_of
+from services.coaching.store.documents import fields, versioned
 from services.coaching.store.rows import page, save
 
 _INDEXES = {
