@@ -15,11 +15,11 @@ from pymongo import IndexModel
 
 from chassis import mongo
 from chassis.errors import conflict, not_found, unavailable
+from instruments.tree import Instrument, instrument_of
 from services.coaching.model import coaches as model
 from services.coaching.model import sessions
-from services.coaching.model.instrument import Instrument
 from services.coaching.model.planning import Evaluation, period_order
-from services.coaching.store.documents import coach_of, fields, instrument_of, session_of, versioned
+from services.coaching.store.documents import coach_of, fields, session_of, versioned
 
 _INDEXES = {
     "coaches": [IndexModel([("rehearsal", 1), ("_id", 1)])],
