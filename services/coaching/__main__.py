@@ -1,6 +1,8 @@
 """Wiring of the coaching process."""
 
 from livinglab.coaching.v1 import (
+    assignment_service_pb2,
+    assignment_service_pb2_grpc,
     practice_service_pb2,
     practice_service_pb2_grpc,
     service_pb2,
@@ -14,9 +16,11 @@ from chassis.rpc import Served
 from directory.assignments import Assignments
 from directory.projection import Institutions
 from services.coaching import reactions
+from services.coaching.service.assignments import AssignmentService
 from services.coaching.service.coaching import CoachingService
 from services.coaching.service.practices import PracticeService
 from services.coaching.service.visits import VisitService
+from services.coaching.store.assignments import AssignmentRows
 from services.coaching.store.coaching import Store
 from services.coaching.store.practices import Practices
 
@@ -25,6 +29,8 @@ async def main(process: runtime.Process) -> None:
     """Listens to evaluations, serves, and publishes what it decides."""
     store = Store(await process.database())
     await store.prepare()
+    rows = AssignmentRows(store.db)
+    await rows.prepare()
     catalogue = Practices(store.db)
     await catalogue.prepare()
     institutions = Institutions(store.db)
@@ -49,6 +55,11 @@ async def main(process: runtime.Process) -> None:
             practice_service_pb2.DESCRIPTOR.services_by_name["PracticeService"],
             PracticeService(catalogue, store, assignments, institutions.known),
             practice_service_pb2_grpc.add_PracticeServiceServicer_to_server,
+        ),
+        Served(
+            assignment_service_pb2.DESCRIPTOR.services_by_name["AssignmentService"],
+            AssignmentService(rows, store, institutions.known),
+            assignment_service_pb2_grpc.add_AssignmentServiceServicer_to_server,
         ),
     )
 
