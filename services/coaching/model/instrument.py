@@ -46,12 +46,22 @@ class Instrument:
     steps: tuple[Decimal, ...] = ()
     # Somewhere the lowest value below decides.
     lowest_decides: bool = False
+    # Levels are whole ones.
+    whole: bool = False
 
     def next_value(self, value: Decimal) -> Decimal:
         """One step more: a level, or what is left to the top; the top of a binary scale; the next value of a set."""
         if self.steps:
             return next((one for one in self.steps if one > value), self.maximum)
         return self.maximum if self.binary else min(value + 1, self.maximum)
+
+    def has(self, value: Decimal) -> bool:
+        """Whether the scale has this value."""
+        if self.steps:
+            return value in self.steps
+        if self.binary:
+            return value in (self.minimum, self.maximum)
+        return self.minimum <= value <= self.maximum and not (self.whole and value % 1)
 
     def items(self, values: Mapping[str, Decimal]) -> list[Item]:
         """Everything that is scored, in the instrument's order; what is still awaited counts at the minimum.

@@ -1,8 +1,7 @@
-"""What coaching keeps: coaches, sessions, visits, agreements, plans, and projections of others' facts. Only this file
-knows MongoDB."""
+"""What coaching keeps: coaches, sessions, visits, agreements, projections of others' facts; plans are in `plans`."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -14,11 +13,12 @@ from livinglab.coaching.v1 import visit_pb2
 from pymongo import IndexModel
 
 from chassis import mongo
-from chassis.errors import conflict, not_found, unavailable
+from chassis.errors import not_found, unavailable
 from services.coaching.model import coaches as model
 from services.coaching.model import sessions
 from services.coaching.model.instrument import Instrument
 from services.coaching.model.planning import Evaluation, period_order
+from services.coaching.store import rows
 from services.coaching.store.documents import coach_of, fields, instrument_of, session_of, versioned
 
 _INDEXES = {
@@ -35,10 +35,6 @@ _INDEXES = {
     ],
     "attendance": [IndexModel([("cohort_id", 1), ("institution", 1)])],
     "agreements": [IndexModel([("cohort_id", 1), ("institution", 1)])],
-    "plans": [
-        IndexModel([("cohort_id", 1), ("_id", 1)]),
-        IndexModel([("cohort_id", 1), ("institution", 1), ("_id", 1)]),
-    ],
     "evaluations": [IndexModel([("institution", 1), ("rehearsal", 1), ("order", -1), ("submit_time", -1)])],
     "instruments": [],
 }
@@ -76,8 +72,8 @@ class Store:
 
     async def coach_page(self, rehearsal: str, size: int, token: str) -> tuple[list[pb.Coach], str]:
         """Coaches of a realm, ordered by id, and the token of the next page."""
-        rows, token = await self._page("coaches", {"rehearsal": rehearsal}, size, token)
-        return [coach_of(row) for row in rows], token
+        found, token = await rows.page(self.db, "coaches", {"rehearsal": rehearsal}, size, token)
+        return [coach_of(row) for row in found], token
 
     async def coach(self, tx: mongo.Tx, rehearsal: str, coach_id: str) -> pb.Coach:
         """NOT_FOUND where there is none."""
@@ -136,7 +132,7 @@ class Store:
     async def save_session(self, tx: mongo.Tx, session: pb.Session) -> None:
         """Stores the next version; ABORTED where somebody else did so first."""
         row = {**fields(session), "start": session.start_time.ToDatetime(UTC)}
-        await self._save(tx, "sessions", session, row)
+        await rows.save(self.db, tx, "sessions", session, row)
 
     async def sessions(self, cohort_id: str) -> list[pb.Session]:
         """Those of a cohort, by start."""
@@ -154,7 +150,7 @@ class Store:
             "name": request.name,
             "delegate": request.delegate,
         }
-        return await self._add_once(tx, "attendance", sessions.seat_id(request), row)
+        return await rows.add_once(self.db, tx, "attendance", sessions.seat_id(request), row)
 
     async def sign(self, tx: mongo.Tx, request: rpc.SignAgreementRequest) -> bool:
         """Keeps a signature; False where there is one."""
@@ -165,7 +161,7 @@ class Store:
             "signatory": request.signatory,
             "rehearsal": request.rehearsal,
         }
-        return await self._add_once(tx, "agreements", model.agreement_id(request), row)
+        return await rows.add_once(self.db, tx, "agreements", model.agreement_id(request), row)
 
     # Visits.
 
@@ -176,35 +172,12 @@ class Store:
 
     async def save_visit(self, tx: mongo.Tx, visit: visit_pb2.Visit) -> None:
         """Stores the next version; ABORTED where somebody else did so first."""
-        await self._save(tx, "visits", visit, {**fields(visit), "parties": [visit.visitor, visit.host]})
+        await rows.save(self.db, tx, "visits", visit, {**fields(visit), "parties": [visit.visitor, visit.host]})
 
     async def visit_page(self, keys: Mapping[str, Any], size: int, token: str) -> tuple[list[visit_pb2.Visit], str]:
         """Visits ordered by id, and the token of the next page."""
-        rows, token = await self._page("visits", keys, size, token)
-        return [versioned(row, visit_pb2.Visit) for row in rows], token
-
-    # Plans.
-
-    async def find_plan(self, tx: mongo.Tx, plan_id: str) -> pb.Plan | None:
-        """The plan as this transaction sees it, or None."""
-        row = await self.db["plans"].find_one({"_id": plan_id}, session=tx.session)
-        return versioned(row, pb.Plan) if row else None
-
-    async def plan(self, plan_id: str, tx: mongo.Tx | None = None) -> pb.Plan:
-        """NOT_FOUND where there is none."""
-        row = await self.db["plans"].find_one({"_id": plan_id}, session=tx.session if tx else None)
-        if row is None:
-            raise not_found("plan", plan_id)
-        return versioned(row, pb.Plan)
-
-    async def save_plan(self, tx: mongo.Tx, plan: pb.Plan) -> None:
-        """Stores the next version; ABORTED where somebody else did so first."""
-        await self._save(tx, "plans", plan, fields(plan))
-
-    async def plan_page(self, keys: Mapping[str, Any], size: int, token: str) -> tuple[list[pb.Plan], str]:
-        """Plans ordered by id, and the token of the next page."""
-        rows, token = await self._page("plans", keys, size, token)
-        return [versioned(row, pb.Plan) for row in rows], token
+        found, token = await rows.page(self.db, "visits", keys, size, token)
+        return [versioned(row, visit_pb2.Visit) for row in found], token
 
     # What others said.
 
@@ -249,9 +222,15 @@ class Store:
     async def evaluation(self, tx: mongo.Tx, request: rpc.DraftPlanRequest) -> Evaluation | None:
         """The evaluation that the request names, else the newest of its institution and realm; None before it is
         known here."""
-        keys = {"institution": request.institution, "rehearsal": request.rehearsal}
-        if request.evaluation_id:
-            keys["_id"] = request.evaluation_id
+        return await self.newest_evaluation(tx, request.institution, request.rehearsal, request.evaluation_id)
+
+    async def newest_evaluation(
+        self, tx: mongo.Tx, institution: str, rehearsal: str, evaluation_id: str = ""
+    ) -> Evaluation | None:
+        """The one named, else the newest of an institution in a realm; None where none is known."""
+        keys = {"institution": institution, "rehearsal": rehearsal}
+        if evaluation_id:
+            keys["_id"] = evaluation_id
         newest = [("order", -1), ("submit_time", -1)]
         row = await self.db["evaluations"].find_one(keys, sort=newest, session=tx.session)
         if row is None:
@@ -264,35 +243,6 @@ class Store:
             index=row["index"],
             values={value["item"]: Decimal(value["value"]) for value in row["values"]},
         )
-
-    # How all of it is kept.
-
-    async def _save(self, tx: mongo.Tx, collection: str, message: Any, row: dict[str, Any]) -> None:
-        version = int(message.etag)
-        row["version"] = version
-        if version == 1:
-            await self.db[collection].insert_one({"_id": message.id, **row}, session=tx.session)
-            return
-        previous = {"_id": message.id, "version": version - 1}
-        # Not as a whole: what a newer release keeps beside it stays.
-        gone = {name: "" for name in message.DESCRIPTOR.fields_by_name if name not in {*row, "id", "etag"}}
-        change = {"$set": row, **({"$unset": gone} if gone else {})}
-        result = await self.db[collection].update_one(previous, change, session=tx.session)
-        if result.matched_count == 0:
-            raise conflict(message.DESCRIPTOR.name.lower(), message.id)
-
-    async def _add_once(self, tx: mongo.Tx, collection: str, key: str, row: Mapping[str, Any]) -> bool:
-        change = {"$setOnInsert": {**row, "time": datetime.now(UTC)}}
-        result = await self.db[collection].update_one({"_id": key}, change, upsert=True, session=tx.session)
-        return result.upserted_id is not None
-
-    async def _page(
-        self, collection: str, keys: Mapping[str, Any], size: int, token: str
-    ) -> tuple[list[dict[str, Any]], str]:
-        query = {**keys, **mongo.after(token)}
-        found = await self.db[collection].find(query).sort("_id").limit(size + 1).to_list(None)
-        rows = found[:size]
-        return rows, mongo.page_token(rows[-1]["_id"]) if len(found) > size else ""
 
 
 def _coach_key(rehearsal: str, coach_id: str) -> str:

@@ -33,6 +33,15 @@ def versioned(row: dict[str, Any], message_class: type[M]) -> M:
     return json_format.ParseDict(told, message_class(), ignore_unknown_fields=True)
 
 
+def plan_of(row: dict[str, Any]) -> pb.Plan:
+    """A plan; one that was stored before its actions had versions of their own has the first of each."""
+    plan = versioned(row, pb.Plan)
+    plan.order_etag = plan.order_etag or "1"
+    for action in plan.actions:
+        action.etag = action.etag or "1"
+    return plan
+
+
 def session_of(row: dict[str, Any]) -> pb.Session:
     """A session; one that was stored before sessions could be cancelled is on."""
     session = versioned(row, pb.Session)
@@ -52,7 +61,9 @@ def instrument_of(instrument: instrument_pb2.Instrument) -> Instrument:
     root = Node("", "", Fraction(1), _is_mean(instrument.aggregation), False, _nodes(instrument.nodes))
     binary = scale.kind == instrument_pb2.SCALE_KIND_BINARY
     steps = tuple(Decimal(text) for text in scale.values)
-    return Instrument(Decimal(scale.min), Decimal(scale.max), binary, root, steps, _lowest_decides(instrument))
+    whole = scale.kind == instrument_pb2.SCALE_KIND_ORDINAL
+    lowest = _lowest_decides(instrument)
+    return Instrument(Decimal(scale.min), Decimal(scale.max), binary, root, steps, lowest, whole)
 
 
 def _lowest_decides(group: instrument_pb2.Instrument | instrument_pb2.Node) -> bool:

@@ -27,6 +27,11 @@ WORK: Mapping[str, tuple[str, str]] = {
     "plan_2": ("diserahkan kepada pendamping", "handed to the coach"),
     "plan_3": ("dikembalikan pendamping", "sent back by the coach"),
     "plan_4": ("disetujui", "approved"),
+    "plan_5": ("sedang dilaksanakan", "in progress"),
+    "plan_6": ("selesai", "done"),
+    "plan_7": ("dihentikan", "dropped"),
+    "dropped": ("Dihentikan", "Dropped"),
+    "proof_link": ("Tautan ke bukti pelaksanaan", "Link to what shows that it is done"),
     "plan_from_to": (
         "Indeks {start} menjadi {end} bila semua aksi selesai.",
         "Index {start} becomes {end} when every action is done.",
