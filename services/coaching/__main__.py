@@ -3,6 +3,8 @@
 from livinglab.coaching.v1 import (
     plan_service_pb2,
     plan_service_pb2_grpc,
+    practice_service_pb2,
+    practice_service_pb2_grpc,
     service_pb2,
     service_pb2_grpc,
     visit_service_pb2,
@@ -16,9 +18,11 @@ from directory.projection import Institutions
 from services.coaching import reactions
 from services.coaching.service.coaching import CoachingService
 from services.coaching.service.plans import PlanService
+from services.coaching.service.practices import PracticeService
 from services.coaching.service.visits import VisitService
 from services.coaching.store.coaching import Store
 from services.coaching.store.plans import PlanStore
+from services.coaching.store.practices import Practices
 
 
 async def main(process: runtime.Process) -> None:
@@ -27,6 +31,8 @@ async def main(process: runtime.Process) -> None:
     await store.prepare()
     plans = PlanStore(store.db)
     await plans.prepare()
+    catalogue = Practices(store.db)
+    await catalogue.prepare()
     institutions = Institutions(store.db)
     await institutions.prepare()
     process.background("institutions", institutions.follow())
@@ -49,6 +55,11 @@ async def main(process: runtime.Process) -> None:
             visit_service_pb2.DESCRIPTOR.services_by_name["VisitService"],
             VisitService(store, assignments, institutions.known),
             visit_service_pb2_grpc.add_VisitServiceServicer_to_server,
+        ),
+        Served(
+            practice_service_pb2.DESCRIPTOR.services_by_name["PracticeService"],
+            PracticeService(catalogue, store, assignments, institutions.known),
+            practice_service_pb2_grpc.add_PracticeServiceServicer_to_server,
         ),
     )
 

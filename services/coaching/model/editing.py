@@ -9,8 +9,8 @@ from livinglab.coaching.v1 import action_pb2
 from livinglab.coaching.v1 import coaching_pb2 as pb
 
 from chassis.errors import Kind, Refused, Violation, invalid
+from instruments.tree import Item
 from services.coaching.model.ground import Ground, weigh, wrong
-from services.coaching.model.instrument import Item
 from services.coaching.model.order import circles
 from services.coaching.model.plan import live
 

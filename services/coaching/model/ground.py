@@ -10,7 +10,7 @@ from livinglab.coaching.v1 import coaching_pb2 as pb
 
 from directory import Institution
 from instruments.rounding import written
-from services.coaching.model.instrument import Instrument
+from instruments.tree import Instrument
 from services.coaching.model.plan import live
 from services.coaching.model.planning import index_of
 

@@ -1,7 +1,8 @@
-"""What coaching keeps: coaches, sessions, visits, agreements, projections of others' facts; plans are in `plans`."""
+"""What coaching keeps: coaches, sessions, visits, agreements, plans, and projections of others' facts. Only this file
+knows MongoDB."""
 
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -14,12 +15,12 @@ from pymongo import IndexModel
 
 from chassis import mongo
 from chassis.errors import not_found, unavailable
+from instruments.tree import Instrument, instrument_of
 from services.coaching.model import coaches as model
 from services.coaching.model import sessions
-from services.coaching.model.instrument import Instrument
 from services.coaching.model.planning import Evaluation, period_order
-from services.coaching.store import rows
-from services.coaching.store.documents import coach_of, fields, instrument_of, session_of, versioned
+from services.coaching.store.documents import coach_of, fields, session_of, versioned
+from services.coaching.store.rows import page, save
 
 _INDEXES = {
     "coaches": [IndexModel([("rehearsal", 1), ("_id", 1)])],
@@ -72,8 +73,8 @@ class Store:
 
     async def coach_page(self, rehearsal: str, size: int, token: str) -> tuple[list[pb.Coach], str]:
         """Coaches of a realm, ordered by id, and the token of the next page."""
-        found, token = await rows.page(self.db, "coaches", {"rehearsal": rehearsal}, size, token)
-        return [coach_of(row) for row in found], token
+        rows, token = await self._page("coaches", {"rehearsal": rehearsal}, size, token)
+        return [coach_of(row) for row in rows], token
 
     async def coach(self, tx: mongo.Tx, rehearsal: str, coach_id: str) -> pb.Coach:
         """NOT_FOUND where there is none."""
@@ -132,7 +133,7 @@ class Store:
     async def save_session(self, tx: mongo.Tx, session: pb.Session) -> None:
         """Stores the next version; ABORTED where somebody else did so first."""
         row = {**fields(session), "start": session.start_time.ToDatetime(UTC)}
-        await rows.save(self.db, tx, "sessions", session, row)
+        await self._save(tx, "sessions", session, row)
 
     async def sessions(self, cohort_id: str) -> list[pb.Session]:
         """Those of a cohort, by start."""
@@ -150,7 +151,7 @@ class Store:
             "name": request.name,
             "delegate": request.delegate,
         }
-        return await rows.add_once(self.db, tx, "attendance", sessions.seat_id(request), row)
+        return await self._add_once(tx, "attendance", sessions.seat_id(request), row)
 
     async def sign(self, tx: mongo.Tx, request: rpc.SignAgreementRequest) -> bool:
         """Keeps a signature; False where there is one."""
@@ -161,7 +162,7 @@ class Store:
             "signatory": request.signatory,
             "rehearsal": request.rehearsal,
         }
-        return await rows.add_once(self.db, tx, "agreements", model.agreement_id(request), row)
+        return await self._add_once(tx, "agreements", model.agreement_id(request), row)
 
     # Visits.
 
@@ -172,12 +173,12 @@ class Store:
 
     async def save_visit(self, tx: mongo.Tx, visit: visit_pb2.Visit) -> None:
         """Stores the next version; ABORTED where somebody else did so first."""
-        await rows.save(self.db, tx, "visits", visit, {**fields(visit), "parties": [visit.visitor, visit.host]})
+        await self._save(tx, "visits", visit, {**fields(visit), "parties": [visit.visitor, visit.host]})
 
     async def visit_page(self, keys: Mapping[str, Any], size: int, token: str) -> tuple[list[visit_pb2.Visit], str]:
         """Visits ordered by id, and the token of the next page."""
-        found, token = await rows.page(self.db, "visits", keys, size, token)
-        return [versioned(row, visit_pb2.Visit) for row in found], token
+        rows, token = await self._page("visits", keys, size, token)
+        return [versioned(row, visit_pb2.Visit) for row in rows], token
 
     # What others said.
 
@@ -243,6 +244,21 @@ class Store:
             index=row["index"],
             values={value["item"]: Decimal(value["value"]) for value in row["values"]},
         )
+
+    # How all of it is kept.
+
+    async def _save(self, tx: mongo.Tx, collection: str, message: Any, row: dict[str, Any]) -> None:
+        await save(self.db, tx, collection, message, row)
+
+    async def _add_once(self, tx: mongo.Tx, collection: str, key: str, row: Mapping[str, Any]) -> bool:
+        change = {"$setOnInsert": {**row, "time": datetime.now(UTC)}}
+        result = await self.db[collection].update_one({"_id": key}, change, upsert=True, session=tx.session)
+        return result.upserted_id is not None
+
+    async def _page(
+        self, collection: str, keys: Mapping[str, Any], size: int, token: str
+    ) -> tuple[list[dict[str, Any]], str]:
+        return await page(self.db, collection, keys, size, token)
 
 
 def _coach_key(rehearsal: str, coach_id: str) -> str:

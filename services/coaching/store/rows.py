@@ -1,7 +1,6 @@
-"""How rows are kept: the next version of a message, what is noted once, pages."""
+"""How the collections of coaching are kept: versioned documents, and pages of them."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from chassis import mongo
@@ -9,7 +8,7 @@ from chassis.errors import conflict
 
 
 async def save(db: mongo.Database, tx: mongo.Tx, collection: str, message: Any, row: dict[str, Any]) -> None:
-    """Stores the next version of a message; ABORTED where somebody else did so first."""
+    """Stores a message whose etag is the version that it has from now on; ABORTED where somebody else wrote first."""
     version = int(message.etag)
     row["version"] = version
     if version == 1:
@@ -24,18 +23,11 @@ async def save(db: mongo.Database, tx: mongo.Tx, collection: str, message: Any, 
         raise conflict(message.DESCRIPTOR.name.lower(), message.id)
 
 
-async def add_once(db: mongo.Database, tx: mongo.Tx, collection: str, key: str, row: Mapping[str, Any]) -> bool:
-    """Notes something under a key of its own; False where it was noted before."""
-    change = {"$setOnInsert": {**row, "time": datetime.now(UTC)}}
-    result = await db[collection].update_one({"_id": key}, change, upsert=True, session=tx.session)
-    return result.upserted_id is not None
-
-
 async def page(
     db: mongo.Database, collection: str, keys: Mapping[str, Any], size: int, token: str
 ) -> tuple[list[dict[str, Any]], str]:
-    """Rows ordered by id, and the token of the next page."""
-    query = {**keys, **mongo.after(token)}
+    """Documents ordered by id, and the token of the next page; empty where this is the last."""
+    query = {"$and": [keys, mongo.after(token)]}
     found = await db[collection].find(query).sort("_id").limit(size + 1).to_list(None)
-    rows = found[:size]
-    return rows, mongo.page_token(rows[-1]["_id"]) if len(found) > size else ""
+    shown = found[:size]
+    return shown, mongo.page_token(shown[-1]["_id"]) if len(found) > size else ""

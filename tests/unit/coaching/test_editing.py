@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -18,9 +17,9 @@ from livinglab.coaching.v1 import service_pb2 as rpc
 
 from chassis.errors import Kind, Refused
 from directory import Institution, official_regions
+from instruments.tree import Instrument, Node
 from services.coaching.model import amending, comments, plan, revisions
 from services.coaching.model.ground import Ground, Window, owner_fault
-from services.coaching.model.instrument import Instrument, Node
 from services.coaching.model.order import circles
 from services.coaching.model.planning import Evaluation, draft
 
@@ -29,8 +28,8 @@ NOW = datetime(2022, 12, 1, tzinfo=UTC)
 AGENCY = Institution("DISKOMINFO-SMD", "Diskominfo Sumedang", "agency", SUMEDANG, 1)
 KNOWN = {**official_regions(), AGENCY.code: AGENCY}
 VALUES = {str(n): Decimal(2) for n in range(1, 7)}
-_NODES = tuple(Node(str(n), f"Indikator {n}", Fraction(n), False, False, ()) for n in range(1, 7))
-INSTRUMENT = Instrument(Decimal(1), Decimal(5), False, Node("", "", Fraction(1), False, False, _NODES), whole=True)
+_NODES = tuple(Node(str(n), name=f"Indikator {n}", weight=n) for n in range(1, 7))
+INSTRUMENT = Instrument(Decimal(1), Decimal(5), Node("", children=_NODES), whole=True)
 GROUND = Ground(KNOWN, INSTRUMENT, VALUES, Window("2022-11-01", "2023-01-31"))
 
 
