@@ -21,6 +21,7 @@ from cli.assessment.calls import (
 from cli.guide import Language, is_english, published_guides
 from cli.speak.codes import as_code
 from cli.speak.output import AsJson, note, print_json, say, table
+from cli.speak.sentences import sentence
 
 if TYPE_CHECKING:
     from livinglab.assessment.v1 import understanding_pb2
@@ -51,7 +52,7 @@ def open_evaluation(
     show_evaluation(answer.evaluation, as_json=as_json, warnings=answer.warnings)
     if not as_json:
         for doubt in answer.warnings:
-            note(f"Doubtful: {doubt.message}")
+            note(sentence("doubtful", message=doubt.message))
 
 
 @app.command("list")
