@@ -52,10 +52,19 @@ def authorization() -> str:
 
 def token_institution() -> str:
     """The institution that the token is bound to; empty where there is none."""
+    return _claim("institution")
+
+
+def token_subject() -> str:
+    """Whom the token names; empty where that cannot be read."""
+    return _claim("sub")
+
+
+def _claim(name: str) -> str:
     try:
         payload = authorization().split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return str(claims["institution"])
+        return str(claims[name])
     except (IndexError, ValueError, KeyError, TypeError):
         return ""
 

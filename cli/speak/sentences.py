@@ -87,6 +87,14 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "published": ("ditetapkan {index}, revisi {revision}", "published {index}, revision {revision}"),
     "unanswered": ("{count} belum dijawab", "{count} without an answer"),
     "next": ("berikutnya {stage}", "next {stage}"),
+    "somebody_else": (
+        "ini akan menimpa tulisan orang lain, tidak ada yang disimpan; dengan --force tetap disimpan",
+        "this would write over what somebody else has written, nothing was saved; with --force it would be",
+    ),
+    "their_answer": (
+        "indikator {indicator}: {who} menulis {value}, Anda {mine}",
+        "indicator {indicator}: {who} has {value}, you have {mine}",
+    ),
     "doubtful": ("Meragukan: {message}", "Doubtful: {message}"),
     # the report
     "mean": (
