@@ -198,7 +198,7 @@ def _zone_of(session_id: str) -> str:
     found = _call("ListSessions", pb.ListSessionsRequest(cohort_id=cohort)).sessions
     zones = [one.time_zone for one in found if one.id == session_id]
     if not zones:
-        fail(sentence("no_session", session=session_id, cohort=cohort))
+        fail(sentence("no_session", session=session_id))
     return str(zones[0])
 
 

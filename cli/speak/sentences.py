@@ -69,8 +69,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "no_cohort": ("{name}: tidak dalam angkatan yang berjalan", "{name}: in no cohort that runs"),
     # sessions
     "no_session": (
-        "tidak ada acara {session} pada angkatan {cohort}: beri waktu dengan selisihnya, 2022-11-07T09:00+07:00",
-        "{cohort} has no session {session}: give times with their offset, 2022-11-07T09:00+07:00",
+        "zona waktu {session} tidak diketahui: beri waktu dengan selisihnya, 2022-11-07T09:00+07:00",
+        "the time zone of {session} is not known: give times with their offset, 2022-11-07T09:00+07:00",
     ),
     "session_is": ("{session} {state}, {when}{reason}", "{session} is {state}, {when}{reason}"),
     "came": ("{name} hadir di {session} mewakili {institution}", "{name} came to {session} for {institution}"),
