@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EvaluationId = Annotated[str, typer.Argument(metavar="ID", help="The evaluation, 32.11:spbe-59-2020:2022.")]
 Levels = Annotated[list[str], typer.Argument(metavar="INDICATOR=LEVEL...", help="Such as 1=3 35-2=4.")]
 Etag = Annotated[str, typer.Option("--etag", help="Refuse where somebody else has written since this version.")]
-Force = Annotated[bool, typer.Option("--force", help="Also over what somebody else has written.")]
+Overwrite = Annotated[bool, typer.Option("--force", help="Also over what somebody else has written.")]
 
 _SERVICES = {"service": "AssessmentService", "verification": "VerificationService"} | {
     "understanding": "UnderstandingService"

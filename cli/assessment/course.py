@@ -8,8 +8,8 @@ from cli.assessment import others
 from cli.assessment.calls import (
     Etag,
     EvaluationId,
-    Force,
     Levels,
+    Overwrite,
     as_dict,
     ask,
     call,
@@ -140,7 +140,7 @@ def review(
     verdict: Annotated[str, typer.Option("--verdict", help="valid or not-valid (Tidak Valid).")] = "valid",
     note: Annotated[str, typer.Option("--note", help="Compulsory for not-valid.")] = "",
     value: Annotated[str, typer.Option("--value", help="What is right, for not-valid.")] = "",
-    force: Force = False,
+    force: Overwrite = False,
     etag: Etag = "",
     as_json: AsJson = False,
 ) -> None:

@@ -9,8 +9,9 @@ import typer
 
 from cli.cohort import view
 from cli.cohort.view import CohortId
+from cli.speak.files import Force, new_file, write_file
 from cli.speak.language import word
-from cli.speak.output import AsJson, fail, print_json, say
+from cli.speak.output import AsJson, print_json, say
 from cli.speak.sentences import day, sentence, zone_word
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 def calendar(
     cohort_id: CohortId,
     as_json: AsJson = False,
-    ics: Annotated[Path | None, typer.Option("--ics", help="Write it as a calendar file, too.")] = None,
+    ics: Annotated[
+        Path | None, typer.Option("--ics", help="Write it as a calendar file, too.", callback=new_file)
+    ] = None,
+    force: Force = False,
 ) -> None:
     """Tell the days of a cohort as they stand: phases, and sessions in the time of their place."""
     from livinglab.program.v1 import service_pb2 as pb
@@ -33,10 +37,7 @@ def calendar(
         "program", ProgramServiceStub, "GetCohort", pb.GetCohortRequest(cohort_id=cohort_id)
     ).cohort
     if ics:
-        try:
-            ics.write_bytes(files.standing(cohort, datetime.now(UTC)))
-        except OSError as error:
-            fail(f"{ics}: cannot be written: {error}")
+        write_file(ics, files.standing(cohort, datetime.now(UTC)), force=force)
     if as_json:
         print_json(as_dict(cohort))
         return
