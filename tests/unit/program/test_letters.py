@@ -11,7 +11,7 @@ from livinglab.program.v1 import workflow_pb2 as pb
 from programs import clock
 from programs.files.definition import PROGRAMS, load_definition
 from programs.phases import find_phase
-from services.notify.model import draft_violations
+from services.notify.model.messages import draft_violations
 from services.program.activities import letters
 from services.program.model import meetings
 
