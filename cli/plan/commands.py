@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.speak.codes import as_code
+from cli.speak.language import word
 from cli.speak.output import AsJson, print_json, say, table
+from cli.speak.sentences import sentence
 
 if TYPE_CHECKING:
     from livinglab.coaching.v1 import coaching_pb2
@@ -196,7 +198,7 @@ def told(plan: "coaching_pb2.Plan", as_json: bool) -> None:
         print_json(row)
         return
     why = f": {row['reason']}" if row["reason"] else ""
-    say(f"{row['id']} is {row['state']}, {_progress(row)} actions done{why}")
+    say(sentence("plan_is", plan=row["id"], state=word(row["state"]), done=_progress(row), reason=why))
 
 
 def _show(plan: "coaching_pb2.Plan", as_json: bool) -> None:
@@ -205,18 +207,19 @@ def _show(plan: "coaching_pb2.Plan", as_json: bool) -> None:
         print_json(row)
         return
     columns = ["id", "indicator", "name", "from", "to", "gain", "owner", "start", "due", "after", "state"]
-    title = f"{row['id']} is {row['state']}, coach {row['coach']}: {row['from_index']} to {row['to_index']}"
+    about = {"coach": row["coach"], "before": row["from_index"], "after": row["to_index"]}
+    title = sentence("plan_title", plan=row["id"], state=word(row["state"]), **about)
     actions = [{**one, "after": ", ".join(one["depends_on"])} for one in row["actions"]]
     table(columns, [[a[key] for key in columns] for a in actions], title=title, right=["gain"])
     if row["reason"]:
-        say(f"sent back: {row['reason']}")
+        say(sentence("sent_back", reason=row["reason"]))
     if row["amendment"]:
-        say(f"amendment {row['amendment']['id']} waits for the coach: {row['amendment']['reason']}")
+        say(sentence("amendment_waits", amendment=row["amendment"]["id"], reason=row["amendment"]["reason"]))
 
 
 def _progress(row: dict[str, Any]) -> str:
     counted = [action for action in row["actions"] if action["state"] != "dropped"]
-    return f"{sum(action['state'] == 'done' for action in counted)} of {len(counted)}"
+    return sentence("of", some=sum(action["state"] == "done" for action in counted), all=len(counted))
 
 
 def _as_dict(plan: "coaching_pb2.Plan") -> dict[str, Any]:

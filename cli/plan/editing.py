@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.plan.commands import PlanId, app, read_plan, told
+from cli.speak.language import sentence
 from cli.speak.output import AsJson, fail
 
 ActionId = Annotated[str, typer.Argument(metavar="ACTION", help="Id of the action, as 'plan show' has it.")]
@@ -204,7 +205,7 @@ def _review_amendment(plan_id: str, amendment: str, reason: str, as_json: bool, 
 
     waiting = amendment or read_plan(plan_id).amendment.id
     if not waiting:
-        fail(f"refused: no amendment of {plan_id} waits")
+        fail(f"refused: {sentence('no_amendment', plan=plan_id)}")
     request = pb.ReviewAmendmentRequest(
         request_id=connection.new_request_id(),
         plan_id=plan_id,

@@ -6,6 +6,7 @@ import typer
 
 from cli.plan.commands import PlanId, app
 from cli.plan.editing import call
+from cli.speak.language import sentence
 from cli.speak.output import AsJson, print_json, say, table
 
 # What is registered: the commands of the other files among them.
@@ -142,8 +143,9 @@ def _told(found: "plan_service_pb2.PlanComment", as_json: bool) -> None:
     if as_json:
         print_json(row)
     else:
-        about = f" on {row['action']}" if row["action"] else ""
-        say(f"comment {row['id']}{about}: {'resolved by ' + row['resolved_by'] if row['resolved_by'] else 'open'}")
+        about = f" ({row['action']})" if row["action"] else ""
+        key = "comment_resolved" if row["resolved_by"] else "comment_open"
+        say(sentence(key, comment=row["id"], about=about, by=row["resolved_by"]))
 
 
 def _as_dict(found: "plan_service_pb2.PlanComment") -> dict[str, Any]:
