@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from cli.plan.commands import PlanId, app, read_plan, told
-from cli.speak.language import sentence
 from cli.speak.output import AsJson, fail
+from cli.speak.sentences import sentence
 
 ActionId = Annotated[str, typer.Argument(metavar="ACTION", help="Id of the action, as 'plan show' has it.")]
 Etag = Annotated[

@@ -6,8 +6,8 @@ import typer
 
 from cli.plan.commands import PlanId, app
 from cli.plan.editing import call
-from cli.speak.language import sentence
 from cli.speak.output import AsJson, print_json, say, table
+from cli.speak.sentences import sentence
 
 # What is registered: the commands of the other files among them.
 __all__ = ["app"]
