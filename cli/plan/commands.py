@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.speak.codes import as_code
+from cli.speak.language import word
 from cli.speak.output import AsJson, print_json, say, table
+from cli.speak.sentences import sentence
 
 if TYPE_CHECKING:
     from livinglab.coaching.v1 import coaching_pb2
@@ -163,7 +165,7 @@ def _told(plan: "coaching_pb2.Plan", as_json: bool) -> None:
         print_json(row)
         return
     why = f": {row['reason']}" if row["reason"] else ""
-    say(f"{row['id']} is {row['state']}, {_progress(row)} actions done{why}")
+    say(sentence("plan_is", plan=row["id"], state=word(row["state"]), done=_progress(row), reason=why))
 
 
 def _show(plan: "coaching_pb2.Plan", as_json: bool) -> None:
@@ -172,14 +174,16 @@ def _show(plan: "coaching_pb2.Plan", as_json: bool) -> None:
         print_json(row)
         return
     columns = ["id", "indicator", "name", "from", "to", "gain", "owner", "due", "state"]
-    title = f"{row['id']} is {row['state']}, coach {row['coach']}: {row['from_index']} to {row['to_index']}"
+    about = {"coach": row["coach"], "before": row["from_index"], "after": row["to_index"]}
+    title = sentence("plan_title", plan=row["id"], state=word(row["state"]), **about)
     table(columns, [[a[key] for key in columns] for a in row["actions"]], title=title, right=["gain"])
     if row["reason"]:
-        say(f"sent back: {row['reason']}")
+        say(sentence("sent_back", reason=row["reason"]))
 
 
 def _progress(row: dict[str, Any]) -> str:
-    return f"{sum(action['state'] == 'done' for action in row['actions'])} of {len(row['actions'])}"
+    done = sum(action["state"] == "done" for action in row["actions"])
+    return sentence("of", some=done, all=len(row["actions"]))
 
 
 def _as_dict(plan: "coaching_pb2.Plan") -> dict[str, Any]:

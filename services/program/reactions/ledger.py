@@ -17,7 +17,6 @@ from directory.assignments import Assignments
 from programs.phases import has_ended
 from services.program.engine.client import Engine
 from services.program.model.ledger import Ledger, Result
-from services.program.reactions.news import News
 from services.program.store.cohorts import Store
 from services.program.store.meetings import session_name
 
@@ -27,10 +26,9 @@ SIGNALS = Counter("livinglab_signals_total", "Signals to participants, by what b
 class Reactions:
     """A fact belongs to the participant that its cohort and institution name, and only in its own realm."""
 
-    def __init__(self, store: Store, engine: Engine, news: News) -> None:
+    def __init__(self, store: Store, engine: Engine) -> None:
         self._store = store
         self._engine = engine
-        self._news = news
 
     async def on_cohort_launched(self, event: events_pb2.CohortLaunched) -> None:
         """Heals a crash between the commit of a launch and the start of its workflow, and starts what was split."""
@@ -92,11 +90,6 @@ class Reactions:
         received = event.institution
         await self._learn(tx, event, lambda ledger: ledger.receive(event.visit_id, received), event.host)
 
-    async def on_plan_approved_told(self, event: coaching.PlanApproved) -> None:
-        """Its workflow, and its people."""
-        await self.tell_workflow(event)
-        await self._news.write(event)
-
     async def tell_workflow(self, event: Any) -> None:
         """Signals the duties that the workflows of those concerned have not been told of. One that does not run yet,
         or no more, needs no signal: it reads the ledger when a phase opens and before it closes."""
@@ -149,10 +142,7 @@ class Reactions:
             fact(evidence_events_pb2.EvidenceCoverageChanged, self.on_evidence_coverage_changed),
             fact(coaching.AttendanceRecorded, self.on_attendance_recorded),
             fact(coaching.AgreementSigned, self.on_agreement_signed),
-            Reaction(coaching.PlanApproved, self.on_plan_approved, self.on_plan_approved_told),
-            Reaction(coaching.PlanReturned, after=self._news.write),
-            Reaction(assessment.AssessorAssigned, after=self._news.write),
-            Reaction(assessment.EvaluationPublished, after=self._news.write),
+            fact(coaching.PlanApproved, self.on_plan_approved),
             fact(coaching.ActionCompleted, self.on_action_completed),
             fact(coaching.VisitHeld, self.on_visit_held),
             Reaction(coaching.SessionScheduled, self.on_session_changed, self.tell_of_session),

@@ -38,6 +38,7 @@ _FILES = {
         "service",
         "audit_service",
         "directory_service",
+        "recipient_service",
         "report_service",
         "schedule_service",
         "steering_service",
