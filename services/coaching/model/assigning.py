@@ -86,3 +86,11 @@ def left(cohort_id: str, rehearsal: str, coach_id: str, reason: str, moved: int)
     """The fact of a coach who drops out; once a cohort and coach."""
     meta = Meta(aggregate_id=f"coach:{cohort_id}/{coach_id}", version=1, cohort_id=cohort_id, rehearsal=rehearsal)
     return coach_events_pb2.CoachLeft(meta=meta, coach_id=coach_id, reason=reason, moved=moved)
+
+
+def handed_over(plan: coaching_pb2.Plan, coach_id: str) -> coach_events_pb2.PlanHandedOver:
+    """The plan goes along with its institution; whoever reviews it from now on is told by the fact."""
+    plan.coach_id = coach_id
+    plan.etag = str(int(plan.etag) + 1)
+    meta = Meta(aggregate_id=plan.id, version=int(plan.etag), cohort_id=plan.cohort_id, rehearsal=plan.rehearsal)
+    return coach_events_pb2.PlanHandedOver(meta=meta, institution=plan.institution, plan_id=plan.id, coach_id=coach_id)

@@ -10,6 +10,8 @@ from services.coaching.model.plan import plan_id as plan_id
 
 _SUBMITTED, _RETURNED = coaching_pb2.PLAN_STATE_SUBMITTED, coaching_pb2.PLAN_STATE_RETURNED
 
+_OPEN = (coaching_pb2.ACTION_STATE_PLANNED, coaching_pb2.ACTION_STATE_IN_PROGRESS)
+
 
 def region(
     cohort_id: str,
@@ -33,13 +35,15 @@ def region(
     state = coaching_pb2.PlanState.Name(plan["state"])
     found.plan_id, found.plan_state = plan["_id"], state.removeprefix("PLAN_STATE_").lower()
     actions = plan.get("actions", [])
-    open_actions = [one for one in actions if one["state"] == coaching_pb2.ACTION_STATE_PLANNED]
+    open_actions = [one for one in actions if one["state"] in _OPEN]
     found.actions = len(actions)
     found.done = sum(one["state"] == coaching_pb2.ACTION_STATE_DONE for one in actions)
     # Dates of this shape compare as days do.
     found.overdue = 0 if rehearsal else sum(bool(one["due_date"]) and one["due_date"] < today for one in open_actions)
     if plan["state"] == _SUBMITTED:
         found.waits_for_me.append("review_plan")
+    if plan.get("amendment"):
+        found.waits_for_me.append("decide_amendment")
     if plan["state"] == _RETURNED:
         found.behind.append("returned")
     if found.overdue:

@@ -19,6 +19,7 @@ from directory.projection import require_heard
 from services.coaching.model import assigning, coached, coaches, matching
 from services.coaching.store.assignments import Assigned, AssignmentRows
 from services.coaching.store.coaching import Store
+from services.coaching.store.plans import PlanStore
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class _Question:
 class AssignmentService(assignment_service_pb2_grpc.AssignmentServiceServicer):
     """The contract, on one store and the institutions that are known."""
 
-    def __init__(self, rows: AssignmentRows, store: Store, institutions: Directory) -> None:
+    def __init__(self, rows: AssignmentRows, plans: PlanStore, store: Store, institutions: Directory) -> None:
         self._rows = rows
+        self._plans = plans
         self._store = store
         self._institutions = institutions
         # Not among the threads that the database's driver and the tokens' keys need.
@@ -173,6 +175,10 @@ class AssignmentService(assignment_service_pb2_grpc.AssignmentServiceServicer):
         for pair in changed:
             earlier = question.known.get(pair.institution)
             tx.add(assigning.assigned(cohort_id, rehearsal, pair, earlier.turn + 1 if earlier else 1))
+            plan = await self._plans.find(tx, coached.plan_id(cohort_id, pair.institution)) if earlier else None
+            if plan is not None:
+                fact = assigning.handed_over(plan, pair.coach_id)
+                await self._plans.save(tx, plan, fact)
         return changed
 
     def _today(self, institution: str) -> str:

@@ -81,8 +81,8 @@ class AssignmentRows:
     async def keep(
         self, tx: mongo.Tx, cohort_id: str, rehearsal: str, pairs: Sequence[pb.Pair], known: Mapping[str, Assigned]
     ) -> None:
-        """Stores the pairs, moves the places of their coaches and takes plans along."""
-        changes, places, plans = [], dict[str, int](), []
+        """Stores the pairs, and moves the places of their coaches."""
+        changes, places = [], dict[str, int]()
         for pair in pairs:
             earlier = known.get(pair.institution)
             key = f"{cohort_id}/{pair.institution}"
@@ -96,11 +96,8 @@ class AssignmentRows:
             changes.append(UpdateOne({"_id": key}, {"$set": said, "$setOnInsert": first}, upsert=True))
             if earlier is None or not earlier.left:
                 places[pair.coach_id] = places.get(pair.coach_id, 0) + 1
-            if earlier is not None:
-                if not earlier.left:
-                    places[earlier.coach_id] = places.get(earlier.coach_id, 0) - 1
-                plan = plan_id(cohort_id, pair.institution)
-                plans.append(UpdateOne({"_id": plan}, {"$set": {"coach_id": pair.coach_id}, "$inc": {"version": 1}}))
+            if earlier is not None and not earlier.left:
+                places[earlier.coach_id] = places.get(earlier.coach_id, 0) - 1
         if changes:
             await self.db["assignments"].bulk_write(changes, session=tx.session)
         loads = [
@@ -114,8 +111,6 @@ class AssignmentRows:
         ]
         if loads:
             await self.db["loads"].bulk_write(loads, session=tx.session)
-        if plans:
-            await self.db["plans"].bulk_write(plans, session=tx.session)
 
     async def evaluations(
         self, institutions: Collection[str], rehearsal: str, tx: mongo.Tx | None = None
