@@ -29,9 +29,7 @@ class DeadLetterService:
 
     async def ListDeadLetters(self, request: pb.ListDeadLettersRequest, context: Any) -> pb.ListDeadLettersResponse:
         """A page, by id."""
-        letters, token = await dead_letters.page(
-            self._db, request.type, mongo.page_size(request.page_size), request.page_token
-        )
+        letters, token = await dead_letters.page(self._db, request)
         return pb.ListDeadLettersResponse(letters=letters, next_page_token=token)
 
     async def ReplayDeadLetters(

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC
 from typing import Any
 
+from livinglab.assessment.v1 import results_service_pb2
 from livinglab.assessment.v1 import results_service_pb2 as pb
 from pymongo import IndexModel, ReplaceOne
 
-from chassis import mongo
+from chassis import mongo, pages
 
 _INDEXES = {"results": [IndexModel([("institution", 1), ("_id", 1)]), IndexModel([("stage", 1), ("_id", 1)])]}
 _AT_ONCE = 1_000
@@ -44,13 +45,11 @@ class ResultStore:
         if writes:
             await self._results.bulk_write(writes, ordered=False, session=tx.session)
 
-    async def page(self, keys: dict[str, Any], size: int, token: str) -> tuple[Sequence[pb.Result], str]:
+    async def page(
+        self, keys: dict[str, Any], request: results_service_pb2.ListResultsRequest
+    ) -> tuple[list[pb.Result], str]:
         """Results that stand, ordered by id, and the token of the next page."""
-        query = {**keys, **mongo.after(token), "withdrawn": None}
-        found = await self._results.find(query).sort("_id").limit(size + 1).to_list(None)
-        results = [_result(row) for row in found[:size]]
-        results = results[: mongo.fitting(results)]
-        return results, mongo.page_token(results[-1].id) if len(found) > len(results) else ""
+        return await pages.page(self._results, {**keys, "withdrawn": None}, request, _result)
 
 
 def _row(result: pb.Result) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """What program keeps: cohorts, and of each participant the ledger of what it has done. Only this file knows MongoDB."""
 
+import functools
 from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.message import Message
-from livinglab.program.v1 import cohort_pb2, definition_pb2, duty_service_pb2, events_pb2
+from livinglab.program.v1 import cohort_pb2, definition_pb2, duty_service_pb2, events_pb2, service_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from pymongo import DESCENDING, IndexModel
 
-from chassis import mongo
-from chassis.errors import conflict, invalid_field, not_found
+from chassis import mongo, pages
+from chassis.errors import conflict, not_found
 from programs.phases import ENDED, has_ended
 from services.program.model import states
 from services.program.model.course import Course
@@ -130,25 +131,14 @@ class Store:
             raise not_found("cohort", cohort_id)
         return row, await self._standing.find({"cohort": cohort_id}).sort("_id").to_list(None)
 
-    async def cohorts(self, size: int, token: str) -> tuple[list[cohort_pb2.Cohort], str]:
+    async def cohorts(self, request: service_pb2.ListCohortsRequest) -> tuple[list[cohort_pb2.Cohort], str]:
         """Cohorts, newest first, and the token of the next page."""
-        query: dict[str, Any] = {}
-        if after := mongo.after(token):
-            last_id = after["_id"]["$gt"]
-            last = await self._cohorts.find_one({"_id": last_id}, {"launch_time": 1})
-            if last is None:
-                raise invalid_field("page_token", "is not one that this service gave")
-            at = last["launch_time"]
-            query = {"$or": [{"launch_time": {"$lt": at}}, {"launch_time": at, "_id": {"$gt": last_id}}]}
-        order = [("launch_time", DESCENDING), ("_id", 1)]
-        rows = await self._cohorts.find(query).sort(order).limit(size + 1).to_list(None)
-        shown = rows[:size]
-        standing: dict[str, list[Row]] = {row["_id"]: [] for row in shown}
+        rows, token = await pages.page(self._cohorts, {}, request, dict, by=("launch_time", DESCENDING))
+        standing: dict[str, list[Row]] = {row["_id"]: [] for row in rows}
         query = {"cohort": {"$in": list(standing)}}
         async for participant in self._standing.find(query, {**views.STANDING, "cohort": 1}):
             standing[participant["cohort"]].append(participant)
-        found = [views.cohort(row, standing[row["_id"]]) for row in shown]
-        return found, mongo.page_token(rows[size - 1]["_id"]) if len(rows) > size else ""
+        return [views.cohort(row, standing[row["_id"]]) for row in rows], token
 
     async def duties(self, institution: str, cohort_id: str = "") -> list[duty_service_pb2.OwedDuty]:
         """What an institution owes in the cohorts that have not ended, in that one alone where it is named."""
@@ -163,16 +153,14 @@ class Store:
         return found
 
     async def participant_page(
-        self, cohort_id: str, size: int, token: str
+        self, request: service_pb2.ListParticipantsRequest
     ) -> tuple[list[cohort_pb2.ParticipantProgress], str]:
         """Participants by institution, and the token of the next page; NOT_FOUND for the cohort."""
-        cohort_row = await self._cohorts.find_one({"_id": cohort_id})
+        cohort_row = await self._cohorts.find_one({"_id": request.cohort_id})
         if cohort_row is None:
-            raise not_found("cohort", cohort_id)
-        query = {"cohort": cohort_id, **mongo.after(token)}
-        rows = await self._standing.find(query).sort("_id").limit(size + 1).to_list(None)
-        shown = [views.participant(row, cohort_row) for row in rows[:size]]
-        return shown, mongo.page_token(rows[size - 1]["_id"]) if len(rows) > size else ""
+            raise not_found("cohort", request.cohort_id)
+        read = functools.partial(views.participant, cohort_row=cohort_row)
+        return await pages.page(self._standing, {"cohort": request.cohort_id}, request, read)
 
     async def note_problem(self, cohort_id: str, problem: str) -> None:
         """Something that was refused for good, for a manager to look at."""

@@ -9,7 +9,7 @@ from livinglab.program.v1 import definition_pb2
 from livinglab.program.v1 import schedule_service_pb2 as pb
 from pymongo import IndexModel
 
-from chassis import mongo
+from chassis import mongo, pages
 from chassis.errors import Kind, Refused, not_found
 
 _INDEXES = {"schedules": [IndexModel([("behind", 1)], partialFilterExpression={"behind": True})]}
@@ -84,11 +84,9 @@ class ScheduleStore:
         await self.known(request.schedule_id, tx)
         await self._change(tx, request.schedule_id, {"deleted": True, "reason": request.reason}, "deleted", actor)
 
-    async def page(self, size: int, token: str) -> tuple[list[Standing], str]:
+    async def page(self, request: pb.ListSchedulesRequest) -> tuple[list[Standing], str]:
         """Schedules by id, and the token of the next page."""
-        query = {"deleted": False, **mongo.after(token)}
-        rows = await self._rows.find(query).sort("_id").limit(size + 1).to_list(None)
-        return [_standing(row) for row in rows[:size]], mongo.page_token(rows[size - 1]["_id"]) if rows[size:] else ""
+        return await pages.page(self._rows, {"deleted": False}, request, _standing)
 
     async def behind(self) -> list[str]:
         """Ids of those whose last change Temporal was not brought yet."""
