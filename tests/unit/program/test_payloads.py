@@ -117,9 +117,7 @@ def test_all_that_a_worker_could_run_is_registered() -> None:
     }
     assert carried_out == {*OF_COHORTS, *OF_SCHEDULES}
     package = importlib.import_module("services.program.workflows")
-    modules = [
-        importlib.import_module(f"{package.__name__}.{one.name}") for one in pkgutil.iter_modules(package.__path__)
-    ]
+    places = [f"{package.__name__}.{one.name}" for one in pkgutil.iter_modules(package.__path__)]
     defined = {
         workflow._Definition.must_from_class(kind).name
         for place in places
