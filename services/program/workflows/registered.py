@@ -1,4 +1,4 @@
-"""What a worker runs: every workflow and every activity, listed once for the worker and for tests that play its part."""
+"""What a worker runs: every workflow and every activity, listed once for the worker and for tests that play it."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
