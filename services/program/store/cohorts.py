@@ -5,7 +5,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.message import Message
-from livinglab.program.v1 import cohort_pb2, definition_pb2, duty_service_pb2, events_pb2, service_pb2
+from livinglab.program.v1 import (
+    cohort_pb2,
+    definition_pb2,
+    duty_service_pb2,
+    events_pb2,
+    overview_service_pb2,
+    service_pb2,
+)
 from livinglab.program.v1 import workflow_pb2 as pb
 from pymongo import DESCENDING, IndexModel
 
@@ -23,6 +30,7 @@ from services.program.store.names import NameStore
 from services.program.store.orders import SteeringStore
 from services.program.store.participants import ParticipantStore
 from services.program.store.phases import PhaseStore, cohort_meta
+from services.program.store.rows import CohortRows
 
 _INDEXES = {
     "cohorts": [IndexModel([("launch_time", DESCENDING), ("_id", 1)]), IndexModel([("state", 1)])],
@@ -39,6 +47,7 @@ class Store:
         self.db = db
         self._cohorts = db["cohorts"]
         self._standing = db["participants"]
+        self._rows = CohortRows(db)
         self.participants = ParticipantStore(db)
         self.audit = AuditStore(db)
         self.names = NameStore(db)
@@ -86,8 +95,8 @@ class Store:
         row = documents.cohort_row(definition, spec, clock, fingerprint, now)
         participants = documents.participant_rows(spec)
         await self.names.take(tx, spec.id)
-        await self._cohorts.insert_one(row, session=tx.session)
-        await self._standing.insert_many(participants, session=tx.session)
+        await self._rows.add(tx, row)
+        await self.participants.add(tx, participants)
         tx.add(
             events_pb2.CohortLaunched(
                 meta=cohort_meta(row),
@@ -106,8 +115,8 @@ class Store:
             row = await self._cohorts.find_one({"_id": cohort_id}, {"version": 1}, session=tx.session)
             if row is None or row["version"] > 1:
                 return
-            await self._cohorts.delete_one({"_id": cohort_id}, session=tx.session)
-            await self._standing.delete_many({"cohort": cohort_id}, session=tx.session)
+            await self._rows.remove(tx, cohort_id)
+            await self.participants.remove(tx, cohort_id)
             await self.names.give_back(tx, cohort_id)
             await self.audit.forget(tx, cohort_id)
             await self.db.forget_request(tx, request)
@@ -131,9 +140,15 @@ class Store:
             raise not_found("cohort", cohort_id)
         return row, await self._standing.find({"cohort": cohort_id}).sort("_id").to_list(None)
 
-    async def cohorts(self, request: service_pb2.ListCohortsRequest) -> tuple[list[cohort_pb2.Cohort], str]:
-        """Cohorts, newest first, and the token of the next page."""
-        rows, token = await pages.page(self._cohorts, {}, request, dict, by=("launch_time", DESCENDING))
+    async def cohorts(
+        self,
+        request: service_pb2.ListCohortsRequest | overview_service_pb2.ListOverviewsRequest,
+        *,
+        rehearsals: bool = True,
+    ) -> tuple[list[cohort_pb2.Cohort], str]:
+        """Cohorts, newest first, and the token of the next page; rehearsals among them unless told otherwise."""
+        wanted = {} if rehearsals else {"rehearsal": False}
+        rows, token = await pages.page(self._cohorts, wanted, request, dict, by=("launch_time", DESCENDING))
         standing: dict[str, list[Row]] = {row["_id"]: [] for row in rows}
         query = {"cohort": {"$in": list(standing)}}
         async for participant in self._standing.find(query, {**views.STANDING, "cohort": 1}):
@@ -164,7 +179,7 @@ class Store:
 
     async def note_problem(self, cohort_id: str, problem: str) -> None:
         """Something that was refused for good, for a manager to look at."""
-        await self._cohorts.update_one({"_id": cohort_id}, {"$addToSet": {"problems": problem[:500]}})
+        await self._rows.note_problem(cohort_id, problem)
 
     async def record_phase(self, cohort_id: str, record: pb.PhaseRecord, revision: int = 0) -> None:
         """A phase as its workflow tells it; see PhaseStore."""
@@ -184,8 +199,7 @@ class Store:
                 raise conflict("cohort", step.cohort_id)
             row["version"] += 1
             changed = {"state": step.outcome, "reason": step.reason, "end_time": datetime.now(UTC), "proposals": []}
-            update = {"$set": {**changed, "version": row["version"]}}
-            await self._cohorts.update_one({"_id": step.cohort_id}, update, session=tx.session)
+            await self._rows.change(tx, step.cohort_id, {**changed, "version": row["version"]})
             meta = cohort_meta(row)
             meta.actor = step.actor
             tx.add(

@@ -18,6 +18,7 @@ from services.program.store.audit import AuditStore
 from services.program.store.documents import Row
 from services.program.store.phases import PhaseStore, cohort_meta
 from services.program.store.roster import RosterStore
+from services.program.store.rows import CohortRows
 
 _Effect = Callable[[mongo.Tx, Row, pb.CommandStep], Awaitable[None]]
 
@@ -28,6 +29,7 @@ class SteeringStore:
     def __init__(self, db: mongo.Database, audit: AuditStore, phases: PhaseStore) -> None:
         self._db = db
         self._cohorts = db["cohorts"]
+        self._rows = CohortRows(db)
         self._audit = audit
         self._phases = phases
         self._roster = RosterStore(db, audit)
@@ -61,8 +63,7 @@ class SteeringStore:
             await self._change(tx, row, step)
             kind = step.command.WhichOneof("order") or ""
             await self._effects[kind](tx, row, step)
-            version = {"$set": {"version": row["version"]}}
-            await self._cohorts.update_one({"_id": row["_id"]}, version, session=tx.session)
+            await self._rows.change(tx, row["_id"], {"version": row["version"]})
 
         await self._db.transaction(body)
 
@@ -87,7 +88,7 @@ class SteeringStore:
                 "revision": step.revision,
             }
             row.update(changed)
-            await self._cohorts.update_one({"_id": row["_id"]}, {"$set": changed}, session=tx.session)
+            await self._rows.change(tx, row["_id"], changed)
         for record in step.phases:
             await self._phases.overtake(tx, row, record, step.revision)
 
@@ -125,7 +126,7 @@ class SteeringStore:
         if institution := step.command.resolve.institution:
             await self._roster.forget_problems(tx, row, institution)
         else:
-            await self._cohorts.update_one({"_id": row["_id"]}, {"$set": {"problems": []}}, session=tx.session)
+            await self._rows.change(tx, row["_id"], {"problems": []})
 
 
 def _tell(tx: mongo.Tx, row: Row, step: pb.CommandStep, fact: Any, **about: Any) -> None:
