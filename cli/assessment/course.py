@@ -9,14 +9,13 @@ from cli.assessment.calls import (
     EvaluationId,
     Levels,
     as_dict,
-    ask,
-    call,
     choose,
     pairs,
     show_evaluation,
     stage_names,
     stage_number,
 )
+from cli.speak.calls import ask, call
 from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say, table
 

@@ -229,3 +229,13 @@ def zone_word(moment: datetime) -> str:
     """WIB, CET; UTC+08 where a zone has no letters."""
     name = moment.tzname() or "UTC"
     return f"UTC{name}" if name[:1] in "+-" else name
+
+
+def days(cohort: "cohort_pb2.Cohort", phase: "cohort_pb2.PhaseProgress") -> tuple[Any, Any]:
+    """The first day of a phase and its last, as they stand in the cohort's zone."""
+    zone = ZoneInfo(cohort.time_zone or "UTC")
+    ends = phase.close_time if phase.HasField("close_time") else phase.deadline_time
+    opens = phase.open_time.ToDatetime(UTC).astimezone(zone).date()
+    # A deadline is the end of a day.
+    last = (ends.ToDatetime(UTC) - timedelta(milliseconds=1)).astimezone(zone).date()
+    return opens, max(opens, last)

@@ -6,8 +6,8 @@ from livinglab.program.v1 import cohort_pb2, command_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
 from chassis.errors import not_found, precondition
+from services.program.model import identity
 from services.program.model.agenda import OVER, Cohort
-from services.program.model.orders import words
 
 
 def opening_of(cohort: Cohort, place: int) -> pb.PhaseOpening:
@@ -66,7 +66,7 @@ def take_in(cohort: Cohort, command: command_pb2.Command, institutions: Sequence
         if told := [code for code in institutions if is_told(cohort, place, code)]:
             announce_opening(cohort, place, "", only=told)
     if not command.HasField("enrol"):
-        notice = pb.Notice(template="readmitted", reason=command.reason, occasion=words.mark(command))
+        notice = pb.Notice(template="readmitted", reason=command.reason, occasion=identity.mark(command))
         announce(cohort, pb.Announcement(notice=notice, only=institutions))
     if cohort.paused:
         announce(cohort, pb.Announcement(pause=pb.Pause(reason=command.reason), only=institutions))

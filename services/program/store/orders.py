@@ -11,6 +11,7 @@ from chassis import mongo
 from chassis.errors import Kind, Refused, not_found
 from programs import clock
 from programs.phases import has_ended
+from services.program.model import identity
 from services.program.model.orders import words
 from services.program.store import audit as audit_store
 from services.program.store import documents
@@ -138,7 +139,7 @@ def _tell(tx: mongo.Tx, row: Row, step: pb.CommandStep, fact: Any, **about: Any)
 
 
 def _key(cohort_id: str, command: command_pb2.Command) -> str:
-    return f"{cohort_id}:{words.key(command)}"
+    return f"{cohort_id}:{identity.key(command)}"
 
 
 def _entry(step: pb.CommandStep, zone: str) -> Row:

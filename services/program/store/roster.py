@@ -10,8 +10,7 @@ from livinglab.program.v1 import workflow_pb2 as pb
 from chassis import mongo
 from chassis.errors import not_found
 from programs import clock, phases
-from services.program.model import closing, states
-from services.program.model.orders import words
+from services.program.model import closing, identity, states
 from services.program.store import audit as audit_store
 from services.program.store import documents
 from services.program.store.audit import AuditStore
@@ -97,7 +96,7 @@ class RosterStore:
         new = documents.split_row(row, step, len(going))
         moved = [documents.moved_row(old, new) for old in going]
         _keep_closings(new, moved)
-        await self._names.keep(tx, order.cohort_id, split_owner(row["_id"], words.key(command)))
+        await self._names.keep(tx, order.cohort_id, split_owner(row["_id"], identity.key(command)))
         await self._rows.add(tx, new)
         await self._participants.add(tx, moved)
         reason = f"moved to cohort {order.cohort_id}: {command.reason}"
