@@ -24,6 +24,8 @@ M = TypeVar("M", bound=Message)
 _NAMESPACE_EXISTS = 48
 # In bytes. Brokers take 1 MiB by default, headers included.
 LARGEST_FACT = 1_000_000
+# What a fact says of its identity, time and actor, at most.
+_META_BYTES = 400
 _REQUESTS_KEPT_SECONDS = 7 * 86_400
 _INBOX_KEPT_SECONDS = 30 * 86_400
 # After the last one of a fact.
@@ -193,6 +195,12 @@ async def require_primary(uri: str) -> None:
         client.close()
     if not hello.get("isWritablePrimary"):
         raise NotPrimaryError("the server is not primary")
+
+
+def require_fits(event: Message) -> None:
+    """RESOURCE_EXHAUSTED for a fact that `Tx.add` may refuse once it says who, when and which."""
+    if (size := event.ByteSize() + _META_BYTES) > LARGEST_FACT:
+        raise _too_large(event, size)
 
 
 def _too_large(event: Message, size: int) -> Refused:

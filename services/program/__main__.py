@@ -58,6 +58,7 @@ async def main(process: runtime.Process) -> None:
     await access.assignments.prepare()
     directory_store, institutions = DirectoryStore(store.db), Institutions(store.db)
     await directory_store.prepare()
+    process.background("imports", directory_store.writes.run())
     await institutions.prepare()
     process.background("institutions", institutions.follow())
     regions, instruments = institutions.known, instrument_files()
