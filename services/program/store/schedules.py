@@ -1,5 +1,4 @@
-"""The schedules that program keeps, each with what is still to be brought to Temporal. Only this file knows them in
-MongoDB."""
+"""Schedules in MongoDB. Each says whether Temporal has its last change already (`behind`)."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ _KEPT = 20
 
 @dataclass(frozen=True)
 class Standing:
-    """A schedule as it is meant to be. `version` grows with each change."""
+    """A schedule as the store has it, whether or not Temporal has it too. `version` grows with each change."""
 
     id: str
     version: int
@@ -33,7 +32,7 @@ class Standing:
 
 
 class ScheduleStore:
-    """Documents in, values out. A deleted schedule stays as a record until its id is used again."""
+    """The only class that knows the documents. A deleted schedule stays as a record until its id is used again."""
 
     def __init__(self, db: mongo.Database) -> None:
         self.db = db
@@ -89,11 +88,11 @@ class ScheduleStore:
         return await pages.page(self._rows, {"deleted": False}, request, _standing)
 
     async def behind(self) -> list[str]:
-        """Ids of those whose last change Temporal was not brought yet."""
+        """The ids of the schedules whose last change Temporal does not have yet."""
         return [row["_id"] for row in await self._rows.find({"behind": True}, {"_id": 1}).to_list(None)]
 
     async def brought(self, standing: Standing) -> bool:
-        """Notes that Temporal has it in this version; False where it has changed since."""
+        """Records that Temporal has this version; False where the schedule has changed since."""
         done = await self._rows.update_one(
             {"_id": standing.id, "version": standing.version}, {"$set": {"behind": False}}
         )
