@@ -1,4 +1,4 @@
-"""The operator's door to what a service has set aside: look, let it try once more, or give it up."""
+"""The RPCs with which an operator looks at dead letters, has one handled again, or gives it up."""
 
 import asyncio
 from contextvars import Context

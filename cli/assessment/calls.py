@@ -1,4 +1,4 @@
-"""What the commands on evaluations share: levels written as 1=3, how an evaluation is shown."""
+"""What the commands on evaluations share: levels written as 1=3, and how an evaluation is shown."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Events in. Notify writes to people when it is told to, not on facts that it hears; new ones go into the table."""
+"""Facts that notify hears: none yet. It writes to people when another service asks it to."""
 
 from chassis.events.stream import Reaction
 

@@ -1,4 +1,4 @@
-"""How the collections of coaching are kept: in versioned documents."""
+"""Stores a message as a document with a version."""
 
 from typing import Any
 

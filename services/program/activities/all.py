@@ -1,4 +1,4 @@
-"""What the workflows have done for them: each activity is one idempotent call to a service, or one write of our own."""
+"""The activities of cohorts: each is one idempotent call to another service, or one write to our own store."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What the workflow of a schedule has done for it."""
+"""The activity of a schedule's workflow: it launches the cohort."""
 
 from livinglab.program.v1 import recurrence_pb2 as pb
 from livinglab.program.v1 import service_pb2

@@ -1,4 +1,4 @@
-"""What names an order: the key under which it stands once, and the mark that tells its letters from others'."""
+"""What identifies an order: the key under which it is carried out once, and the mark that its letters carry."""
 
 import hashlib
 

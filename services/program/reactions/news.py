@@ -1,4 +1,4 @@
-"""News of other services that people of an institution get a letter about. Program writes it, for it knows the people:
+"""Facts that people of an institution get a letter about. program writes these letters, since it knows the people:
 facts carry no addresses."""
 
 import hashlib

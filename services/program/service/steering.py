@@ -1,5 +1,5 @@
-"""Managers' orders in: what only the database knows is checked here, the cohort's workflow decides, one order after
-the other, and has it recorded before it answers."""
+"""The RPCs for managers' orders. What needs the database is checked here; the workflow of the cohort decides, one order
+at a time, and has the order recorded before it answers."""
 
 from collections.abc import Collection
 from typing import Any

@@ -1,4 +1,4 @@
-"""The part of the store that remembers who ordered what of a cohort."""
+"""The collection `audit`: who ordered what in a cohort."""
 
 from datetime import datetime
 

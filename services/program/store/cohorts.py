@@ -1,4 +1,4 @@
-"""What program keeps: cohorts, and of each participant the ledger of what it has done. Only this file knows MongoDB."""
+"""What program stores of cohorts. `Store` is what services and activities use; it puts the other stores together."""
 
 import functools
 from datetime import UTC, datetime

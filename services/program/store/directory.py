@@ -1,4 +1,4 @@
-"""The directory as program keeps it: registered institutions, a document each. Only the stores know MongoDB."""
+"""The collection of registered institutions, a document each."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

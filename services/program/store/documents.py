@@ -1,4 +1,4 @@
-"""Documents as the store keeps them, to the values that everybody else uses, and back."""
+"""Translates documents of cohorts and participants into the values that everybody else uses, and back."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime

@@ -1,5 +1,4 @@
-"""The part of the store that holds what coaching's calendar said of a cohort's sessions last, and tells of those that
-stand."""
+"""What coaching's calendar said last of each session of a cohort."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

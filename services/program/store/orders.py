@@ -1,5 +1,4 @@
-"""The part of the store that holds what managers order of a cohort that runs: the order, what it changes and its facts
-in one transaction, once."""
+"""Stores a manager's order: the order itself, what it changes, and its facts, in one transaction and once."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The part of the store that holds participants: of each its people, its state and the ledger of what it has done."""
+"""The collection `participants`: of each its people, its state, and the ledger of what it has done."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime

@@ -1,4 +1,5 @@
-"""The part of the store that holds phases: each as its workflow last told, by the revision of the workflow's state."""
+"""Stores the phases of a cohort as its workflow tells them. The workflow's state has a revision; news with an older one
+change nothing."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The part of the store that changes who is in a cohort while it runs: taken in again or late, other people, split."""
+"""Stores changes of who is in a cohort while it runs: readmitted, enrolled late, replaced, split off."""
 
 from collections.abc import Iterable
 from typing import Any

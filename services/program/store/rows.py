@@ -1,5 +1,4 @@
-"""The writes to cohorts' documents, all of them: what an order, a phase or the calendar changes of a cohort goes
-through here; when it does, the other stores say."""
+"""The writes to the collection `cohorts`, all of them. Other stores decide when, and call this one."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,5 +1,5 @@
-"""What a manager's command does to a cohort that runs, or why it cannot be. Pure: the cohort's state is changed only
-after nothing more can be refused."""
+"""Carries out a manager's order on the state of a running cohort, or refuses it. Pure: the state changes only when
+nothing can be refused any more."""
 
 import hashlib
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Orders about phases: pause, resume, reschedule, reopen, override, and what was refused for good. Pure."""
+"""Orders about phases: pause, resume, reschedule, reopen, override, and settling a problem. Pure."""
 
 from datetime import datetime, timedelta
 
