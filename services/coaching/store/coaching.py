@@ -37,10 +37,6 @@ _INDEXES = {
     ],
     "attendance": [IndexModel([("cohort_id", 1), ("institution", 1)])],
     "agreements": [IndexModel([("cohort_id", 1), ("institution", 1)])],
-    "plans": [
-        IndexModel([("cohort_id", 1), ("_id", 1)]),
-        IndexModel([("cohort_id", 1), ("institution", 1), ("_id", 1)]),
-    ],
     "evaluations": [IndexModel([("institution", 1), ("rehearsal", 1), ("order", -1), ("submit_time", -1)])],
     "instruments": [],
 }
@@ -186,28 +182,6 @@ class Store:
         read = functools.partial(versioned, message_class=visit_pb2.Visit)
         return await pages.page(self.db["visits"], keys, request, read)
 
-    # Plans.
-
-    async def find_plan(self, tx: mongo.Tx, plan_id: str) -> pb.Plan | None:
-        """The plan as this transaction sees it, or None."""
-        row = await self.db["plans"].find_one({"_id": plan_id}, session=tx.session)
-        return versioned(row, pb.Plan) if row else None
-
-    async def plan(self, plan_id: str, tx: mongo.Tx | None = None) -> pb.Plan:
-        """NOT_FOUND where there is none."""
-        row = await self.db["plans"].find_one({"_id": plan_id}, session=tx.session if tx else None)
-        if row is None:
-            raise not_found("plan", plan_id)
-        return versioned(row, pb.Plan)
-
-    async def save_plan(self, tx: mongo.Tx, plan: pb.Plan) -> None:
-        """Stores the next version; ABORTED where somebody else did so first."""
-        await self._save(tx, "plans", plan, fields(plan))
-
-    async def plan_page(self, keys: Mapping[str, Any], request: rpc.ListPlansRequest) -> tuple[list[pb.Plan], str]:
-        """Plans ordered by id, and the token of the next page."""
-        return await pages.page(self.db["plans"], keys, request, functools.partial(versioned, message_class=pb.Plan))
-
     # What others said.
 
     async def keep_instrument(self, tx: mongo.Tx, instrument: instrument_pb2.Instrument) -> None:
@@ -251,9 +225,15 @@ class Store:
     async def evaluation(self, tx: mongo.Tx, request: rpc.DraftPlanRequest) -> Evaluation | None:
         """The evaluation that the request names, else the newest of its institution and realm; None before it is
         known here."""
-        keys = {"institution": request.institution, "rehearsal": request.rehearsal}
-        if request.evaluation_id:
-            keys["_id"] = request.evaluation_id
+        return await self.newest_evaluation(tx, request.institution, request.rehearsal, request.evaluation_id)
+
+    async def newest_evaluation(
+        self, tx: mongo.Tx, institution: str, rehearsal: str, evaluation_id: str = ""
+    ) -> Evaluation | None:
+        """The one named, else the newest of an institution in a realm; None where none is known."""
+        keys = {"institution": institution, "rehearsal": rehearsal}
+        if evaluation_id:
+            keys["_id"] = evaluation_id
         newest = [("order", -1), ("submit_time", -1)]
         row = await self.db["evaluations"].find_one(keys, sort=newest, session=tx.session)
         if row is None:

@@ -29,12 +29,20 @@ def announce(cohort: Cohort, announcement: pb.Announcement) -> None:
 
 
 def announce_opening(
-    cohort: Cohort, place: int, reason: str, *, only: Sequence[str] = (), shifted: bool = False
+    cohort: Cohort,
+    place: int,
+    reason: str,
+    *,
+    only: Sequence[str] = (),
+    shifted: bool = False,
+    extended: bool = False,
 ) -> None:
-    """Adds an errand: participants hear that a phase is open or, with `shifted`, that its dates have moved."""
+    """Adds an errand: participants hear that a phase is open, or that its dates have moved: by an order with its
+    reason, with all days after a pause (`shifted`), or by its gate (`extended`)."""
     opening = opening_of(cohort, place)
     opening.reason = reason
     opening.shifted = shifted
+    opening.extended = extended
     announce(cohort, pb.Announcement(opening=opening, only=only or cohort.state.phases[place].addressed))
 
 
