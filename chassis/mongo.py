@@ -186,9 +186,9 @@ def connect(uri: str) -> AsyncIOMotorClient:
     keeps its connections is told by its heartbeats: they end what waits for it."""
     return AsyncIOMotorClient(
         uri,
-        serverSelectionTimeoutMS=3_000,
+        serverSelectionTimeoutMS=2_500,
         heartbeatFrequencyMS=1_000,
-        connectTimeoutMS=3_000,
+        connectTimeoutMS=2_500,
         socketTimeoutMS=30_000,
         waitQueueTimeoutMS=3_000,
         tz_aware=True,

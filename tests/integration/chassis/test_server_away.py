@@ -1,8 +1,6 @@
 """A server that is away is told of with UNAVAILABLE, within the deadline that our callers set by themselves."""
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -22,6 +20,7 @@ from chassis.status import from_rpc_error
 from stack import servers
 from stack.issuer import AUDIENCE, ISSUER, Issuer
 from stack.ports import free_ports
+from tests.harness.servers import go_on, hang
 from tests.harness.waiting import eventually
 
 
@@ -93,22 +92,21 @@ async def test_without_the_database_reads_and_writes_are_unavailable_before_the_
         asks.what = what
         assert await call() == "done"
         # One that hangs keeps its connections open and says nothing on them.
-        await (_signal(server.pid, signal.SIGSTOP) if hangs else server.kill())
+        await (hang(server) if hangs else server.kill())
         started = time.monotonic()
         # Also those that come together.
         for refused in await asyncio.gather(call(), call(), call()):
             assert isinstance(refused, Refused)
             assert (refused.kind, refused.message) == (Kind.UNAVAILABLE, "the database does not answer: try again")
-        assert time.monotonic() - started < 9
-        await (_signal(server.pid, signal.SIGCONT) if hangs else server.start())
+        assert time.monotonic() - started < 10
+        if hangs:
+            go_on(server)
+        else:
+            await server.start()
         # The next one finds it again.
         await eventually(lambda: _is_done(call), timeout=30)
     client.close()
     await server.stop()
-
-
-async def _signal(pid: int, number: int) -> None:
-    os.kill(pid, number)
 
 
 async def _is_done(call: Callable[[], Awaitable[str | Refused]]) -> bool:

@@ -1,8 +1,6 @@
 """While Temporal is away, whatever needs it is refused with UNAVAILABLE, before our clients' patience ends."""
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import Awaitable
 from typing import Any
@@ -14,7 +12,7 @@ from temporalio.client import Client
 
 from chassis.errors import Kind, Refused
 from services.program.engine.client import Engine
-from tests.harness.servers import Servers
+from tests.harness.servers import Servers, go_on, hang
 
 
 @pytest.mark.parametrize("hangs", [False, True], ids=["stopped", "hanging"])
@@ -29,17 +27,16 @@ async def test_starts_signals_orders_and_questions_are_unavailable_soon(
         engine.steer("c1", command_pb2.Command(request_id="r1")),
         engine.progress("c1"),
     ]
-    await (_stop(server.pid, signal.SIGSTOP) if hangs else server.stop())
+    await (hang(server) if hangs else server.stop())
     started = time.monotonic()
     try:
         answers = await asyncio.gather(*asked, return_exceptions=True)
     finally:
-        await (_stop(server.pid, signal.SIGCONT) if hangs else server.start())
+        if hangs:
+            go_on(server)
+        else:
+            await server.start()
     for answer in answers:
         assert isinstance(answer, Refused)
         assert answer.kind is Kind.UNAVAILABLE
     assert time.monotonic() - started < 9
-
-
-async def _stop(pid: int, how: int) -> None:
-    os.kill(pid, how)
