@@ -14,7 +14,7 @@ from livinglab.notify.v1 import service_pb2 as pb
 from pydantic import SecretStr
 
 from chassis.config import Settings
-from services.notify.model import Outcome, Taken, Unreachable
+from services.notify.model.messages import Outcome, Taken, Unreachable
 from services.notify.postman import Postman
 from stack.mailbox import Mailbox, mails
 from tests.harness.authority import Authority
