@@ -1,7 +1,6 @@
-"""Which coach and which assessor is assigned where, as a service hears it: beyond that they see what the public sees.
-
-Coaches are assigned to institutions, assessors to evaluations of them; each service keeps the facts in a collection of
-its own."""
+"""Which coach and which assessor is assigned where, learnt from facts. Beyond their assignments they see only what the
+public sees. Coaches are assigned to institutions, assessors to evaluations; each service keeps the assignments in a
+collection of its own."""
 
 from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.coaching.v1 import events_pb2 as coaching_pb
@@ -73,6 +72,18 @@ class Assignments:
         if caller.role not in _ROLES:
             return None
         return frozenset(await self._rows.distinct("cohort_id", {"subject": caller.subject, "role": caller.role}))
+
+    async def coach_of(self, cohort_id: str, institution: str) -> str:
+        """The subject of an institution's coach in a cohort; empty where it has none."""
+        row = await self._rows.find_one({"_id": f"coach/{cohort_id}/{institution}"}, {"subject": 1})
+        return str(row["subject"]) if row else ""
+
+    async def assessors_of(self, evaluation_id: str) -> list[str]:
+        """The subjects of those who are assigned to an evaluation now, in order."""
+        prefix = f"assessor/{evaluation_id}/"
+        # Up to what follows the last character of the prefix.
+        query = {"_id": {"$gte": prefix, "$lt": prefix[:-1] + "0"}, "subject": {"$ne": ""}}
+        return [row["subject"] async for row in self._rows.find(query, {"subject": 1}).sort("_id")]
 
     async def reaches(self, caller: auth.Caller, institution: str) -> bool:
         """Whether a coach or an assessor is assigned to the institution; True for the other roles."""

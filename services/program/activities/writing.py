@@ -1,5 +1,5 @@
-"""Letters to participants' people: those of one cohort that are written at the same time go to notify in one call, and
-each of them is written once, however often it is asked for."""
+"""Letters to the people of participants. Letters of one cohort that are written at the same time go to notify in one
+call, and each of them once, however often it is asked for."""
 
 import asyncio
 import hashlib
@@ -107,7 +107,11 @@ def _is_meant(step: pb.LetterStep, phase: definition_pb2.Phase | None, person: d
 
 def _draft(occasion: letters.Occasion, step: pb.LetterStep, person: definition_pb2.Person) -> notify.Draft:
     recipient = notify.Recipient(
-        name=person.name, email=person.email, language=person.language, institution=step.institution
+        name=person.name,
+        email=person.email,
+        language=person.language,
+        institution=step.institution,
+        role=person.role,
     )
     values = letters.values(occasion, person)
     return notify.Draft(template=step.template, recipient=recipient, values=values, key=_key(step, person))
