@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli import backup, doctor, institution, instrument, notify, platform, rehearse, schedule
+from cli import backup, doctor, inbox, institution, instrument, notify, platform, rehearse, schedule
 from cli.assessment import commands as assessment
 from cli.cohort import commands as cohort
 from cli.events import commands as events
@@ -37,6 +37,7 @@ app.add_typer(agreement.app, name="agreement")
 app.add_typer(visit.app, name="visit")
 app.add_typer(plan.app, name="plan")
 app.add_typer(notify.app, name="notify")
+app.add_typer(inbox.app, name="inbox")
 app.add_typer(events.app, name="events")
 app.command("ranking")(ranking)
 app.command("score")(score)
