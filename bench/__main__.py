@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import against
+from bench.against import rounds, tree
 from bench.rows import within
 from bench.sheet import Sheet
 from stack.home import Home, held, home_folder
@@ -28,13 +28,25 @@ def main() -> int:
     part that failed is named."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help=f"some of {', '.join(PARTS)}; all otherwise")
-    parser.add_argument("--against", metavar="REV", help="a revision that is measured first, and shown beside")
+    parser.add_argument(
+        "--against", metavar="REV", help="a revision beside this one: what a cohort costs, in rounds of both in turn"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="of that; 5 otherwise")
+    parser.add_argument("--participants", type=int, default=200, help="of that cohort; 200 otherwise")
     options = parser.parse_args()
-    wanted = options.parts or PARTS
     out = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
     sheet = Sheet(_LATEST, out)
     if options.against:
-        sheet.before = against.measured(options.against, wanted, out)
+        with tree.checked_out(options.against) as other:
+            sheet.note_load("the start")
+            rounds.compare([tree.here(), other], options.rounds, options.participants, sheet)
+            for line in sheet.remarks():
+                out.print(line)
+            if not options.parts:
+                return 0
+            # The parts that are named are measured by each revision's own, the other's first.
+            sheet.before = tree.measured(other, options.parts)
+    wanted = options.parts or PARTS
     home = Home(home_folder() / "bench")
     with held(home):
         empty(home.data)

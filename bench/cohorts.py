@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,8 +22,8 @@ from bench.bare_workflows import TASK_QUEUE, BareParticipant, BareProgram
 from chassis import naming
 from chassis.temporal.client import connect
 from directory import official_regions
-from stack.system import System
-from stack.waiting import advancing
+from stack.issuer import Issuer
+from stack.waiting import POLL_SECONDS, advancing
 
 # Of a phase; a day takes a minute: none closes by the calendar while it is measured, and the last of four can be moved
 # to the first day (by a year at most).
@@ -34,24 +34,26 @@ _DAYS = 120
 class Connected:
     """The clients of a measurement."""
 
-    system: System
+    issuer: Issuer
     temporal: Client
     mongo: AsyncMongoClient[dict[str, Any]]
     program: grpc.aio.Channel
+    coaching: grpc.aio.Channel
 
     def token(self, role: str, institution: str = "") -> Any:
         """Metadata of a call."""
-        return (("authorization", f"Bearer {self.system.fleet.issuer.token(role, institution=institution)}"),)
+        return (("authorization", f"Bearer {self.issuer.token(role, institution=institution)}"),)
 
 
 @asynccontextmanager
-async def connected(system: System) -> AsyncIterator[Connected]:
-    """For as long as the block lasts."""
+async def connected(addresses: Mapping[str, str], issuer: Issuer) -> AsyncIterator[Connected]:
+    """For as long as the block lasts, to a platform of this revision or of another."""
     async with (
-        AsyncMongoClient[dict[str, Any]](system.platform.addresses.mongodb) as mongo,
-        grpc.aio.insecure_channel(system.fleet.address("program")) as program,
+        AsyncMongoClient[dict[str, Any]](addresses["mongodb"]) as mongo,
+        grpc.aio.insecure_channel(addresses["program"]) as program,
+        grpc.aio.insecure_channel(addresses["coaching"]) as coaching,
     ):
-        yield Connected(system, await connect(system.platform.addresses.temporal, "default"), mongo, program)
+        yield Connected(issuer, await connect(addresses["temporal"], "default"), mongo, program, coaching)
 
 
 class Launched(Protocol):
@@ -67,8 +69,10 @@ class Launched(Protocol):
 class OurCohort:
     """Launched by its API, as managers do it."""
 
-    def __init__(self, at: Connected, participants: int, phases: int = 1) -> None:
+    def __init__(self, at: Connected, participants: int, phases: int = 1, look_seconds: float = POLL_SECONDS) -> None:
+        """Looking costs the servers something: where their CPU is measured, it is done less often."""
         self._at = at
+        self._look_seconds = look_seconds
         self.id = f"bench-{naming.new_id()[-12:]}"
         self.institutions = _institutions(participants)
         self.phases = [f"phase-{number}" for number in range(1, phases + 1)]
@@ -82,7 +86,7 @@ class OurCohort:
             request_id=naming.new_id(), definition=_definition(self.phases), cohort=_spec(self.id, self.institutions)
         )
         await self._program.LaunchCohort(request, metadata=self._manager, timeout=60)
-        await _all_begun(self._at, self.id, len(self.institutions))
+        await _all_begun(self._at, self.id, len(self.institutions), self._look_seconds)
         return time.perf_counter() - started
 
     async def end(self) -> None:
@@ -138,14 +142,14 @@ class BareCohort:
         await asyncio.gather(*(handle.result() for handle in handles))
 
 
-async def _all_begun(at: Connected, cohort: str, participants: int) -> None:
+async def _all_begun(at: Connected, cohort: str, participants: int, look_seconds: float = POLL_SECONDS) -> None:
     """Their evaluations are opened and their invitations are with notify."""
     for collection in (at.mongo["assessment"]["evaluations"], at.mongo["notify"]["messages"]):
 
         async def begun(collection: Any = collection) -> int:
             return int(await collection.count_documents({"cohort_id": cohort}))
 
-        await advancing(begun, participants)
+        await advancing(begun, participants, pause=look_seconds)
 
 
 def _institutions(count: int) -> list[str]:

@@ -1,13 +1,8 @@
 """A running cohort of 514, beside 514 bare workflows: a fact's way in, a killed worker, memory, and its history."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
 
-import grpc.aio
 import psutil
-from livinglab.coaching.v1 import service_pb2 as coaching
-from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
 from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio.client import WorkflowExecutionStatus
 
@@ -16,7 +11,7 @@ from bench.bare_workflows import FACT, BareParticipant
 from bench.cohorts import BareCohort, Connected, OurCohort, connected
 from bench.effects import Side, in_turn
 from bench.rows import Row, at_most, at_most_over, middle, percentile, within, within_beside
-from chassis import naming
+from bench.signing import Signing
 from programs import names
 from stack.process import Process
 from stack.system import System
@@ -24,7 +19,6 @@ from stack.waiting import advancing, eventually
 
 _PARTICIPANTS, _PHASES = 514, 4
 _WARM_UP, _FACTS, _KILLS = 10, 120, 3
-_IN_FLIGHT = 16
 # Of a server whose lists are a little behind.
 _PATIENCE = 120.0
 
@@ -36,12 +30,11 @@ async def rows(system: System) -> AsyncIterator[Row]:
     await worker.stop()
     await system.fleet.start(worker.name)
     async with (
-        connected(system) as at,
+        connected(system.addresses(), system.fleet.issuer) as at,
         bare_worker(system) as bare_process,
-        grpc.aio.insecure_channel(system.fleet.address("coaching")) as coaching_channel,
     ):
         cohort, bare = OurCohort(at, _PARTICIPANTS, _PHASES), BareCohort(at, _PARTICIPANTS)
-        signing = _Signing(at, coaching_channel, cohort)
+        signing = Signing(at, cohort)
         sides = _our_side(at, worker, cohort, signing), _bare_side(at, bare_process, bare)
         await cohort.launch()
         await bare.launch()
@@ -66,38 +59,7 @@ async def rows(system: System) -> AsyncIterator[Row]:
             yield row
 
 
-class _Signing:
-    """The fact of ours: a regent signs the commitment of a phase."""
-
-    def __init__(self, at: Connected, channel: grpc.aio.Channel, cohort: OurCohort) -> None:
-        self._coaching = CoachingServiceStub(channel)
-        self._cohort = cohort
-        self._tokens = {code: at.token("regent", code) for code in cohort.institutions}
-        self._slots = asyncio.Semaphore(_IN_FLIGHT)
-
-    async def sign(self, institution: str, phase: str) -> None:
-        """Again changes nothing."""
-        request = coaching.SignAgreementRequest(
-            request_id=naming.new_id(),
-            cohort_id=self._cohort.id,
-            phase=phase,
-            institution=institution,
-            signatory="the regent",
-            rehearsal=self._cohort.id,
-        )
-        async with self._slots:
-            signed: Awaitable[Any] = self._coaching.SignAgreement(
-                request, metadata=self._tokens[institution], timeout=60
-            )
-            await signed
-
-    async def everything(self) -> None:
-        """By everybody, in every phase, also in those that have not opened."""
-        for phase in reversed(self._cohort.phases):
-            await asyncio.gather(*(self.sign(code, phase) for code in self._cohort.institutions))
-
-
-def _our_side(at: Connected, worker: Process, cohort: OurCohort, signing: _Signing) -> Side:
+def _our_side(at: Connected, worker: Process, cohort: OurCohort, signing: Signing) -> Side:
     def workflow_id(institution: str) -> str:
         return names.workflow_id(cohort.id, institution)
 
@@ -126,7 +88,7 @@ def _bare_side(at: Connected, worker: Process, bare: BareCohort) -> Side:
     return Side(temporal=at.temporal, worker=worker, tell=tell, workflow_id=bare.workflow_id, known=known, signal=FACT)
 
 
-async def _run_to_its_end(at: Connected, cohort: OurCohort, signing: _Signing) -> list[int]:
+async def _run_to_its_end(at: Connected, cohort: OurCohort, signing: Signing) -> list[int]:
     """Events of each run of the cohort's workflow."""
     await cohort.let_follow()
     await signing.everything()

@@ -17,7 +17,7 @@ async def rows(system: System) -> AsyncIterator[Row]:
     """Seconds from the launch until every participant's first activities are done: rounds of both in turn, the order
     turned each time, the median of each."""
     took: dict[int, tuple[float, float]] = {}
-    async with connected(system) as at, bare_worker(system):
+    async with connected(system.addresses(), system.fleet.issuer) as at, bare_worker(system):
         await _round(at, _FEW, ours_first=True)
         for participants, rounds in _ROUNDS.items():
             pairs = [await _round(at, participants, ours_first=number % 2 == 0) for number in range(rounds)]

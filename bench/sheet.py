@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,18 @@ class Sheet:
         self.failed: dict[str, str] = {}
         # By id, what another revision gave in the same run; empty where none was measured.
         self.before: Mapping[str, Mapping[str, Any]] = {}
+        # Rows of rounds beside another revision.
+        self.compared: Sequence[Mapping[str, Any]] = ()
         self._keep()
+
+    def compare(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """What the rounds so far came to: kept."""
+        self.compared = rows
+        self._keep()
+
+    def show(self, table: Table) -> None:
+        """A table of its own."""
+        self._out.print(table)
 
     def add(self, row: Row) -> None:
         """A figure: kept and shown."""
@@ -81,5 +92,5 @@ class Sheet:
 
     def _keep(self) -> None:
         new = self._file.with_suffix(".new")
-        new.write_text(json.dumps([row.as_json() for row in self.rows], indent=2) + "\n")
+        new.write_text(json.dumps([*self.compared, *(row.as_json() for row in self.rows)], indent=2) + "\n")
         new.replace(self._file)

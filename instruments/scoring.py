@@ -8,10 +8,11 @@ from fractions import Fraction
 
 from livinglab.assessment.v1 import evaluation_pb2, instrument_pb2
 
-from instruments.aggregation import Tally, decided_by_the_lowest, group_of, keys_of, shares_of, value_of
+from instruments.aggregation import Tally, keys_of, value_of
 from instruments.lint import INSTANCE, leaves, lint
 from instruments.rounding import written
 from instruments.scale import DECIMAL_PLACES, decimal, unreadable
+from instruments.tree import instrument_of, shares_of
 
 _MILLIONTHS = 10**DECIMAL_PLACES
 
@@ -61,18 +62,17 @@ class Scorer:
             raise ValueError(f"instrument {instrument.id}: " + "; ".join(map(str, faults)))
         nodes = list(instrument.nodes)
         self._leaves = {node.number: node for node in leaves(nodes)}
-        self._position = {code: n for n, code in enumerate(self._leaves)}
         self._awaited = [code for code, node in self._leaves.items() if node.awaited_from]
-        self._root = group_of(("", ""), instrument.aggregation, nodes)
+        self._tree = instrument_of(instrument)
+        self._root = self._tree.root
         self._order = tuple(keys_of(self._root))
-        self._min, self._max = Decimal(instrument.scale.min), Decimal(instrument.scale.max)
+        self._min, self._max = self._tree.minimum, self._tree.maximum
         self._kind = instrument.scale.kind
         self._unit = 1 if self._kind == instrument_pb2.SCALE_KIND_ORDINAL else _MILLIONTHS
         self._bounds = [Fraction(predicate.min) for predicate in instrument.predicates]
         self._labels = [predicate.label for predicate in instrument.predicates]
-        self._values = tuple(Decimal(text) for text in instrument.scale.values)
-        self._lowest_decides = decided_by_the_lowest(self._root)
-        self._single = {} if self._lowest_decides else self._shares({})
+        self._values = self._tree.steps
+        self._single = {} if self._tree.lowest_decides else dict(shares_of(self._root, {}))
 
     @property
     def indicators(self) -> tuple[str, ...]:
@@ -91,9 +91,7 @@ class Scorer:
 
     def next_step(self, value: Decimal) -> Decimal:
         """One level more, as `marginal` counts it."""
-        if self._values:
-            return next((one for one in self._values if one > value), self._max)
-        return self._max if self._kind == instrument_pb2.SCALE_KIND_BINARY else min(value + 1, self._max)
+        return self._tree.next_value(value)
 
     def check(self, values: Mapping[str, str]) -> list[tuple[str, str]]:
         """What is wrong with values as they were written: (indicator, reason) for every fault."""
@@ -115,7 +113,7 @@ class Scorer:
 
     def ordered(self, items: Iterable[str]) -> list[str]:
         """Indicators and instances of them in the order of the instrument."""
-        return sorted(items, key=self._place)
+        return sorted(items, key=self._tree.place)
 
     def score(self, values: Mapping[str, Decimal]) -> Result:
         """The index and all below it; raises ValueError where `check` or `missing` find something."""
@@ -150,10 +148,10 @@ class Scorer:
         `score` does.
         """
         items, _ = self._counted(values)
-        if self._lowest_decides:
+        if self._tree.lowest_decides:
             return self._tried(items)
         counts = self._tally(items)[1]
-        shares = self._shares(counts) if counts else self._single
+        shares = dict(shares_of(self._root, counts)) if counts else self._single
         gains = {}
         for item, value in items.items():
             share, step = shares[self._indicator(item) or item], Fraction(self.next_step(value) - value)
@@ -224,13 +222,6 @@ class Scorer:
                     raise ValueError(f"{item}: {fault}")
         return {item: items[item] for item in self.ordered(items)}, awaiting
 
-    def _place(self, item: str) -> tuple[int, int]:
-        place = self._position.get(item)
-        if place is not None:
-            return place, 1
-        code, _, instance = item.rpartition("-")
-        return self._position[code], int(instance)
-
     def _tally(self, items: Mapping[str, Decimal]) -> Tally:
         sums: dict[str, int] = {}
         counts: dict[str, int] = {}
@@ -249,7 +240,3 @@ class Scorer:
                 sums[code] = sums.get(code, 0) + count
                 counts[code] = counts.get(code, 1) + 1
         return sums, counts
-
-    def _shares(self, counts: Mapping[str, int]) -> dict[str, Fraction]:
-        """The index points that one point of each indicator's item brings, given the instances of some."""
-        return dict(shares_of(self._root, Fraction(1), counts))

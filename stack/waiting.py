@@ -55,15 +55,18 @@ async def eventually(
     raise AssertionError(f"{name} did not hold within {timeout:g} s: {last}")
 
 
-async def advancing(count: Callable[[], Awaitable[int]], goal: int, *, patience: float = 60.0) -> None:
-    """Until what is counted has come to `goal`, however long it takes while it moves.
+async def advancing(
+    count: Callable[[], Awaitable[int]], goal: int, *, patience: float = 60.0, pause: float = POLL_SECONDS
+) -> None:
+    """Until what is counted has come to `goal`, however long it takes while it moves; looked at again after `pause`
+    seconds.
 
     AssertionError once it has stood still for `patience` seconds.
     """
     name = getattr(count, "__qualname__", repr(count))
     last, moved = await count(), time.monotonic()
     while last < goal:
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(pause)
         now = await count()
         if now != last:
             last, moved = now, time.monotonic()

@@ -1,6 +1,13 @@
 """Wiring of the coaching process."""
 
-from livinglab.coaching.v1 import service_pb2, service_pb2_grpc, visit_service_pb2, visit_service_pb2_grpc
+from livinglab.coaching.v1 import (
+    practice_service_pb2,
+    practice_service_pb2_grpc,
+    service_pb2,
+    service_pb2_grpc,
+    visit_service_pb2,
+    visit_service_pb2_grpc,
+)
 
 from chassis import runtime
 from chassis.rpc import Served
@@ -8,14 +15,18 @@ from directory.assignments import Assignments
 from directory.projection import Institutions
 from services.coaching import reactions
 from services.coaching.service.coaching import CoachingService
+from services.coaching.service.practices import PracticeService
 from services.coaching.service.visits import VisitService
 from services.coaching.store.coaching import Store
+from services.coaching.store.practices import Practices
 
 
 async def main(process: runtime.Process) -> None:
     """Listens to evaluations, serves, and publishes what it decides."""
     store = Store(await process.database())
     await store.prepare()
+    catalogue = Practices(store.db)
+    await catalogue.prepare()
     institutions = Institutions(store.db)
     await institutions.prepare()
     process.background("institutions", institutions.follow())
@@ -33,6 +44,11 @@ async def main(process: runtime.Process) -> None:
             visit_service_pb2.DESCRIPTOR.services_by_name["VisitService"],
             VisitService(store, assignments, institutions.known),
             visit_service_pb2_grpc.add_VisitServiceServicer_to_server,
+        ),
+        Served(
+            practice_service_pb2.DESCRIPTOR.services_by_name["PracticeService"],
+            PracticeService(catalogue, store, assignments, institutions.known),
+            practice_service_pb2_grpc.add_PracticeServiceServicer_to_server,
         ),
     )
 

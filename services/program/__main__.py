@@ -7,6 +7,8 @@ from livinglab.program.v1 import (
     directory_service_pb2_grpc,
     duty_service_pb2,
     duty_service_pb2_grpc,
+    overview_service_pb2,
+    overview_service_pb2_grpc,
     recipient_service_pb2,
     recipient_service_pb2_grpc,
     report_service_pb2,
@@ -33,6 +35,7 @@ from services.program.service.audit import AuditService
 from services.program.service.cohorts import ProgramService
 from services.program.service.directory import DirectoryService
 from services.program.service.duties import DutyService
+from services.program.service.overview import OverviewService
 from services.program.service.recipients import RecipientService
 from services.program.service.report import ReportService
 from services.program.service.schedules import ScheduleService
@@ -56,6 +59,7 @@ async def main(process: runtime.Process) -> None:
     await access.assignments.prepare()
     directory_store, institutions = DirectoryStore(store.db), Institutions(store.db)
     await directory_store.prepare()
+    process.background("imports", directory_store.writes.run())
     await institutions.prepare()
     process.background("institutions", institutions.follow())
     regions, instruments = institutions.known, instrument_files()
@@ -102,6 +106,11 @@ async def main(process: runtime.Process) -> None:
             recipient_service_pb2.DESCRIPTOR.services_by_name["RecipientService"],
             RecipientService(store, institutions.known),
             recipient_service_pb2_grpc.add_RecipientServiceServicer_to_server,
+        ),
+        Served(
+            overview_service_pb2.DESCRIPTOR.services_by_name["OverviewService"],
+            OverviewService(store),
+            overview_service_pb2_grpc.add_OverviewServiceServicer_to_server,
         ),
         Served(
             report_service_pb2.DESCRIPTOR.services_by_name["ReportService"],

@@ -10,8 +10,9 @@ from livinglab.benchmark.v1 import analysis_service_pb2 as analysis_pb
 from livinglab.benchmark.v1 import service_pb2 as pb
 
 from instruments.rounding import written
+from instruments.tree import Instrument
 from services.benchmark.model.disclosure import Apart, hidden, too_small
-from services.benchmark.model.instrument import Instrument, mean
+from services.benchmark.model.means import mean
 from services.benchmark.model.race import SMALLEST_GROUP, Result, Standing, shown
 
 if TYPE_CHECKING:

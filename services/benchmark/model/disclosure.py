@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from instruments.rounding import written
-from services.benchmark.model.instrument import Instrument, Node, NodeValue, mean
+from instruments.tree import Instrument, Node, NodeValue
+from services.benchmark.model.means import mean
 from services.benchmark.model.race import NATION, SMALLEST_GROUP, Groups
 
 NOT_YET = (

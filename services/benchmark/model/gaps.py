@@ -9,8 +9,8 @@ from statistics import median
 from livinglab.benchmark.v1 import service_pb2 as pb
 
 from instruments.rounding import written
+from instruments.tree import Instrument, NodeValue
 from services.benchmark.model.disclosure import too_small
-from services.benchmark.model.instrument import Instrument, NodeValue
 from services.benchmark.model.race import SMALLEST_GROUP, Result
 
 _HOLDING_BACK = 3

@@ -8,8 +8,8 @@ from livinglab.benchmark.v1 import ladder_pb2 as pb
 from livinglab.benchmark.v1 import service_pb2
 
 from instruments.rounding import written
+from instruments.tree import Instrument, Node
 from services.benchmark.model.disclosure import too_small
-from services.benchmark.model.instrument import Instrument, Node
 from services.benchmark.model.race import SMALLEST_GROUP, Result, shown
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from livinglab.benchmark.v1 import analysis_service_pb2 as pb
 
 from chassis.errors import invalid_field
-from services.benchmark.model.instrument import Instrument
+from instruments.tree import Instrument
 from services.benchmark.model.race import Regions, Result, shown
 from services.benchmark.model.ranking import name_of
 

@@ -11,9 +11,9 @@ from livinglab.benchmark.v1 import analysis_service_pb2_grpc, service_pb2
 
 from chassis.errors import not_found, precondition
 from instruments import periods
+from instruments.tree import Instrument
 from services.benchmark.model import aggregates, disclosure, ladder, learning, likeness, ranking, trends
 from services.benchmark.model import race as model
-from services.benchmark.model.instrument import Instrument
 from services.benchmark.service.admission import Admission
 from services.benchmark.store.projections import Store
 

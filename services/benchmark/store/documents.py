@@ -4,13 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 from livinglab.assessment.v1 import instrument_pb2
 
 from services.benchmark.model import race
-from services.benchmark.model.instrument import Instrument, Node
 
 Row = dict[str, Any]
 # Of the number that a result is sorted by: the most digits that a published index has.
@@ -147,34 +145,3 @@ def _index(row: Row) -> Decimal:
     index = Decimal(row["millionths"]).scaleb(-_SCALE)
     two = index.quantize(Decimal("0.01"))
     return two if two == index else index.normalize()
-
-
-def instrument_of(instrument: instrument_pb2.Instrument) -> Instrument:
-    """What benchmark reads of a published instrument."""
-    scale = instrument.scale
-    nodes, mean, least = _nodes(instrument.nodes), _is_mean(instrument.aggregation), _is_least(instrument.aggregation)
-    root = Node("", Fraction(1), mean, nodes, "index", instrument.id, least)
-    return Instrument(Decimal(scale.min), Decimal(scale.max), root)
-
-
-def _nodes(nodes: Iterable[instrument_pb2.Node]) -> tuple[Node, ...]:
-    return tuple(
-        Node(
-            node.number,
-            Fraction(node.weight or "1"),
-            _is_mean(node.aggregation),
-            _nodes(node.children),
-            node.kind,
-            node.name,
-            _is_least(node.aggregation),
-        )
-        for node in nodes
-    )
-
-
-def _is_mean(aggregation: instrument_pb2.Aggregation.ValueType) -> bool:
-    return aggregation == instrument_pb2.AGGREGATION_MEAN
-
-
-def _is_least(aggregation: instrument_pb2.Aggregation.ValueType) -> bool:
-    return aggregation == instrument_pb2.AGGREGATION_MIN

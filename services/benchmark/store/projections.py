@@ -12,11 +12,11 @@ from pymongo import IndexModel, ReplaceOne, ReturnDocument, UpdateOne
 
 from chassis import mongo, naming
 from chassis.errors import Refused, not_found, precondition, unavailable
+from instruments.tree import Instrument, instrument_of
 from services.benchmark.model import race as model
-from services.benchmark.model.instrument import Instrument
-from services.benchmark.store.documents import Row, Write, instrument_of, result_of, standing_of
+from services.benchmark.store.documents import Row, Write, result_of, standing_of
 
-__all__ = ["STAGES", "Store", "instrument_of"]
+__all__ = ["STAGES", "Store"]
 
 # The stages of an evaluation as a race names them, in their order.
 STAGES = {

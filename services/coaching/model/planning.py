@@ -10,7 +10,7 @@ from livinglab.coaching.v1 import service_pb2 as rpc
 
 from chassis.errors import invalid_field, precondition
 from instruments.rounding import written
-from services.coaching.model.instrument import Instrument, Item
+from instruments.tree import Instrument, Item
 from services.coaching.model.plan import plan_id
 
 # What the follow-up of a cohort can carry: level n needs every criterion of level n-1, so nobody climbs further.

@@ -14,12 +14,13 @@ from livinglab.coaching.v1 import visit_pb2
 from pymongo import IndexModel
 
 from chassis import mongo
-from chassis.errors import conflict, not_found, unavailable
+from chassis.errors import not_found, unavailable
+from instruments.tree import Instrument, instrument_of
 from services.coaching.model import coaches as model
 from services.coaching.model import sessions
-from services.coaching.model.instrument import Instrument
 from services.coaching.model.planning import Evaluation, period_order
-from services.coaching.store.documents import coach_of, fields, instrument_of, session_of, versioned
+from services.coaching.store.documents import coach_of, fields, session_of, versioned
+from services.coaching.store.rows import page, save
 
 _INDEXES = {
     "coaches": [IndexModel([("rehearsal", 1), ("_id", 1)])],
@@ -268,18 +269,7 @@ class Store:
     # How all of it is kept.
 
     async def _save(self, tx: mongo.Tx, collection: str, message: Any, row: dict[str, Any]) -> None:
-        version = int(message.etag)
-        row["version"] = version
-        if version == 1:
-            await self.db[collection].insert_one({"_id": message.id, **row}, session=tx.session)
-            return
-        previous = {"_id": message.id, "version": version - 1}
-        # Not as a whole: what a newer release keeps beside it stays.
-        gone = {name: "" for name in message.DESCRIPTOR.fields_by_name if name not in {*row, "id", "etag"}}
-        change = {"$set": row, **({"$unset": gone} if gone else {})}
-        result = await self.db[collection].update_one(previous, change, session=tx.session)
-        if result.matched_count == 0:
-            raise conflict(message.DESCRIPTOR.name.lower(), message.id)
+        await save(self.db, tx, collection, message, row)
 
     async def _add_once(self, tx: mongo.Tx, collection: str, key: str, row: Mapping[str, Any]) -> bool:
         change = {"$setOnInsert": {**row, "time": datetime.now(UTC)}}
@@ -289,10 +279,7 @@ class Store:
     async def _page(
         self, collection: str, keys: Mapping[str, Any], size: int, token: str
     ) -> tuple[list[dict[str, Any]], str]:
-        query = {**keys, **mongo.after(token)}
-        found = await self.db[collection].find(query).sort("_id").limit(size + 1).to_list(None)
-        rows = found[:size]
-        return rows, mongo.page_token(rows[-1]["_id"]) if len(found) > size else ""
+        return await page(self.db, collection, keys, size, token)
 
 
 def _coach_key(rehearsal: str, coach_id: str) -> str:

@@ -1,16 +1,10 @@
-"""Documents as messages and messages as documents, and what coaching reads of an instrument."""
+"""Documents as messages and messages as documents."""
 
-from collections.abc import Iterable
-from decimal import Decimal
-from fractions import Fraction
 from typing import Any, TypeVar
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
-from livinglab.assessment.v1 import instrument_pb2
 from livinglab.coaching.v1 import coaching_pb2 as pb
-
-from services.coaching.model.instrument import Instrument, Node
 
 M = TypeVar("M", bound=Message)
 
@@ -44,35 +38,3 @@ def coach_of(row: dict[str, Any]) -> pb.Coach:
     """A coach; the document's id is made of the realm and the coach's."""
     known = {name: row[name] for name in ("name", "email", "capacity", "rehearsal")}
     return pb.Coach(id=row["coach_id"], **known)
-
-
-def instrument_of(instrument: instrument_pb2.Instrument) -> Instrument:
-    """What coaching reads of a published instrument."""
-    scale = instrument.scale
-    root = Node("", "", Fraction(1), _is_mean(instrument.aggregation), False, _nodes(instrument.nodes))
-    binary = scale.kind == instrument_pb2.SCALE_KIND_BINARY
-    steps = tuple(Decimal(text) for text in scale.values)
-    return Instrument(Decimal(scale.min), Decimal(scale.max), binary, root, steps, _lowest_decides(instrument))
-
-
-def _lowest_decides(group: instrument_pb2.Instrument | instrument_pb2.Node) -> bool:
-    below = group.nodes if isinstance(group, instrument_pb2.Instrument) else group.children
-    return group.aggregation == instrument_pb2.AGGREGATION_MIN or any(map(_lowest_decides, below))
-
-
-def _nodes(nodes: Iterable[instrument_pb2.Node]) -> tuple[Node, ...]:
-    return tuple(
-        Node(
-            number=node.number,
-            name=node.name,
-            weight=Fraction(node.weight or "1"),
-            mean=_is_mean(node.aggregation),
-            awaited=bool(node.awaited_from),
-            children=_nodes(node.children),
-        )
-        for node in nodes
-    )
-
-
-def _is_mean(aggregation: instrument_pb2.Aggregation.ValueType) -> bool:
-    return aggregation == instrument_pb2.AGGREGATION_MEAN

@@ -13,10 +13,10 @@ from livinglab.benchmark.v1 import service_pb2 as pb
 from directory import official_regions
 from instruments import instrument_files
 from instruments.file import load
+from instruments.tree import instrument_of
 from services.benchmark.model import aggregates, gaps
 from services.benchmark.model.disclosure import Apart, apart
 from services.benchmark.model.race import SMALLEST_GROUP, Groups, Result
-from services.benchmark.store.documents import instrument_of
 
 REGIONS = official_regions()
 SPBE = instrument_of(load(instrument_files()["spbe-59-2020"].read_bytes()))

@@ -21,10 +21,10 @@ from chassis.errors import Refused
 from directory import official_regions
 from instruments import instrument_files
 from instruments.file import load
+from instruments.tree import instrument_of
 from services.benchmark.model import aggregates, gaps, ladder, learning, ranking, trends
 from services.benchmark.model.likeness import on_basis
 from services.benchmark.model.race import Groups, Result, Standing
-from services.benchmark.store.documents import instrument_of
 
 REGIONS = official_regions()
 CODES = sorted(REGIONS)

@@ -14,6 +14,7 @@ from instruments import instrument_files
 from instruments.file import load
 from instruments.rounding import written
 from instruments.scoring import Scorer
+from instruments.tree import instrument_of
 from services.benchmark.model.gaps import gap, indicator_gaps
 from services.benchmark.model.race import (
     Groups,
@@ -26,7 +27,7 @@ from services.benchmark.model.race import (
     target_faults,
 )
 from services.benchmark.model.ranking import places, rows
-from services.benchmark.store.projections import STAGES, instrument_of
+from services.benchmark.store.projections import STAGES
 
 REGIONS = official_regions()
 GROUPS = Groups(REGIONS)

@@ -15,9 +15,9 @@ from instruments.file import load
 from instruments.lint import leaves
 from instruments.rounding import written
 from instruments.scoring import Scorer
+from instruments.tree import Instrument, Node, instrument_of
 from services.coaching.model import coaches as model
 from services.coaching.model import plan
-from services.coaching.model.instrument import Instrument, Node
 from services.coaching.model.planning import (
     MOST_ACTIONS,
     MOST_LEVELS,
@@ -28,7 +28,6 @@ from services.coaching.model.planning import (
     steps,
     target,
 )
-from services.coaching.store.documents import instrument_of
 
 OFFICIAL = {name: load(path.read_bytes()) for name, path in instrument_files().items()}
 SPBE = "spbe-59-2020"
@@ -52,10 +51,10 @@ def levels(level: int, **others: int) -> dict[str, Decimal]:
 
 def small(*weights: int, awaited: str = "", binary: bool = False) -> Instrument:
     children = tuple(
-        Node(str(n), f"Indikator {n}", Fraction(weight), False, str(n) == awaited, ())
+        Node(str(n), name=f"Indikator {n}", weight=weight, awaited=str(n) == awaited)
         for n, weight in enumerate(weights, start=1)
     )
-    return Instrument(Decimal(1), Decimal(5), binary, Node("", "", Fraction(1), False, False, children))
+    return Instrument(Decimal(1), Decimal(5), Node("", children=children), binary)
 
 
 def climbed(instrument: Instrument, missing: int, *values: str) -> list[tuple[str, str]]:

@@ -1,17 +1,16 @@
 """Answers from a set, an indicator whose lowest part decides, numbers in brackets, components of both kinds."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from chassis.errors import Refused
 from instruments.file import lint_content, load
 from instruments.scoring import Gain, Scorer
-from services.benchmark.store import documents as benchmark_documents
-from services.coaching.store import documents as coaching_documents
+from instruments.tree import Instrument, instrument_of
 
 FILE = Path(__file__).parents[2] / "data" / "instruments" / "controls.yaml"
 CONTROLS = load(FILE.read_bytes())
@@ -82,8 +81,7 @@ def test_an_answer_outside_the_set_is_refused_with_the_set() -> None:
         SCORER.score(dict.fromkeys(SCORER.indicators, Decimal(1)) | {"HCI": Decimal("0.75")})
 
 
-@pytest.mark.parametrize("documents", [benchmark_documents, coaching_documents])
-def test_where_the_lowest_part_decides_no_points_are_shared_out(documents: Any) -> None:
-    one = documents.instrument_of(CONTROLS)
+@pytest.mark.parametrize("shared_out", [lambda one: one.shares(SCORER.indicators), lambda one: one.items({})])
+def test_where_the_lowest_part_decides_no_points_are_shared_out(shared_out: Callable[[Instrument], object]) -> None:
     with pytest.raises(Refused, match="the lowest part decides"):
-        one.shares(SCORER.indicators) if documents is benchmark_documents else one.items({})
+        shared_out(instrument_of(CONTROLS))

@@ -19,7 +19,7 @@ from instruments.file import load
 from instruments.lint import leaves
 from instruments.rounding import rounded, written
 from instruments.scoring import Gain, Scorer
-from services.benchmark.store import documents as benchmark_documents
+from instruments.tree import instrument_of
 
 DATA = Path(__file__).parents[2] / "data"
 ADDITIVE = [*instrument_files(), "four-components", "five-criteria", "five-levels"]
@@ -188,7 +188,7 @@ def test_a_mean_of_children_counts_each_group_as_one_however_many_items_are_belo
 @pytest.mark.parametrize("name", ADDITIVE)
 def test_the_race_weighs_each_indicator_as_the_index_does(name: str) -> None:
     one = instrument(name)
-    shares = benchmark_documents.instrument_of(one).shares(scorer(name).indicators)
+    shares = instrument_of(one).shares(scorer(name).indicators)
     span = Fraction(one.scale.max) - Fraction(one.scale.min)
     gains = scorer(name).marginal(all_at(name, one.scale.min))
     assert {item: share * span for item, share in shares.items()} == {item: gain.top for item, gain in gains.items()}
