@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
-from cli import backup, doctor, inbox, institution, instrument, notify, platform, rehearse, schedule
+from cli import backup, doctor, institution, instrument, platform, rehearse, schedule
 from cli.assessment import commands as assessment
 from cli.cohort import commands as cohort
 from cli.events import commands as events
 from cli.evidence import commands as evidence
+from cli.notify import commands as notify
+from cli.notify import inbox
 from cli.plan import agreement, coach, duties, session, visit
 from cli.plan import commands as plan
 from cli.practice import copying as practice
