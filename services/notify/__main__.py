@@ -36,7 +36,7 @@ async def main(process: runtime.Process) -> None:
     process.background("institutions", institutions.follow())
     delivery = Delivery(store, PostOffice(process.settings))
     wishes, arrivals = PreferenceStore(store.db), Arrivals(store.db)
-    writer = Writer(store, wishes, texts, delivery.wake)
+    writer = Writer(store, wishes, texts, delivery.wake, process.settings.console_url)
     people = People(
         RecipientServiceStub(process.channel("program")), CoachingServiceStub(process.channel("coaching")), assignments
     )

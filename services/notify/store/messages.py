@@ -29,7 +29,7 @@ _INDEXES = {
         inbox.INDEX,
     ]
 }
-_WITHOUT_TEXT = {"body": 0, "tries": 0}
+_WITHOUT_TEXT = {"body": 0, "tries": 0, "events": 0}
 
 
 @dataclass(frozen=True)
@@ -207,6 +207,7 @@ def _row(message: pb.Message) -> dict[str, Any]:
         "due_time": message.next_attempt_time.ToDatetime(UTC) if waits else None,
         "cohort_id": message.cohort_id,
         "rehearsal": message.rehearsal,
+        "events": [one.SerializeToString() for one in message.events],
         "tries": [one.SerializeToString() for one in message.tries],
         **({"key": _key(message)} if message.key else {}),
     }
@@ -238,6 +239,7 @@ def _message(row: dict[str, Any]) -> pb.Message:
         cohort_id=row["cohort_id"],
         rehearsal=row["rehearsal"],
         tries=[pb.Attempt.FromString(one) for one in row.get("tries", ())],
+        events=[pb.CalendarEvent.FromString(one) for one in row.get("events", ())],
         sent_as=row.get("sent_as", ""),
         key=row.get("key", "").removeprefix(f"{row['cohort_id']}:"),
     )

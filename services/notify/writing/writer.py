@@ -14,15 +14,22 @@ from services.notify.texts import Texts
 
 _INBOX, _DIGEST = inbox_service_pb2.MANNER_INBOX, inbox_service_pb2.MANNER_DIGEST
 
+_WHERE = {"id": "Pekerjaan Bapak/Ibu di platform Living Lab", "en": "Your work on the Living Lab platform"}
+_PAGES = {"id": "/work", "en": "/en/work"}
+
 
 class Writer:
     """Composes messages and stores them; `wake` tells the delivery that there is something to send."""
 
-    def __init__(self, store: Store, wishes: PreferenceStore, texts: Texts, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, wishes: PreferenceStore, texts: Texts, wake: Callable[[], None], console_url: str = ""
+    ) -> None:
+        """`console_url` is where browsers find the console; empty where there is none."""
         self.texts = texts
         self.wake = wake
         self._store = store
         self._wishes = wishes
+        self._console = console_url.rstrip("/")
 
     async def compose(
         self, drafts: Sequence[pb.Draft], cohort_id: str, rehearsal: str, rule: str = ""
@@ -38,8 +45,11 @@ class Writer:
         for message_id, draft in zip(ids, drafts, strict=True):
             message = self._message(message_id, draft, now)
             message.cohort_id, message.rehearsal, message.rule = cohort_id, rehearsal, rule
+            if rehearsal:
+                # Its days are not those of anybody's calendar.
+                message.ClearField("events")
             text = self.texts.write(draft.template, draft.recipient.language, draft.values, rehearsal=bool(rehearsal))
-            message.subject, message.body = text.subject, text.body
+            message.subject, message.body = text.subject, self._where(text.body, draft)
             wanted = wishes.get(seats.of(draft.recipient))
             if wanted and not message.recipient.email:
                 message.recipient.email = wanted.email
@@ -59,6 +69,13 @@ class Writer:
         await self._store.db.transaction(body)
         self.wake()
 
+    def _where(self, body: str, draft: pb.Draft) -> str:
+        """The text, and where its reader does what it asks for."""
+        if not self._console:
+            return body
+        language = draft.recipient.language
+        return f"{body}\n{_WHERE[language]}: {self._console}{_PAGES[language]}\n"
+
     def _message(self, message_id: str, draft: pb.Draft, now: datetime) -> pb.Message:
         return pb.Message(
             id=message_id,
@@ -69,6 +86,7 @@ class Writer:
             channel=pb.CHANNEL_EMAIL,
             accept_time=mongo.timestamp(now),
             key=draft.key,
+            events=draft.events,
         )
 
 

@@ -161,7 +161,7 @@ async def test_a_day_becomes_one_letter(notify: Running, servers: Servers) -> No
     await eventually(come, timeout=30)
     [mail] = arrived()
     assert "3 pemberitahuan" in mail["Subject"]
-    assert all(f"Catatan {n}" in mail.get_content() for n in range(3))
+    assert all(f"Catatan {n}" in mail.get_body(("plain",)).get_content() for n in range(3))
     listed = (await mine(notify).ListInbox(inbox.ListInboxRequest())).entries
     assert sorted(one.message_id for one in listed) == sorted(ids)
 
