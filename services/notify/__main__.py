@@ -1,7 +1,14 @@
 """Wiring of the notify process."""
 
 from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
-from livinglab.notify.v1 import inbox_service_pb2, inbox_service_pb2_grpc, service_pb2, service_pb2_grpc
+from livinglab.notify.v1 import (
+    inbox_service_pb2,
+    inbox_service_pb2_grpc,
+    service_pb2,
+    service_pb2_grpc,
+    template_service_pb2,
+    template_service_pb2_grpc,
+)
 from livinglab.program.v1.recipient_service_pb2_grpc import RecipientServiceStub
 
 from chassis import runtime
@@ -15,12 +22,15 @@ from services.notify.reactions.people import People
 from services.notify.reactions.telling import Telling
 from services.notify.service.inbox import InboxService
 from services.notify.service.messages import NotifyService
+from services.notify.service.templates import TemplateService
 from services.notify.store.inbox import Arrivals, InboxStore
 from services.notify.store.messages import Store
 from services.notify.store.preferences import PreferenceStore
+from services.notify.store.templates import TemplateStore
 from services.notify.store.waits import WaitStore
 from services.notify.texts import Texts
 from services.notify.writing.digests import Digests
+from services.notify.writing.editions import Editions
 from services.notify.writing.writer import Writer
 
 
@@ -35,8 +45,10 @@ async def main(process: runtime.Process) -> None:
     await institutions.prepare()
     process.background("institutions", institutions.follow())
     delivery = Delivery(store, PostOffice(process.settings))
+    template_store = TemplateStore(store.db)
+    editions = Editions(template_store, texts)
     wishes, arrivals = PreferenceStore(store.db), Arrivals(store.db)
-    writer = Writer(store, wishes, texts, delivery.wake, process.settings.console_url)
+    writer = Writer(store, wishes, texts, delivery.wake, process.settings.console_url, editions)
     people = People(
         RecipientServiceStub(process.channel("program")), CoachingServiceStub(process.channel("coaching")), assignments
     )
@@ -57,6 +69,11 @@ async def main(process: runtime.Process) -> None:
             inbox_service_pb2.DESCRIPTOR.services_by_name["InboxService"],
             InboxService(InboxStore(store.db), wishes, arrivals),
             inbox_service_pb2_grpc.add_InboxServiceServicer_to_server,
+        ),
+        Served(
+            template_service_pb2.DESCRIPTOR.services_by_name["TemplateService"],
+            TemplateService(template_store, texts, editions),
+            template_service_pb2_grpc.add_TemplateServiceServicer_to_server,
         ),
     )
 

@@ -11,6 +11,7 @@ from services.notify.model import preferences, seats
 from services.notify.store.messages import Store
 from services.notify.store.preferences import PreferenceStore
 from services.notify.texts import Texts
+from services.notify.writing.editions import Editions
 
 _INBOX, _DIGEST = inbox_service_pb2.MANNER_INBOX, inbox_service_pb2.MANNER_DIGEST
 
@@ -22,19 +23,28 @@ class Writer:
     """Composes messages and stores them; `wake` tells the delivery that there is something to send."""
 
     def __init__(
-        self, store: Store, wishes: PreferenceStore, texts: Texts, wake: Callable[[], None], console_url: str = ""
+        self,
+        store: Store,
+        wishes: PreferenceStore,
+        texts: Texts,
+        wake: Callable[[], None],
+        console_url: str = "",
+        editions: Editions | None = None,
     ) -> None:
         """`console_url` is where browsers find the console; empty where there is none."""
         self.texts = texts
         self.wake = wake
         self._store = store
         self._wishes = wishes
+        self._editions = editions
         self._console = console_url.rstrip("/")
 
     async def compose(
         self, drafts: Sequence[pb.Draft], cohort_id: str, rehearsal: str, rule: str = ""
     ) -> list[pb.Message]:
         """Messages that are not stored yet. jinja2.UndefinedError where a value is missing."""
+        if self._editions is not None:
+            await self._editions.refresh()
         now = datetime.now(UTC)
         # Ids of one millisecond are in no order of their own.
         ids = sorted(naming.new_id() for _ in drafts)
