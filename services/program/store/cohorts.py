@@ -1,5 +1,6 @@
 """What program keeps: cohorts, and of each participant the ledger of what it has done. Only this file knows MongoDB."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -181,6 +182,12 @@ class Store:
     async def record_phase(self, cohort_id: str, record: pb.PhaseRecord, revision: int = 0) -> None:
         """A phase as its workflow tells it; see PhaseStore."""
         await self._phases.record_phase(cohort_id, record, revision)
+
+    async def concern_now(self, cohort_id: str, duties: Sequence[str]) -> bool:
+        """Whether one of these duties belongs to a phase that has opened."""
+        course = await self.known_course(cohort_id)
+        named = [p.id for p in course.definition.phases if any(duty.id in duties for duty in p.duties)]
+        return await self._phases.some_begun(cohort_id, named)
 
     async def complete(self, step: pb.CompletionStep) -> None:
         """How a cohort ended, and the fact of it. Refused while a participant has no end."""

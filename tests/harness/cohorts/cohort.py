@@ -1,7 +1,7 @@
 """A cohort on a Temporal server with everything else played: its services, its read model and its people."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ from programs.files.definition import PROGRAMS, load_definition
 from services.program.activities.fan_out import in_batches
 from services.program.activities.reports import Reporter
 from services.program.engine.client import Engine
+from services.program.model import letter_steps
 from services.program.model import states as model
 from services.program.model.course import Course
 from services.program.workflows.cohort import ProgramWorkflow
@@ -82,6 +83,7 @@ class Played:
 
     def __post_init__(self) -> None:
         self.reporter = Reporter(self.engine)
+        self.crowd = PlayedCrowd(self)
 
     def activities(self) -> list[Callable[..., Awaitable[object]]]:
         """For the worker."""
@@ -115,9 +117,13 @@ class Played:
 
         async def start(code: str) -> None:
             duties = self.ledger.get(code, ()) if step.openings else ()
-            await self.engine.start_participant(
-                self.course.participant_input(code, step.openings, duties), again.get(code, 0)
-            )
+            begin = self.course.participant_input(code, step.openings, duties)
+            for phase in begin.state.open:
+                phase.opening.prepared = step.prepare and await self.crowd.prepares(code, phase.opening, again)
+            openings = [phase.opening for phase in begin.state.open if phase.opening.prepared]
+            await self.engine.start_participant(begin, again.get(code, 0))
+            for opening in openings:
+                await self.fact(code, *self.does(code, opening.phase.id))
 
         await self._each([code for code in self._named(step.only) if code not in self.outcomes], start)
         return self._reached(step.only)
@@ -132,7 +138,13 @@ class Played:
             if kind == "opening":
                 news = pb.PhaseOpening(duties=self.ledger.get(code, ()))
                 news.MergeFrom(announcement.opening)
+                lives = announcement.readmissions
+                news.prepared = announcement.prepare and await self.crowd.prepares(code, news, lives)
+            elif kind == "closing" and announcement.prepare:
+                news = await self.crowd.ended(code, news, announcement.readmissions)
             heard = await self.engine.signal(self.course.cohort_id, code, model.SIGNALS[kind], news)
+            if kind == "opening" and news.prepared:
+                await self.fact(code, *self.does(code, news.phase.id))
             if kind == "withdrawal" and not heard:
                 left = pb.OutcomeStep(institution=code, outcome=model.WITHDRAWN, reason=news.reason, actor=news.actor)
                 self.outcomes.setdefault(code, left)
@@ -243,6 +255,55 @@ class Played:
             await self.hold[name].wait()
         if {name, f"{name} {institution}"} & self.refused:
             raise ApplicationError(f"{name} is refused", type="FAILED_PRECONDITION", non_retryable=True)
+
+
+class PlayedCrowd:
+    """What is done for many at once, where nothing of it is refused or held: the others do it themselves."""
+
+    def __init__(self, played: Played) -> None:
+        self._played = played
+
+    def _serves(self, code: str, lives: Mapping[str, int], *calls: str) -> bool:
+        stopped = self._played.refused | set(self._played.hold)
+        return code not in lives and not stopped & {name for call in calls for name in (call, f"{call} {code}")}
+
+    async def prepares(self, code: str, opening: pb.PhaseOpening, lives: Mapping[str, int]) -> bool:
+        """Whether everything that the participant needs to begin is done."""
+        if not self._serves(code, lives, "notify_people", "open_evaluation", "assign_coach"):
+            return False
+        missing = [duty.id for duty in opening.phase.duties if duty.id not in self._played.ledger.get(code, ())]
+        letter = letter_steps.invitation(opening, missing)
+        letter_steps.address(letter, self._played.course.cohort_id, code, 0, opening)
+        self._played.letters.append(letter)
+        for duty in opening.phase.duties:
+            if duty.kind in {definition_pb2.DUTY_KIND_SELF_ASSESS, definition_pb2.DUTY_KIND_REASSESS}:
+                self._played.calls.append("open_evaluation")
+            elif duty.kind == definition_pb2.DUTY_KIND_PLAN_APPROVED:
+                self._played.calls.append("assign_coach")
+        self._played.calls.append("notify_people")
+        return True
+
+    async def ended(self, code: str, closing: pb.PhaseClosing, lives: Mapping[str, int]) -> pb.PhaseClosing:
+        """The closing as it is told to this one: with its end, where it graduates."""
+        played = self._played
+        duties = played.ledger.get(code, ())
+        graduates = closing.last and not closing.stopped and set(closing.required) <= set(duties)
+        if not (graduates and self._serves(code, lives, "record_outcome", "notify_people")):
+            return closing
+        step = pb.OutcomeStep(institution=code, outcome=model.GRADUATED)
+        stands = played.outcomes.setdefault(code, step)
+        if stands.outcome != model.GRADUATED:
+            return closing
+        done = [pb.PhaseDone(institution=code, phase=closing.phase)] if closing.required else []
+        end = pb.ParticipantEnd(institution=code, outcome=stands.outcome)
+        await played.reporter.report(pb.Reports(cohort_id=played.course.cohort_id, done=done, ended=[end]))
+        letter = letter_steps.farewell(pb.ParticipantRecord(outcome=model.GRADUATED), None)
+        assert letter
+        letter_steps.address(letter, played.course.cohort_id, code, 0, None)
+        played.letters.append(letter)
+        told = pb.PhaseClosing(ended=pb.ParticipantResult(outcome=stands.outcome), farewell=True)
+        told.MergeFrom(closing)
+        return told
 
 
 @dataclass
