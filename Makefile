@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := $(shell find protos -name '*.proto')
-SOURCES := chassis services cli stack directory instruments programs tests bench
+SOURCES := chassis services cli stack directory instruments programs schemas tests bench
 # Which tests: make test T=tests/unit
 T ?= tests
 # Which seeds: make chaos SEEDS=200, or FIRST=17 SEEDS=1 for one again
@@ -15,7 +15,7 @@ RELEASED := tests/contract/released.binpb
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup browser proto demo up down check test unit integration e2e chaos bench rivals histories k8s-check released lock clean
+.PHONY: help setup browser foreign proto demo up down check test unit integration e2e chaos bench rivals histories k8s-check schemas released lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -66,7 +66,14 @@ browser:
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
 		|| echo "no chromium: the tests of pages in a browser are left out; 'apt-get install chromium' brings it" >&2
 
-test: setup browser ## every test; T=path picks some, T="--lf" those that failed last
+# What outsiders would use, to try our contract with. Where there is no node, those tests are left out and say so.
+foreign: schemas/node/node_modules/.installed
+
+schemas/node/node_modules/.installed: schemas/node/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix schemas/node && touch $@; \
+		else echo "no npm: the official AsyncAPI parser is left out" >&2; fi
+
+test: setup browser foreign ## every test; T=path picks some, T="--lf" those that failed last
 ifeq ($(T),tests)
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract --cov --cov-report=
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/e2e tests/chaos tests/workflow tests/integration tests/replay
@@ -103,6 +110,9 @@ histories: setup ## records the workflow histories that tests/replay replays
 
 k8s-check: setup ## builds and validates every manifest, lints the Dockerfile
 	@bash deploy/k8s/check.sh
+
+schemas: setup ## what others build on: docs/events.md, the AsyncAPI document and packages of the protos in dist/schemas
+	@$(BIN)/python -m schemas
 
 released: setup ## takes the protos as they are for the released contract
 	$(BIN)/buf breaking --against $(RELEASED)

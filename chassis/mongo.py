@@ -27,6 +27,8 @@ LARGEST_PAGE = 4 * 2**20
 _NAMESPACE_EXISTS = 48
 # In bytes. Brokers take 1 MiB by default, headers included.
 LARGEST_FACT = 1_000_000
+# What a fact says of its identity, time and actor, at most.
+_META_BYTES = 400
 _REQUESTS_KEPT_SECONDS = 7 * 86_400
 _INBOX_KEPT_SECONDS = 30 * 86_400
 # After the last one of a fact.
@@ -206,6 +208,12 @@ def fitting(messages: Sequence[Message]) -> int:
         if n and size > LARGEST_PAGE:
             return n
     return len(messages)
+
+
+def require_fits(event: Message) -> None:
+    """RESOURCE_EXHAUSTED for a fact that `Tx.add` may refuse once it says who, when and which."""
+    if (size := event.ByteSize() + _META_BYTES) > LARGEST_FACT:
+        raise _too_large(event, size)
 
 
 def _too_large(event: Message, size: int) -> Refused:

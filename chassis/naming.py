@@ -4,8 +4,12 @@ import random
 import re
 import time
 import uuid
+from datetime import UTC, datetime
 from functools import cache
+from typing import Any
+from urllib.parse import quote
 
+from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from livinglab.common.v1 import options_pb2
@@ -16,11 +20,17 @@ CE_SUBJECT = "ce-subject"
 CE_SEQUENCE = "ce-sequence"
 TRACEPARENT = "traceparent"
 MESSAGE_ID = "Nats-Msg-Id"
+CONTENT_TYPE = "application/protobuf"
 
 _PACKAGE = "livinglab."
 # Seeded by the system once: ids must be unique, not secret, and a system call for each is dear.
 _random = random.Random()
 _TOKEN = re.compile(r"[^\s.*>]+")
+# An absolute URI (RFC 3986, 4.3: no fragment), by the grammar of package URLs: the file of the schema package that has
+# the message of ce-type. It names no version: what a package of today holds, one of tomorrow holds too.
+_DATA_SCHEMA = "pkg:pypi/livinglab-protos?file="
+# What a header holds as it is (CloudEvents, binary mode): of ASCII what is printed, but for space, quotes and percent.
+_PLAIN = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 
 
 def new_id() -> str:
@@ -55,6 +65,43 @@ def subject(event: Message) -> str:
             raise ValueError(f"{event.DESCRIPTOR.full_name}.{field} cannot stand in a subject: {value!r}")
         tokens.append(value)
     return ".".join(tokens)
+
+
+def ce_headers(event: Any, source: str) -> dict[str, str]:
+    """The attributes of an event as headers, of which `source` tells it."""
+    meta = event.meta
+    when = meta.occurred_time.ToDatetime(UTC)
+    return attributes(event.DESCRIPTOR.full_name, source, meta.event_id, when, meta.aggregate_id, meta.version)
+
+
+def attributes(kind: str, source: str, event_id: str, when: datetime, aggregate: str, version: int) -> dict[str, str]:
+    """The same from what is known of an event that is not read; `when` is aware."""
+    return {
+        "ce-specversion": "1.0",
+        CE_ID: encoded(event_id),
+        "ce-source": source,
+        "ce-type": kind,
+        "ce-time": when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        CE_SUBJECT: encoded(aggregate),
+        CE_SEQUENCE: str(version),
+        "ce-datacontenttype": CONTENT_TYPE,
+        "ce-dataschema": data_schema(kind),
+    }
+
+
+def encoded(value: str) -> str:
+    """Percent-encoded as CloudEvents asks of a header's value."""
+    return quote(value, safe=_PLAIN)
+
+
+@cache
+def data_schema(kind: str) -> str:
+    """Where the schema package has the message of that full name; the file is not known for one of another version."""
+    try:
+        file = descriptor_pool.Default().FindMessageTypeByName(kind).file.name
+    except KeyError:
+        file = "/".join(kind.split(".")[:-1])
+    return _DATA_SCHEMA + file
 
 
 def subject_filter(event_class: type[Message]) -> str:

@@ -66,21 +66,30 @@ Arrange = Callable[[yaml.Node, list[Fault]], yaml.Node]
 
 
 def parse(
-    text: str,
+    content: str | bytes,
     message_class: type[M],
     extra_keys: Sequence[str] = (),
     arrange: Arrange | None = None,
 ) -> Parsed[M]:
-    """Reads what can be read and names the rest. Keys are field names; enum values may be written short (`attend` for
-    DUTY_KIND_ATTEND); a string field takes any plain value as it is written, so that 3.0 stays 3.0. `extra_keys` are
-    keys of the top level that are no fields; their text is in `extra`. `arrange` brings a file of another shape into
-    that of the message first, node by node, so that lines stay right. Anchors and aliases are refused."""
+    """Reads what can be read of a text, or a file in UTF-8, and names the rest. Keys are field names; enum values may
+    be short (`attend` for DUTY_KIND_ATTEND); a string field takes any plain value as it is written, so that 3.0 stays
+    3.0. `extra_keys` are keys of the top level that are no fields; their text is in `extra`. `arrange` brings a file of
+    another shape into that of the message first, node by node, so that lines stay right. Aliases are refused."""
     parsed = Parsed(message_class())
-    root = _composed(text, parsed.faults)
+    text = content if isinstance(content, str) else _decoded(content, parsed.faults)
+    root = None if text is None else _composed(text, parsed.faults)
     if root is not None:
         root = arrange(root, parsed.faults) if arrange else root
         _Reader(parsed, frozenset(extra_keys)).message(root, parsed.message, "")
     return parsed
+
+
+def _decoded(content: bytes, faults: list[Fault]) -> str | None:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        faults.append(Fault(content.count(b"\n", 0, error.start) + 1, "", "is not UTF-8 text"))
+        return None
 
 
 def _root(text: str) -> yaml.Node | None:
@@ -137,7 +146,8 @@ class _Reader:
         self._unknown = 0
 
     def _fault(self, node: yaml.Node, path: str, description: str) -> None:
-        self._parsed.faults.append(Fault(node.start_mark.line + 1, path, description))
+        line = self._parsed.lines.get(path) or node.start_mark.line + 1
+        self._parsed.faults.append(Fault(line, path, description))
 
     def _enter(self, node: yaml.Node, path: str) -> bool:
         self._parsed.lines.setdefault(path, node.start_mark.line + 1)
@@ -155,9 +165,7 @@ class _Reader:
             self._fault(node, path, f"must be a mapping with the keys of {into.DESCRIPTOR.name}")
             return
         known: Mapping[str, Any] = into.DESCRIPTOR.fields_by_name
-        for key, value in self._entries(node, path):
-            place = f"{path}.{key}" if path else key
-            self._parsed.lines[place] = value.start_mark.line + 1
+        for key, place, value in self._entries(node, path):
             if key in known:
                 self._field(value, into, known[key], place)
             elif not path and key in self._extra_keys:
@@ -170,16 +178,19 @@ class _Reader:
                 self._unknown += 1
                 self._fault(value, place, "is not known here either, nor may be what comes after it")
 
-    def _entries(self, node: yaml.MappingNode, path: str) -> Iterable[tuple[str, yaml.Node]]:
-        keys: set[str] = set()
+    def _entries(self, node: yaml.MappingNode, path: str) -> Iterable[tuple[str, str, yaml.Node]]:
+        """Key, path and value of each entry; its line is the one that its key is written in."""
         for key_node, value in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 self._fault(key_node, path, "has a key that is not a word")
-            elif key_node.value in keys:
-                self._fault(key_node, f"{path}.{key_node.value}" if path else key_node.value, "stands here twice")
+                continue
+            place = f"{path}.{key_node.value}" if path else key_node.value
+            line, first = key_node.start_mark.line + 1, self._parsed.lines.get(place)
+            if first:
+                self._parsed.faults.append(Fault(line, place, f"stands here twice, first in line {first}"))
             else:
-                keys.add(key_node.value)
-                yield key_node.value, value
+                self._parsed.lines[place] = line
+                yield key_node.value, place, value
 
     def _extra(self, node: yaml.Node, key: str) -> None:
         value = self._text(node, key)
@@ -221,9 +232,7 @@ class _Reader:
             return
         value_field = described.message_type.fields_by_name["value"]
         items = getattr(into, described.name)
-        for key, value_node in self._entries(node, path):
-            place = f"{path}.{key}"
-            self._parsed.lines[place] = value_node.start_mark.line + 1
+        for key, place, value_node in self._entries(node, path):
             if value_field.message_type is not None:
                 self.message(value_node, items[key], place)
             elif (value := self._scalar(value_node, value_field, place)) is not None:

@@ -39,11 +39,11 @@ class Institutions:
 
     async def keep(self, tx: mongo.Tx, event: InstitutionRegistered) -> None:
         """The reaction to the fact."""
-        await self._rows.bulk_write([_unless_newer(row_of(_registered(event)))], session=tx.session)
+        await self._rows.bulk_write([_unless_newer(row_of(registered(event)))], session=tx.session)
 
     async def fill(self, events: Iterable[InstitutionRegistered]) -> None:
         """Many facts read again from the stream, in any order; this process knows them when it returns."""
-        found = [_registered(event) for event in events]
+        found = [registered(event) for event in events]
         if found:
             await self._rows.bulk_write([_unless_newer(row_of(one)) for one in found])
             self.known.learn(found)
@@ -104,7 +104,8 @@ def institution_of(row: dict[str, Any]) -> Institution:
     return Institution(row["_id"], row["name"], row["kind"], row["parent"], row["version"], row.get("withdrawn", ""))
 
 
-def _registered(event: InstitutionRegistered) -> Institution:
+def registered(event: InstitutionRegistered) -> Institution:
+    """The institution that a fact tells of."""
     return Institution(event.code, event.name, event.kind, event.parent, event.meta.version, event.withdrawn)
 
 

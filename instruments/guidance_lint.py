@@ -36,7 +36,7 @@ def load(content: bytes, instrument: instrument_pb2.Instrument) -> pb.Guidance:
 
 def read(content: bytes) -> yaml_message.Parsed[pb.Guidance]:
     """As much as can be read; what the YAML and its form have wrong is in `faults`."""
-    return yaml_message.parse(content.decode("utf-8-sig", errors="replace"), pb.Guidance)
+    return yaml_message.parse(content, pb.Guidance)
 
 
 def lint_read(parsed: yaml_message.Parsed[pb.Guidance], instrument: instrument_pb2.Instrument | None) -> list[Fault]:

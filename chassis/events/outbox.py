@@ -24,7 +24,6 @@ _RENEW_SECONDS = 1.0
 _ACK_SECONDS = 5.0
 _BATCH = 500
 _RETRY_SECONDS = 0.25
-_DATA_SCHEMA = "livinglab/protos#"
 # Of JetStream: the message, or its headers, exceed what the stream may hold.
 _FOR_GOOD = frozenset({10054, 10097})
 # What the protocol adds to each header, and to all of them.
@@ -149,18 +148,10 @@ class Relay:
 
     async def _publish_one(self, row: Row, traceparent: str) -> bool:
         """False where the broker will never take it."""
-        headers = {
-            naming.MESSAGE_ID: row["_id"],
-            "ce-specversion": "1.0",
-            naming.CE_ID: row["_id"],
-            "ce-source": self._source,
-            "ce-type": row["type"],
-            "ce-time": row["time"].astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            naming.CE_SUBJECT: row["aggregate"],
-            naming.CE_SEQUENCE: str(row["version"]),
-            "ce-datacontenttype": "application/protobuf",
-            "ce-dataschema": _DATA_SCHEMA + row["type"],
-        }
+        attributes = naming.attributes(
+            row["type"], self._source, row["_id"], row["time"], row["aggregate"], row["version"]
+        )
+        headers = {naming.MESSAGE_ID: row["_id"], **attributes}
         if traceparent:
             headers[naming.TRACEPARENT] = traceparent
         try:

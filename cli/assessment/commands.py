@@ -20,6 +20,7 @@ from cli.assessment.calls import (
 )
 from cli.guide import Language, is_english, published_guides
 from cli.speak.codes import as_code
+from cli.speak.files import Force, new_file, write_file
 from cli.speak.output import AsJson, note, print_json, say, table
 
 if TYPE_CHECKING:
@@ -166,8 +167,12 @@ def history(evaluation: EvaluationId, as_json: AsJson = False) -> None:
 @app.command()
 def export(
     evaluation: EvaluationId,
-    output: Annotated[Path, typer.Option("--output", metavar="FILE", help="Where to write it; its ending decides.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", metavar="FILE", help="Where to write it; its ending decides.", callback=new_file),
+    ],
     layout: Annotated[str, typer.Option("--format", help="json, csv, xlsx or html, over the ending.")] = "",
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Write an evaluation as JSON, CSV, XLSX or a report to print (HTML)."""
@@ -175,12 +180,7 @@ def export(
     if chosen not in _FORMATS:
         raise typer.BadParameter(f"{chosen!r} is none of {', '.join(_FORMATS)}", param_hint="--format")
     content = _exported(evaluation, chosen)
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        from cli.speak.output import fail
-
-        fail(f"{output}: cannot be written: {error.strerror or error}")
+    write_file(output, content, force=force)
     if as_json:
         print_json({"file": str(output), "format": chosen, "bytes": len(content)})
     else:

@@ -9,6 +9,7 @@ import typer
 from cli.cohort import calendar, view
 from cli.cohort import timeline as cohort_timeline
 from cli.cohort.ics import ics
+from cli.speak.files import Force, new_file, write_file
 from cli.speak.output import AsJson, fail, note, print_json, say
 
 if TYPE_CHECKING:
@@ -24,8 +25,10 @@ def validate(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A cohort file, a definition or a roster.")],
     as_json: AsJson = False,
     ics_file: Annotated[
-        Path | None, typer.Option("--ics", metavar="FILE", help="Write phases and sessions for calendars.")
+        Path | None,
+        typer.Option("--ics", metavar="FILE", help="Write phases and sessions for calendars.", callback=new_file),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Name every fault of a cohort file, its roster and its definition, each with its line; without a fault, draw the
     timeline and tell what happens day by day. Needs no server."""
@@ -46,10 +49,10 @@ def validate(
     elif holds_definition(file):
         definition, faults = load_definition(file, known_institutions(), instrument_files())
         stop_at(faults, as_json)
-        _report(file.name, definition, definition_pb2.CohortSpec(), as_json, ics_file)
+        _report(file.name, definition, definition_pb2.CohortSpec(), as_json, ics_file, force=force)
     else:
         loaded = _checked(file, as_json)
-        _report(file.name, loaded.definition.message, loaded.cohort.message, as_json, ics_file)
+        _report(file.name, loaded.definition.message, loaded.cohort.message, as_json, ics_file, force=force)
 
 
 def _report_roster(name: str, roster: "list[definition_pb2.Participant]", as_json: bool) -> None:
@@ -66,7 +69,9 @@ def _report(
     definition: "definition_pb2.Definition",
     cohort: "definition_pb2.CohortSpec",
     as_json: bool,
-    ics_file: Path | None,
+    ics_file: Path | None = None,
+    *,
+    force: bool = False,
 ) -> None:
     """What was found to be without fault: its dates, as a chart and as a calendar."""
     from programs import timeline
@@ -76,7 +81,7 @@ def _report(
     now = datetime.now(UTC)
     pace = timeline.wall_clock(definition, cohort, now) if cohort.rehearsal else None
     if ics_file:
-        _write(ics_file, ics(counts, cohort, happenings, now))
+        write_file(ics_file, ics(counts, cohort, happenings, now), force=force)
     participants = len(cohort.roster) if cohort.id else None
     if as_json:
         report = {"valid": True, "faults": [], "definition": definition.id, "version": definition.version}
@@ -140,13 +145,6 @@ def launch(
         _rehearse(cohort, loaded, as_json)
     else:
         view.show(cohort, as_json)
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        fail(f"{path}: cannot be written: {error.strerror or error}")
 
 
 def _rehearse(cohort: "cohort_pb2.Cohort", loaded: "CohortFile", as_json: bool) -> None:

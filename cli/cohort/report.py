@@ -7,7 +7,8 @@ import typer
 
 from cli.cohort import view
 from cli.cohort.view import CohortId
-from cli.speak.output import AsJson, fail, print_json, say, table
+from cli.speak.files import Force, new_file, write_file
+from cli.speak.output import AsJson, print_json, say, table
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import audit_service_pb2, report_service_pb2
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 def report(
     cohort_id: CohortId,
     as_json: AsJson = False,
-    html: Annotated[Path | None, typer.Option("--html", help="Write it as one page, to read, send and print.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write it as one page, to read, send and print.", callback=new_file)
+    ] = None,
+    force: Force = False,
 ) -> None:
     """Tell what a cohort came to: attendance, duties, gains, leaps, follow-up, cost, targets."""
     from cli.cohort import page as cohort_page
@@ -24,10 +28,7 @@ def report(
 
     found, entries = connection.run(_both(cohort_id))
     if html:
-        try:
-            html.write_text(cohort_page.page(found, entries), encoding="utf-8")
-        except OSError as error:
-            fail(f"{html}: cannot be written: {error}")
+        write_file(html, cohort_page.page(found, entries), force=force)
     if as_json:
         print_json(as_dict(found))
     elif html:

@@ -9,7 +9,8 @@ import typer
 
 from cli.cohort import view
 from cli.cohort.view import CohortId
-from cli.speak.output import AsJson, fail, print_json, say
+from cli.speak.files import Force, new_file, write_file
+from cli.speak.output import AsJson, print_json, say
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import cohort_pb2
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 def calendar(
     cohort_id: CohortId,
     as_json: AsJson = False,
-    ics: Annotated[Path | None, typer.Option("--ics", help="Write it as a calendar file, too.")] = None,
+    ics: Annotated[
+        Path | None, typer.Option("--ics", help="Write it as a calendar file, too.", callback=new_file)
+    ] = None,
+    force: Force = False,
 ) -> None:
     """Tell the days of a cohort as they stand: phases, and sessions in the time of their place."""
     from livinglab.program.v1 import service_pb2 as pb
@@ -31,10 +35,7 @@ def calendar(
         "program", ProgramServiceStub, "GetCohort", pb.GetCohortRequest(cohort_id=cohort_id)
     ).cohort
     if ics:
-        try:
-            ics.write_bytes(files.standing(cohort, datetime.now(UTC)))
-        except OSError as error:
-            fail(f"{ics}: cannot be written: {error}")
+        write_file(ics, files.standing(cohort, datetime.now(UTC)), force=force)
     if as_json:
         print_json(as_dict(cohort))
         return

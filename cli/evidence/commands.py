@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.speak.codes import as_code
+from cli.speak.files import Force, new_file
 from cli.speak.output import AsJson, print_json, say, table
 
 app = typer.Typer(help="Evidence: files, and what they are shown for.", no_args_is_help=True)
@@ -155,7 +156,11 @@ def review(
 @app.command()
 def download(
     evidence: EvidenceId,
-    to: Annotated[Path | None, typer.Option("--to", metavar="PATH", help="Its own name here, unless named.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="PATH", help="Its own name here, unless named.", callback=new_file),
+    ] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Download a file and check that it is whole."""

@@ -87,7 +87,8 @@ async def receive(evidence_id: str, to: Path | None) -> tuple[Path, evidence_pb2
         parts = aiter(stream)
         found = (await anext(parts)).evidence
         path = to or _here(found.file_name)
-        if path.exists() or path.is_symlink():
+        # Over what a person has named, where they say so; never over what an uploader has.
+        if to is None and (path.exists() or path.is_symlink()):
             fail(f"{path}: is there already; name another file with --to")
         unfinished = path.with_name(path.name + ".part")
         digest = hashlib.sha256()

@@ -25,6 +25,7 @@ from cli.race.ranking import (
 )
 from cli.speak.answers import ask, fields, message_json, write
 from cli.speak.codes import as_code
+from cli.speak.files import Force, write_file
 from cli.speak.output import AsJson, print_json, say
 
 app = typer.Typer(help="What the race teaches.", no_args_is_help=True)
@@ -51,6 +52,7 @@ def gap(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     svg: Svg = None,
+    force: Force = False,
 ) -> None:
     """What an institution lacks at every node, and what holds it back most."""
     from livinglab.benchmark.v1 import service_pb2 as pb
@@ -65,7 +67,9 @@ def gap(
     if not as_json and not as_csv:
         _say_gap(answer, institution, role_model)
     if svg:
-        _draw_gap(svg, institution, role_model, f"{group_words(group)} in {period} ({race_words(race)})", answer)
+        _draw_gap(
+            svg, institution, role_model, f"{group_words(group)} in {period} ({race_words(race)})", answer, force=force
+        )
 
 
 @app.command("distribution")
@@ -81,6 +85,7 @@ def distribution(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     svg: Svg = None,
+    force: Force = False,
 ) -> None:
     """Means, spread and how many reached each target."""
     from livinglab.benchmark.v1 import service_pb2 as pb
@@ -97,7 +102,7 @@ def distribution(
 
         bins = [(float(getattr(b, "from")), float(b.to), b.count) for b in answer.distribution] or [(0.0, 1.0, 0)]
         title = f"Indices of {group_words(group)} in {period} ({race_words(race)})"
-        svg.write_text(charts.distribution(title, bins, [float(line.target) for line in answer.targets]))
+        write_file(svg, charts.distribution(title, bins, [float(line.target) for line in answer.targets]), force=force)
 
 
 @app.command()
@@ -281,7 +286,7 @@ def _say_gap(answer: Any, institution: str, role_model: str) -> None:
         say(f"Held back by {node.number} {node.name}: {points} index points{whom}.")
 
 
-def _draw_gap(path: Path, institution: str, role_model: str, where: str, answer: Any) -> None:
+def _draw_gap(path: Path, institution: str, role_model: str, where: str, answer: Any, *, force: bool) -> None:
     from cli.speak import charts
 
     nodes = [node for node in answer.nodes if node.kind == "aspect"] or [n for n in answer.nodes if n.number]
@@ -294,7 +299,7 @@ def _draw_gap(path: Path, institution: str, role_model: str, where: str, answer:
     high = max([5.0, *(value for values in polygons.values() for value in values)])
     notes = [f"{node.number} {node.name}" for node in nodes] if len(nodes) <= _NOTED else []
     axes = [node.number for node in nodes]
-    path.write_text(charts.radar(f"{name} beside {where}", axes, polygons, 0.0, high, notes))
+    write_file(path, charts.radar(f"{name} beside {where}", axes, polygons, 0.0, high, notes), force=force)
 
 
 settings.register(app)

@@ -9,13 +9,16 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from cli.speak.files import Force, new_file, write_file
 from cli.speak.output import AsJson, fail, print_json, say, table
 
 if TYPE_CHECKING:
     from livinglab.benchmark.v1 import service_pb2 as pb
 
 AsCsv = Annotated[bool, typer.Option("--csv", help="Write CSV, for spreadsheets.")]
-Svg = Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Draw a chart into this file.")]
+Svg = Annotated[
+    Path | None, typer.Option("--svg", metavar="FILE", help="Draw a chart into this file.", callback=new_file)
+]
 Instrument = Annotated[str, typer.Option("--instrument", metavar="ID", help="Id of the instrument.")]
 Period = Annotated[str, typer.Option("--period", metavar="PERIOD", help="Such as 2022.")]
 Stage = Annotated[str, typer.Option("--stage", metavar="STAGE", help="self-assessment where left out; publication ...")]
@@ -64,6 +67,7 @@ def ranking(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     svg: Svg = None,
+    force: Force = False,
 ) -> None:
     """Rank like with like: one instrument, period, stage and group."""
     from cli.speak.connection import run
@@ -86,7 +90,7 @@ def ranking(
         for one in answer.withheld:
             say(f"Not compared: {one.what}: {one.reason}")
     if svg:
-        svg.write_text(chart)
+        write_file(svg, chart, force=force)
 
 
 def race_of(

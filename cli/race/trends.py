@@ -21,6 +21,7 @@ from cli.race.ranking import (
 )
 from cli.speak.answers import ask, write
 from cli.speak.codes import as_code
+from cli.speak.files import Force, write_file
 from cli.speak.output import AsJson, say
 
 Since = Annotated[str, typer.Option("--since", metavar="PERIOD", help="The earlier period.")]
@@ -113,6 +114,7 @@ def series(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     svg: Svg = None,
+    force: Force = False,
 ) -> None:
     """Index by period, a series for each instrument; of one institution every instrument and its breaks."""
     from livinglab.benchmark.v1 import analysis_service_pb2 as pb
@@ -132,11 +134,11 @@ def series(
             say(f"{line.institution}: {_break(line)}")
     if svg and institution:
         title = f"{institution_words(institution)}: index by period"
-        svg.write_text(draw_series(title, answer, with_instrument=True))
+        write_file(svg, draw_series(title, answer, with_instrument=True), force=force)
     elif svg:
         drawn, left = first_by_index(answer, period)
         whose = f"{group_words(group)}, the highest {len(drawn.series)} of {left + len(drawn.series)} in {period}"
-        svg.write_text(draw_series(f"{whose if left else group_words(group)}: index by period", drawn))
+        write_file(svg, draw_series(f"{whose if left else group_words(group)}: index by period", drawn), force=force)
 
 
 def _basis(number: int) -> str:

@@ -1,13 +1,42 @@
-"""Files that a command is given: read whole, with a limit, and refused in one clear line."""
+"""Files of commands: what is read is read whole, with a limit; what is written goes over no file that is there. What
+cannot be is refused in one clear line."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from cli.speak.output import fail, note
 
 if TYPE_CHECKING:
     from chassis.tables import Table
+
+# Beside every option that names a file to be written. Read first, for the sake of those.
+Force = Annotated[bool, typer.Option("--force", is_eager=True, help="Write over a file that is there.")]
+
+
+def new_file(context: typer.Context, path: Path | None) -> Path | None:
+    """The callback of an option that names a file to be written: refuses one that is there before anything is asked
+    for or done, unless --force."""
+    if path is not None and not context.params.get("force") and (path.exists() or path.is_symlink()):
+        fail(_there(path))
+    return path
+
+
+def write_file(path: Path, content: str | bytes, *, force: bool) -> None:
+    """Writes what a command came to, by the same rule: another file may have come in between."""
+    try:
+        with path.open("wb" if force else "xb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+    except FileExistsError:
+        fail(_there(path))
+    except OSError as error:
+        fail(f"{path}: cannot be written: {error.strerror or error}")
+
+
+def _there(path: Path) -> str:
+    return f"{path}: is there already: name another file, or write over it with --force"
 
 
 def read_file(path: Path, largest: int) -> bytes:

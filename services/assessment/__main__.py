@@ -62,7 +62,7 @@ async def main(process: runtime.Process) -> None:
             UnderstandingService(store, access, editions, guidances),
             understanding_pb2_grpc.add_UnderstandingServiceServicer_to_server,
         ),
-        *await evidence_and_results(store, access, editions, institutions.known),
+        *await evidence_and_results(process, store, access, editions, institutions.known),
     )
 
 

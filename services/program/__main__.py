@@ -8,6 +8,8 @@ from livinglab.program.v1 import (
     directory_service_pb2_grpc,
     duty_service_pb2,
     duty_service_pb2_grpc,
+    overview_service_pb2,
+    overview_service_pb2_grpc,
     report_service_pb2,
     report_service_pb2_grpc,
     schedule_service_pb2,
@@ -33,6 +35,7 @@ from services.program.service.audit import AuditService
 from services.program.service.cohorts import ProgramService
 from services.program.service.directory import DirectoryService
 from services.program.service.duties import DutyService
+from services.program.service.overview import OverviewService
 from services.program.service.report import ReportService
 from services.program.service.schedules import ScheduleService
 from services.program.service.steering import SteeringService
@@ -55,6 +58,7 @@ async def main(process: runtime.Process) -> None:
     await access.assignments.prepare()
     directory_store, institutions = DirectoryStore(store.db), Institutions(store.db)
     await directory_store.prepare()
+    process.background("imports", directory_store.writes.run())
     await institutions.prepare()
     process.background("institutions", institutions.follow())
     regions, instruments = institutions.known, instrument_files()
@@ -97,6 +101,11 @@ async def main(process: runtime.Process) -> None:
             duty_service_pb2.DESCRIPTOR.services_by_name["DutyService"],
             DutyService(store),
             duty_service_pb2_grpc.add_DutyServiceServicer_to_server,
+        ),
+        Served(
+            overview_service_pb2.DESCRIPTOR.services_by_name["OverviewService"],
+            OverviewService(store),
+            overview_service_pb2_grpc.add_OverviewServiceServicer_to_server,
         ),
         Served(
             report_service_pb2.DESCRIPTOR.services_by_name["ReportService"],

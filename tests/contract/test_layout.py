@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ("bench", "chassis", "cli", "directory", "instruments", "programs", "services", "stack", "tests")
+OURS = ("bench", "chassis", "cli", "directory", "instruments", "programs", "schemas", "services", "stack", "tests")
 SERVICES = ("assessment", "benchmark", "coaching", "notify", "program")
 WORDS = {"__init__", "__main__", "service", "reactions", "store", "model"}
 MORE_WORDS = {

@@ -101,10 +101,10 @@ class Gathering:
     def add(self, row: pb.ImportRow) -> None:
         """Takes a row, or notes why not; RESOURCE_EXHAUSTED over the limits of one file."""
         self._rows += 1
+        given = None if row.unreadable else self._given(row)
         if self._rows > MOST_ROWS or len(self._found) > MOST_RESULTS:
             message = f"a file has at most {MOST_ROWS} rows and {MOST_RESULTS} results: split it"
             raise Refused(Kind.RESOURCE_EXHAUSTED, "FILE_TOO_LARGE", message)
-        given = None if row.unreadable else self._given(row)
         reason = row.unreadable or (given if isinstance(given, str) else "")
         if isinstance(given, Given):
             reason = _take(given, row)
@@ -228,6 +228,11 @@ def merged(stored: pb.Result | None, given: Given, actor: str, now: datetime) ->
     result.imported_by = actor
     result.import_time.FromDatetime(now)
     return result
+
+
+def told(result: pb.Result) -> results_events_pb2.ResultImported | results_events_pb2.ResultWithdrawn:
+    """The fact of this version, whichever it is."""
+    return told_withdrawn(result) if result.withdrawn_reason else imported(result)
 
 
 def imported(result: pb.Result) -> results_events_pb2.ResultImported:

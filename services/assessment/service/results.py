@@ -1,7 +1,8 @@
 """RPCs on earlier results: the import of a file's rows, and lists."""
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,28 +69,24 @@ class ResultService(results_service_pb2_grpc.ResultServiceServicer):
     async def _taken(
         self, head: pb.ImportResultsRequest, given: Sequence[results.Given], gathering: results.Gathering
     ) -> pb.ImportResultsResponse:
-        """One transaction for all of them, so that a crash leaves all or nothing too."""
+        """All of them or none, after a crash too."""
 
-        async def decide(tx: mongo.Tx) -> pb.ImportResultsResponse:
-            stored = await self._store.find(tx, [one.id for one in given])
+        async def judge() -> tuple[pb.ImportResultsResponse, Sequence[pb.Result]]:
+            stored = await self._store.find([one.id for one in given])
             now, actor = datetime.now(UTC), auth.caller().subject
-            merged = [results.merged(stored.get(one.id), one, actor, now) for one in given]
-            changed = [result for result in merged if result is not None]
-            if not head.validate_only:
-                await self._store.save(tx, changed)
-                for result in changed:
-                    tx.add(results.imported(result))
+            # Beside the calls of others: scoring the largest file takes seconds.
+            merged, changed = await asyncio.to_thread(_merged, stored, given, actor, now)
             return pb.ImportResultsResponse(
                 imported=len(changed),
-                unchanged=len(merged) - len(changed),
+                unchanged=merged - len(changed),
                 rejected=gathering.rejected,
                 rejected_count=gathering.rejected_count,
                 differing=_differing(changed),
-            )
+            ), changed
 
         if head.validate_only or not given:
-            return await self._store.db.transaction(decide)
-        return await self._store.db.once(head, decide, pb.ImportResultsResponse)
+            return (await judge())[0]
+        return await self._store.writes.once(head, judge, pb.ImportResultsResponse)
 
     async def _newest(self) -> dict[str, Edition]:
         """The newest version of every instrument, by id."""
@@ -101,15 +98,13 @@ class ResultService(results_service_pb2_grpc.ResultServiceServicer):
             raise invalid_field("reason", "is required")
         wanted = results.result_id(request.institution, request.instrument, request.period, request.stage)
 
-        async def decide(tx: mongo.Tx) -> pb.WithdrawResultResponse:
-            stored = (await self._store.find(tx, [wanted])).get(wanted)
+        async def judge() -> tuple[pb.WithdrawResultResponse, Sequence[pb.Result]]:
+            stored = (await self._store.find([wanted])).get(wanted)
             now, actor = datetime.now(UTC), auth.caller().subject
             result = results.withdrawn(stored, wanted, request.reason.strip(), actor, now)
-            await self._store.save(tx, [result])
-            tx.add(results.told_withdrawn(result))
-            return pb.WithdrawResultResponse(result=result)
+            return pb.WithdrawResultResponse(result=result), [result]
 
-        return await self._store.db.once(request, decide, pb.WithdrawResultResponse)
+        return await self._store.writes.once(request, judge, pb.WithdrawResultResponse)
 
     async def ListResults(self, request: pb.ListResultsRequest, context: Any) -> pb.ListResultsResponse:
         named = {key: getattr(request, key) for key in ("institution", "instrument", "period", "stage")}
@@ -126,6 +121,19 @@ class ResultService(results_service_pb2_grpc.ResultServiceServicer):
             return None
         reached = await self._access.assignments.reached(caller)
         return reached if reached is not None else {caller.bound_to or ""}
+
+
+def _merged(
+    stored: Mapping[str, pb.Result], given: Sequence[results.Given], actor: str, now: datetime
+) -> tuple[int, list[pb.Result]]:
+    """How many there are, and those that change; RESOURCE_EXHAUSTED where a fact would be too large."""
+    changed = []
+    for one in given:
+        result = results.merged(stored.get(one.id), one, actor, now)
+        if result is not None:
+            mongo.require_fits(results.told(result))
+            changed.append(result)
+    return len(given), changed
 
 
 def _whole(result: pb.Result, mine: Collection[str] | None) -> bool:

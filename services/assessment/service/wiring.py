@@ -7,6 +7,7 @@ from livinglab.assessment.v1 import (
     results_service_pb2_grpc,
 )
 
+from chassis import runtime
 from chassis.rpc import Served
 from directory.known import Directory
 from instruments import crosswalk_files
@@ -22,13 +23,14 @@ from services.assessment.store.results import ResultStore
 
 
 async def evidence_and_results(
-    store: Store, access: Access, editions: Editions, institutions: Directory
+    process: runtime.Process, store: Store, access: Access, editions: Editions, institutions: Directory
 ) -> list[Served]:
     """Prepares their collections, and returns what to serve."""
     results = ResultStore(store.db)
     evidence, files = EvidenceStore(store.db), EvidenceFiles(store.db)
     for one in (results, evidence, files):
         await one.prepare()
+    process.background("imports", results.writes.run())
     crosswalks = crosswalk.Crosswalks(crosswalk.load(path.read_text()) for path in crosswalk_files().values())
     return [
         Served(

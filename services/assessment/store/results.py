@@ -1,6 +1,6 @@
 """Earlier results as they are kept, one document each. Only the stores know MongoDB."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
@@ -8,6 +8,8 @@ from livinglab.assessment.v1 import results_service_pb2 as pb
 from pymongo import IndexModel, ReplaceOne
 
 from chassis import mongo
+from chassis.large_writes import LargeWrites
+from services.assessment.model import results
 
 _INDEXES = {"results": [IndexModel([("institution", 1), ("_id", 1)]), IndexModel([("stage", 1), ("_id", 1)])]}
 _AT_ONCE = 1_000
@@ -19,38 +21,40 @@ class ResultStore:
     def __init__(self, db: mongo.Database) -> None:
         self.db = db
         self._results = db["results"]
+        self.writes = LargeWrites(db, "results", self._save)
 
     async def prepare(self) -> None:
         """Collection and indexes; once at start-up."""
         await self.db.prepare(_INDEXES)
+        await self.writes.prepare()
 
-    async def find(self, tx: mongo.Tx, ids: Sequence[str]) -> dict[str, pb.Result]:
+    async def find(self, ids: Sequence[str]) -> dict[str, pb.Result]:
         """Those of the results that are stored, by id."""
         found = {}
         for start in range(0, len(ids), _AT_ONCE):
             query = {"_id": {"$in": ids[start : start + _AT_ONCE]}}
-            async for row in self._results.find(query, session=tx.session, batch_size=_AT_ONCE):
+            async for row in self._results.find(query, batch_size=_AT_ONCE):
                 found[row["_id"]] = _result(row)
         return found
 
-    async def save(self, tx: mongo.Tx, results: Iterable[pb.Result]) -> None:
-        """Stores the next version of each."""
-        writes: list[Any] = []
-        for result in results:
+    async def _save(self, tx: mongo.Tx, contents: Sequence[bytes], actor: str) -> None:
+        """Stores the next version of each, and tells of it."""
+        writes = []
+        for content in contents:
+            result = pb.Result.FromString(content)
             writes.append(ReplaceOne({"_id": result.id}, _row(result), upsert=True))
-            if len(writes) == _AT_ONCE:
-                await self._results.bulk_write(writes, ordered=False, session=tx.session)
-                writes.clear()
-        if writes:
-            await self._results.bulk_write(writes, ordered=False, session=tx.session)
+            fact = results.told(result)
+            fact.meta.actor = actor
+            tx.add(fact)
+        await self._results.bulk_write(writes, ordered=False, session=tx.session)
 
     async def page(self, keys: dict[str, Any], size: int, token: str) -> tuple[Sequence[pb.Result], str]:
         """Results that stand, ordered by id, and the token of the next page."""
         query = {**keys, **mongo.after(token), "withdrawn": None}
         found = await self._results.find(query).sort("_id").limit(size + 1).to_list(None)
-        results = [_result(row) for row in found[:size]]
-        results = results[: mongo.fitting(results)]
-        return results, mongo.page_token(results[-1].id) if len(found) > len(results) else ""
+        shown = [_result(row) for row in found[:size]]
+        shown = shown[: mongo.fitting(shown)]
+        return shown, mongo.page_token(shown[-1].id) if len(found) > len(shown) else ""
 
 
 def _row(result: pb.Result) -> dict[str, Any]:

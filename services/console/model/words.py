@@ -18,6 +18,25 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "nav_work": ("Pekerjaan saya", "My work"),
     "nav_sign_in": ("Masuk", "Sign in"),
     "nav_sign_out": ("Keluar", "Sign out"),
+    # The program.
+    "programs_lead": (
+        "Daerah mana yang belajar bersama, tahapan apa yang sedang berjalan, dan apa sasarannya.",
+        "Which regions learn together, which phase is under way, and what they aim for.",
+    ),
+    "no_programs": ("Belum ada kohort yang diumumkan.", "No cohort has been announced yet."),
+    "role_model": ("Daerah teladan", "Role model"),
+    "begun": ("Dimulai", "Begun"),
+    "goal_region": ("tiap daerah", "each region"),
+    "goal_mean": ("rata-rata", "the mean"),
+    "goal": ("Indeks {index} untuk {scope} pada {year}", "Index {index} for {scope} in {year}"),
+    "stands_at": (
+        "Rata-rata kohort sekarang {mean} ({period}, {count} daerah).",
+        "The cohort's mean is now {mean} ({period}, {count} regions).",
+    ),
+    "who_takes_part": ("Siapa yang ikut", "Who takes part"),
+    "its_race": ("Peringkat kohort ini", "The race of this cohort"),
+    "meetings": ("Pertemuan", "Meetings"),
+    "called_off": ("dibatalkan", "called off"),
     # The race.
     "race_title": ("Papan peringkat pemerintahan digital", "The race of digital government"),
     "race_lead": (

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+import grpc
+import grpc.aio
 from livinglab.assessment.v1 import service_pb2 as assessment_pb
 from livinglab.benchmark.v1 import service_pb2 as benchmark_pb
 
 from directory import official_regions
+from instruments.guidance import Guide, Guides
 from services.console.live import Remembered
 from services.console.model import words
 from services.console.session.neighbours import Neighbours, Person
@@ -49,6 +52,22 @@ class Asked:
         request = assessment_pb.GetInstrumentRequest(id=name, version=version)
         asked = await self.once(person, self.neighbours.instruments.GetInstrument, request, _INSTRUMENTS_SECONDS)
         return asked.instrument
+
+    async def guide(self, person: Person, instrument: Any, number: str) -> Guide | None:
+        """What each level of an indicator asks for; None where nobody has written it."""
+        request = assessment_pb.GetGuidanceRequest(instrument=instrument.id, version=instrument.version)
+
+        async def make() -> Guides | None:
+            try:
+                answer = await person.ask(self.neighbours.instruments.GetGuidance, request)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.NOT_FOUND:
+                    raise
+                return None
+            return Guides(answer.guidance, instrument)
+
+        guides = await self.remembered(("guides", instrument.id, instrument.version), make, _INSTRUMENTS_SECONDS)
+        return guides.of(number) if guides else None
 
     async def races(self, person: Person) -> list[Any]:
         """Every race that was held, newest first."""

@@ -1,26 +1,23 @@
-"""The self-assessment: the list of indicators, one indicator a page, handing in."""
+"""The self-assessment: the list of indicators, what is doubtful, handing in."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 import grpc
 import grpc.aio
-from livinglab.assessment.v1 import evaluation_pb2, results_service_pb2, service_pb2, understanding_pb2
+from livinglab.assessment.v1 import evaluation_pb2, service_pb2, understanding_pb2
 from livinglab.common.v1 import options_pb2
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.errors import Kind, Refused, not_found
+from chassis.errors import Refused
 from chassis.status import from_rpc_error
-from services.console.model import charts
 from services.console.pages import shown
 from services.console.pages.asked import Asked
 from services.console.session import people
 from services.console.session.neighbours import Person
-from services.console.session.sessions import Session
 
-_WRITERS = (options_pb2.ROLE_OPERATOR, options_pb2.ROLE_HEAD)
+WRITERS = (options_pb2.ROLE_OPERATOR, options_pb2.ROLE_HEAD)
 _OPEN = evaluation_pb2.EVALUATION_STATE_OPEN
 
 
@@ -32,17 +29,20 @@ async def overview(request: Request) -> Response:
     if request.method == "POST":
         form = await people.form_of(request, session)
         order = service_pb2.SubmitEvaluationRequest(
-            request_id=form.get("request_id", ""), evaluation_id=_id(request), etag=form.get("etag", "")
+            request_id=form.get("request_id", ""), evaluation_id=id_of(request), etag=form.get("etag", "")
         )
         try:
             await person.ask(asked.neighbours.instruments.SubmitEvaluation, order)
-            return shown.there(request, f"work/assessment/{_id(request)}", saved="1")
+            return shown.there(request, f"work/assessment/{id_of(request)}", saved="1")
         except grpc.aio.AioRpcError as refused:
             error = from_rpc_error(refused)
-    evaluation = await _evaluation(asked, person, _id(request))
+    evaluation = await evaluation_of(asked, person, id_of(request))
     instrument = await asked.instrument(person, evaluation.instrument, evaluation.instrument_version)
+    needs = await person.ask(
+        asked.neighbours.understanding.ListNeeds, understanding_pb2.ListNeedsRequest(evaluation_id=evaluation.id)
+    )
     answers = {answer.indicator: answer for answer in evaluation.answers}
-    leaves = list(_leaves(instrument.nodes))
+    leaves = list(leaves_of(instrument.nodes))
     return shown.page(
         request,
         "assessment.html",
@@ -52,131 +52,29 @@ async def overview(request: Request) -> Response:
         title=instrument.title,
         leaves=leaves,
         answers=answers,
+        warnings=needs.warnings,
         next_open=next((leaf.number for leaf in leaves if leaf.number in set(evaluation.missing)), ""),
         open=evaluation.state == _OPEN,
-        writes=session.has(*_WRITERS) and evaluation.state == _OPEN,
+        writes=session.has(*WRITERS) and evaluation.state == _OPEN,
         hands_in=session.has(options_pb2.ROLE_HEAD) and evaluation.state == _OPEN and not evaluation.missing,
         saved=request.query_params.get("saved", ""),
         error=error,
     )
 
 
-async def indicator(request: Request) -> Response:
-    """One indicator: what it is, what it was, and the answer to it."""
-    session = await people.session_of(request)
-    person, asked = people.person_of(session), request.app.state.asked
-    evaluation = await _evaluation(asked, person, _id(request))
-    instrument = await asked.instrument(person, evaluation.instrument, evaluation.instrument_version)
-    number = request.path_params["indicator"]
-    leaves = list(_leaves(instrument.nodes))
-    leaf = next((one for one in leaves if one.number == number), None)
-    if leaf is None:
-        raise not_found("indicator", number[:40])
-    given = {answer.indicator: answer for answer in evaluation.answers}.get(number)
-    value, note = (given.value, given.note) if given else ("", "")
-    error: Refused | None = None
-    etag = evaluation.etag
-    if request.method == "POST":
-        form = await people.form_of(request, session)
-        value, note = form.get("value", ""), form.get("note", "")
-        error = await _saved(asked, person, evaluation, number, form)
-        if error is None:
-            return shown.there(request, _onward(evaluation, leaves, number, form), saved="1")
-    return shown.page(
-        request,
-        "indicator.html",
-        session,
-        status=409 if error else 200,
-        evaluation=evaluation,
-        leaf=leaf,
-        position=leaves.index(leaf) + 1,
-        count=len(leaves),
-        value=value,
-        note=note,
-        etag=etag,
-        levels=_levels(instrument, leaf),
-        scale=instrument.scale,
-        before=await _before(asked, person, session, evaluation, number),
-        gain=await _gain(asked, person, evaluation, number),
-        writes=session.has(*_WRITERS) and evaluation.state == _OPEN,
-        error=error,
-        conflict=error is not None and error.kind is Kind.ABORTED,
-        saved=request.query_params.get("saved", ""),
-    )
-
-
-async def _saved(asked: Asked, person: Person, evaluation: Any, number: str, form: dict[str, str]) -> Refused | None:
-    """Keeps the answer; why not, where it is refused."""
-    order = service_pb2.SaveAnswersRequest(
-        request_id=form.get("request_id", ""),
-        evaluation_id=evaluation.id,
-        etag=form.get("etag", ""),
-        answers=[
-            evaluation_pb2.Answer(
-                indicator=number, value=form.get("value", "").strip().replace(",", "."), note=form.get("note", "")
-            )
-        ],
-    )
-    try:
-        await person.ask(asked.neighbours.instruments.SaveAnswers, order)
-    except grpc.aio.AioRpcError as refused:
-        return from_rpc_error(refused)
-    return None
-
-
-def _onward(evaluation: Any, leaves: list[Any], number: str, form: dict[str, str]) -> str:
-    """The page after one that was saved: the next indicator without an answer, or the same."""
-    numbers = [leaf.number for leaf in leaves]
-    after = numbers[numbers.index(number) + 1 :] + numbers[: numbers.index(number)]
-    missing = set(evaluation.missing) - {number}
-    onward = next((one for one in after if one in missing), "") if "next" in form else number
-    return f"work/assessment/{evaluation.id}" + (f"/{onward}" if onward else "")
-
-
-async def _evaluation(asked: Asked, person: Person, evaluation_id: str) -> Any:
+async def evaluation_of(asked: Asked, person: Person, evaluation_id: str) -> Any:
     request = service_pb2.GetEvaluationRequest(evaluation_id=evaluation_id)
     return (await person.ask(asked.neighbours.instruments.GetEvaluation, request)).evaluation
 
 
-async def _before(asked: Asked, person: Person, session: Session, evaluation: Any, number: str) -> tuple[str, str]:
-    """Period and value of the indicator in the newest result before this one; empty where there is none."""
-    request = results_service_pb2.ListResultsRequest(
-        institution=evaluation.institution, instrument=evaluation.instrument, page_size=100
-    )
-    listed = await person.ask(asked.neighbours.results.ListResults, request)
-    year = charts.year_of(evaluation.period)
-    earlier = [r for r in listed.results if charts.year_of(r.period) < year and number in r.values]
-    newest = max(earlier, key=lambda r: (charts.year_of(r.period), r.stage), default=None)
-    return (newest.period, newest.values[number]) if newest else ("", "")
-
-
-async def _gain(asked: Asked, person: Person, evaluation: Any, number: str) -> str:
-    """What one step of the indicator adds to the index."""
-    request = understanding_pb2.WhatIfRequest(evaluation_id=evaluation.id)
-    answer = await person.ask(asked.neighbours.understanding.WhatIf, request)
-    found = next((step.gain for step in answer.gains if step.indicator == number), "")
-    return f"{Decimal(found):.3f}" if found else ""
-
-
-def _levels(instrument: Any, leaf: Any) -> list[tuple[str, str]]:
-    """Level and name of each, where the scale has levels; none where any decimal counts."""
-    scale = instrument.scale
-    if scale.kind not in (1, 3):
-        return []
-    low, high = int(Decimal(scale.min)), int(Decimal(scale.max))
-    values = [low, high] if scale.kind == 3 else list(range(low, high + 1))
-    names = next((list(n.names) for n in instrument.level_names if n.capability == leaf.capability), [])
-    return [(str(v), names[place] if place < len(names) else "") for place, v in enumerate(values)]
-
-
-def _leaves(nodes: Any) -> Iterator[Any]:
+def leaves_of(nodes: Any) -> Iterator[Any]:
     for node in nodes:
         if node.children:
-            yield from _leaves(node.children)
+            yield from leaves_of(node.children)
         else:
             yield node
 
 
-def _id(request: Request) -> str:
+def id_of(request: Request) -> str:
     found: str = request.path_params["evaluation"]
     return found

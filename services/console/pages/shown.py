@@ -1,11 +1,11 @@
 """How pages for signed-in people are made: with their session, kept nowhere; names and days as people say them."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +15,7 @@ from services.console.session.sessions import Session
 
 _ZONE = "Asia/Jakarta"
 _PATTERN = "d MMM y HH.mm"
+_DAY = "EEE, d MMM y"
 
 
 def page(request: Request, template: str, session: Session, status: int = 200, **values: Any) -> Response:
@@ -60,3 +61,30 @@ def when(stamp: Any, language: str, code: str = "") -> str:
     moment: datetime = stamp.ToDatetime(UTC).astimezone(zone)
     text: str = format_datetime(moment, _PATTERN, locale="id" if language == "id" else "en")
     return f"{text} {moment.tzname()}"
+
+
+def day(stamp: Any, zone: str, language: str) -> str:
+    """The day on which a time lies in that zone."""
+    moment: datetime = stamp.ToDatetime(UTC).astimezone(ZoneInfo(zone or _ZONE))
+    text: str = format_date(moment, _DAY, locale="id" if language == "id" else "en")
+    return text
+
+
+def last_day(stamp: Any, zone: str, language: str) -> str:
+    """The day that ends at a deadline: midnight is the end of the day before. A deadline within a day says its hour."""
+    moment: datetime = stamp.ToDatetime(UTC).astimezone(ZoneInfo(zone or _ZONE))
+    locale = "id" if language == "id" else "en"
+    if (moment.hour, moment.minute) == (0, 0):
+        ended: str = format_date(moment.date() - timedelta(days=1), _DAY, locale=locale)
+        return ended
+    within: str = format_datetime(moment, f"{_DAY} HH.mm", locale=locale)
+    return f"{within} {moment.tzname()}"
+
+
+def hours(start: Any, end: Any, zone: str, language: str) -> str:
+    """From when to when people meet: the day, and the hours by that zone's clock."""
+    begun: datetime = start.ToDatetime(UTC).astimezone(ZoneInfo(zone or _ZONE))
+    ended: datetime = end.ToDatetime(UTC).astimezone(ZoneInfo(zone or _ZONE))
+    locale = "id" if language == "id" else "en"
+    until = f"{ended:%H.%M}" if ended.date() == begun.date() else format_datetime(ended, f"{_DAY} HH.mm", locale=locale)
+    return f"{format_datetime(begun, f'{_DAY} HH.mm', locale=locale)}–{until} {begun.tzname()}"

@@ -5,6 +5,7 @@ from typing import Any
 from livinglab.assessment.v1 import evaluation_pb2, service_pb2
 from livinglab.coaching.v1 import service_pb2 as coaching_pb
 from livinglab.common.v1 import options_pb2
+from livinglab.program.v1 import duty_service_pb2
 from livinglab.program.v1 import service_pb2 as program_pb
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +17,7 @@ from services.console.session.sessions import REGION_ROLES, Session
 
 _MOST = 100
 _OPEN = evaluation_pb2.EVALUATION_STATE_OPEN
+_STILL_OWED = (duty_service_pb2.OWED_STATE_DUE, duty_service_pb2.OWED_STATE_COMING)
 _SEE_COHORTS = (
     options_pb2.ROLE_MANAGER,
     options_pb2.ROLE_COACH,
@@ -30,10 +32,14 @@ async def page(request: Request) -> Response:
     person, neighbours = people.person_of(session), request.app.state.neighbours
     evaluations: list[Any] = []
     plans: list[Any] = []
+    duties: list[Any] = []
     cohorts: list[Any] = []
     if session.has(*REGION_ROLES) and session.institution:
         evaluations = await _evaluations(person, neighbours, session)
-        plans = await _plans(person, neighbours, session, {e.cohort_id for e in evaluations if e.cohort_id})
+        asked = duty_service_pb2.ListDutiesRequest(institution=session.institution)
+        duties = list((await person.ask(neighbours.duties.ListDuties, asked)).duties)
+        cohorts_of_it = {e.cohort_id for e in evaluations if e.cohort_id} | {duty.cohort_id for duty in duties}
+        plans = await _plans(person, neighbours, session, cohorts_of_it)
     if session.has(*_SEE_COHORTS):
         listed = await person.ask(neighbours.program.ListCohorts, program_pb.ListCohortsRequest(page_size=_MOST))
         cohorts = list(listed.cohorts)
@@ -41,6 +47,9 @@ async def page(request: Request) -> Response:
         request,
         "work.html",
         session,
+        duties=[duty for duty in duties if duty.state in _STILL_OWED],
+        until=lambda duty: shown.last_day(duty.deadline_time, duty.time_zone, shown.language_of(request)),
+        day=lambda duty: shown.day(duty.open_time, duty.time_zone, shown.language_of(request)),
         evaluations=evaluations,
         plans=plans,
         cohorts=cohorts,

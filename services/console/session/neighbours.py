@@ -8,7 +8,12 @@ from livinglab.assessment.v1 import results_service_pb2_grpc, service_pb2_grpc, 
 from livinglab.benchmark.v1 import analysis_service_pb2_grpc
 from livinglab.benchmark.v1 import service_pb2_grpc as benchmark_grpc
 from livinglab.coaching.v1 import service_pb2_grpc as coaching_grpc
-from livinglab.program.v1 import directory_service_pb2_grpc, steering_service_pb2_grpc
+from livinglab.program.v1 import (
+    directory_service_pb2_grpc,
+    duty_service_pb2_grpc,
+    overview_service_pb2_grpc,
+    steering_service_pb2_grpc,
+)
 from livinglab.program.v1 import service_pb2_grpc as program_grpc
 
 # Longest wait of a page for one answer; people have gone by then.
@@ -27,6 +32,8 @@ class Neighbours:
         self.analysis: Any = analysis_service_pb2_grpc.AnalysisServiceStub(benchmark)
         self.directory: Any = directory_service_pb2_grpc.DirectoryServiceStub(program)
         self.program: Any = program_grpc.ProgramServiceStub(program)
+        self.duties: Any = duty_service_pb2_grpc.DutyServiceStub(program)
+        self.overviews: Any = overview_service_pb2_grpc.OverviewServiceStub(program)
         self.steering: Any = steering_service_pb2_grpc.SteeringServiceStub(program)
         self.coaching: Any = coaching_grpc.CoachingServiceStub(channel("coaching"))
 

@@ -22,6 +22,8 @@ class Access:
         """The cohort as the caller may see it: who is waited for, and what went wrong, is for those who take part."""
         if not await self._takes_part(cohort.id):
             del cohort.problems[:]
+            del cohort.troubled[:]
+            cohort.ClearField("troubled_count")
             for phase in cohort.phases:
                 del phase.blockers[:]
                 del phase.proposals[:]

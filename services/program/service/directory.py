@@ -1,11 +1,13 @@
 """RPCs of the directory: one method is one use case: read, decide, one transaction, answer."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from livinglab.program.v1 import directory_service_pb2 as pb
 from livinglab.program.v1 import directory_service_pb2_grpc
+from livinglab.program.v1.directory_events_pb2 import InstitutionRegistered
 
 from chassis import mongo
 from chassis.errors import invalid_field, not_found
@@ -45,28 +47,24 @@ class DirectoryService(directory_service_pb2_grpc.DirectoryServiceServicer):
     async def _taken(
         self, head: pb.ImportInstitutionsRequest, rows: Sequence[pb.InstitutionRow]
     ) -> pb.ImportInstitutionsResponse:
-        """One transaction for all of them; nothing is stored where a row is bad."""
+        """All of them or none; nothing is stored where a row is bad."""
         changed: list[str] = []
 
-        async def decide(tx: mongo.Tx) -> pb.ImportInstitutionsResponse:
-            if not head.validate_only:
-                await self._store.take_turn(tx)
-            registered = await self._store.registered(tx)
-            found = institution.judged(rows, registered)
+        async def judge() -> tuple[pb.ImportInstitutionsResponse, Sequence[InstitutionRegistered]]:
+            registered = await self._store.registered()
+            # Beside the calls of others: it takes a second for the largest file.
+            found = await asyncio.to_thread(institution.judged, rows, registered)
             institution.require_count(0, len(registered.keys() | {one.code for one in found.changed}))
             if found.rejected:
                 rejected = found.rejected[:_MOST_REJECTED]
-                return pb.ImportInstitutionsResponse(rejected=rejected, rejected_count=len(found.rejected))
-            if not head.validate_only:
-                await self._store.save(tx, found.changed)
-                for one in found.changed:
-                    tx.add(institution.fact(one))
+                return pb.ImportInstitutionsResponse(rejected=rejected, rejected_count=len(found.rejected)), []
             changed[:] = [one.code for one in found.changed]
-            return pb.ImportInstitutionsResponse(imported=len(found.changed), unchanged=found.unchanged)
+            answer = pb.ImportInstitutionsResponse(imported=len(found.changed), unchanged=found.unchanged)
+            return answer, [institution.fact(one) for one in found.changed]
 
         if head.validate_only:
-            return await self._store.db.transaction(decide)
-        answer = await self._store.db.once(head, decide, pb.ImportInstitutionsResponse)
+            return (await judge())[0]
+        answer = await self._store.writes.once(head, judge, pb.ImportInstitutionsResponse)
         # As they are stored now: a repeated request changes nothing, and another one may have come after.
         self._known.learn(await self._store.among(changed))
         return answer
@@ -77,15 +75,12 @@ class DirectoryService(directory_service_pb2_grpc.DirectoryServiceServicer):
         if not request.reason.strip():
             raise invalid_field("reason", "is required")
 
-        async def decide(tx: mongo.Tx) -> pb.WithdrawInstitutionResponse:
-            await self._store.take_turn(tx)
-            registered = await self._store.registered(tx)
+        async def judge() -> tuple[pb.WithdrawInstitutionResponse, Sequence[InstitutionRegistered]]:
+            registered = await self._store.registered()
             gone = institution.withdrawn(request.code, request.reason.strip(), registered)
-            await self._store.save(tx, [gone])
-            tx.add(institution.fact(gone))
-            return pb.WithdrawInstitutionResponse(institution=_message(gone))
+            return pb.WithdrawInstitutionResponse(institution=_message(gone)), [institution.fact(gone)]
 
-        answer = await self._store.db.once(request, decide, pb.WithdrawInstitutionResponse)
+        answer = await self._store.writes.once(request, judge, pb.WithdrawInstitutionResponse)
         self._known.learn(await self._store.among([request.code]))
         return answer
 

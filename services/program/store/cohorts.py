@@ -131,16 +131,16 @@ class Store:
             raise not_found("cohort", cohort_id)
         return row, await self._standing.find({"cohort": cohort_id}).sort("_id").to_list(None)
 
-    async def cohorts(self, size: int, token: str) -> tuple[list[cohort_pb2.Cohort], str]:
-        """Cohorts, newest first, and the token of the next page."""
-        query: dict[str, Any] = {}
+    async def cohorts(self, size: int, token: str, *, rehearsals: bool = True) -> tuple[list[cohort_pb2.Cohort], str]:
+        """Cohorts, newest first, and the token of the next page; rehearsals among them unless told otherwise."""
+        query: dict[str, Any] = {} if rehearsals else {"rehearsal": False}
         if after := mongo.after(token):
             last_id = after["_id"]["$gt"]
             last = await self._cohorts.find_one({"_id": last_id}, {"launch_time": 1})
             if last is None:
                 raise invalid_field("page_token", "is not one that this service gave")
             at = last["launch_time"]
-            query = {"$or": [{"launch_time": {"$lt": at}}, {"launch_time": at, "_id": {"$gt": last_id}}]}
+            query["$or"] = [{"launch_time": {"$lt": at}}, {"launch_time": at, "_id": {"$gt": last_id}}]
         order = [("launch_time", DESCENDING), ("_id", 1)]
         rows = await self._cohorts.find(query).sort(order).limit(size + 1).to_list(None)
         shown = rows[:size]

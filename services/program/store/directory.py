@@ -1,16 +1,17 @@
 """The directory as program keeps it: registered institutions, a document each. Only the stores know MongoDB."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from livinglab.program.v1.directory_events_pb2 import InstitutionRegistered
 from pymongo import IndexModel, ReplaceOne
 
 from chassis import mongo
+from chassis.large_writes import LargeWrites
 from directory import Institution
-from directory.projection import COLLECTION, institution_of, row_of
+from directory.projection import COLLECTION, institution_of, registered, row_of
 
 INDEXES = [IndexModel([("kind", 1), ("_id", 1)]), IndexModel([("parent", 1), ("_id", 1)])]
-_TURN = {"_id": "turn"}
 
 
 class DirectoryStore:
@@ -19,25 +20,28 @@ class DirectoryStore:
     def __init__(self, db: mongo.Database) -> None:
         self.db = db
         self._rows = db[COLLECTION]
+        # Imports go one after the other: two at once could make a circle that neither sees.
+        self.writes = LargeWrites(db, "institutions", self._save)
 
     async def prepare(self) -> None:
         """Collections and indexes; once at start-up."""
-        await self.db.prepare({COLLECTION: INDEXES, "directory": []})
+        await self.db.prepare({COLLECTION: INDEXES})
+        await self.writes.prepare()
 
-    async def take_turn(self, tx: mongo.Tx) -> None:
-        """Imports go one after the other: two at once could make a circle that neither sees."""
-        await self.db["directory"].update_one(_TURN, {"$inc": {"imports": 1}}, upsert=True, session=tx.session)
-
-    async def registered(self, tx: mongo.Tx) -> Mapping[str, Institution]:
+    async def registered(self) -> Mapping[str, Institution]:
         """All of them by code, also those that were taken out."""
-        rows = await self._rows.find({}, session=tx.session).to_list(None)
+        rows = await self._rows.find({}).to_list(None)
         return {row["_id"]: institution_of(row) for row in rows}
 
-    async def save(self, tx: mongo.Tx, institutions: Iterable[Institution]) -> None:
-        """Stores the next version of each."""
-        writes = [ReplaceOne({"_id": one.code}, row_of(one), upsert=True) for one in institutions]
-        if writes:
-            await self._rows.bulk_write(writes, ordered=False, session=tx.session)
+    async def _save(self, tx: mongo.Tx, facts: Sequence[bytes], actor: str) -> None:
+        """Stores the next version of each, and tells of it."""
+        writes = []
+        for content in facts:
+            fact = InstitutionRegistered.FromString(content)
+            fact.meta.actor = actor
+            writes.append(ReplaceOne({"_id": fact.code}, row_of(registered(fact)), upsert=True))
+            tx.add(fact)
+        await self._rows.bulk_write(writes, ordered=False, session=tx.session)
 
     async def find(self, code: str) -> Institution | None:
         """One that is registered, or None."""

@@ -62,6 +62,12 @@ class ParticipantStore:
         rows = await self._participants.find(query, {"institution": 1}).sort("_id").to_list(None)
         return [row["institution"] for row in rows]
 
+    async def staying(self, cohort_id: str) -> list[str]:
+        """Those still active and those who have graduated, in order."""
+        query = {"cohort": cohort_id, "state": {"$in": [states.ACTIVE, states.GRADUATED]}, **_HERE}
+        rows = await self._participants.find(query, {"institution": 1}).sort("_id").to_list(None)
+        return [row["institution"] for row in rows]
+
     async def addressed(self, cohort_id: str, phase: definition_pb2.Phase) -> list[str]:
         """The active ones whom a phase is for, in order: everybody where it has no condition."""
         query = {"cohort": cohort_id, "state": states.ACTIVE, **_HERE}

@@ -1,8 +1,11 @@
 """What a launch may hold at most, tried at its value and one beyond; and a launch that Temporal refuses."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
+from livinglab.program.v1 import directory_service_pb2 as pb
+from livinglab.program.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from temporalio.client import Client
 
 from chassis.errors import Kind
@@ -10,6 +13,7 @@ from chassis.status import from_rpc_error
 from programs import names
 from programs.rules import counts
 from services.program.engine.visibility import NAMES, register_search_attributes
+from services.program.model.institution import MOST_ROWS
 from tests.harness.cohorts.program import SUMEDANG, launching, manager, refusal, request_id
 from tests.harness.service import Running
 from tests.harness.waiting import eventually
@@ -60,3 +64,25 @@ async def test_a_launch_that_temporal_refuses_leaves_no_cohort_and_may_be_asked_
 
     await eventually(known, ignoring=(Exception,), timeout=60)
     assert await temporal.get_workflow_handle(names.workflow_id(request.cohort.id)).describe()
+
+
+async def test_as_many_institutions_as_a_file_may_have_are_taken_in_one_call_and_one_more_stores_nothing(
+    program: Running,
+) -> None:
+    directory = program.as_role(DirectoryServiceStub, "manager")
+    # As long as a name may be.
+    rows = [pb.InstitutionRow(line=n + 2, code=f"LIMIT-{n}", name="x" * 200, kind="city") for n in range(MOST_ROWS + 1)]
+
+    def importing(count: int) -> Iterator[pb.ImportInstitutionsRequest]:
+        id_ = request_id()
+        for start in range(0, count, 2_000):
+            yield pb.ImportInstitutionsRequest(request_id=id_, rows=rows[start : min(start + 2_000, count)])
+
+    refused = await refusal(directory.ImportInstitutions(importing(MOST_ROWS + 1)))
+    assert (refused.kind, refused.reason) == (Kind.RESOURCE_EXHAUSTED, "FILE_TOO_LARGE")
+    for name in ("institutions", "outbox", "requests", "large_write_parts"):
+        assert await program.db[name].count_documents({}) == 0, name
+    assert (await directory.ImportInstitutions(importing(MOST_ROWS))).imported == MOST_ROWS
+    assert await program.db["institutions"].count_documents({}) == MOST_ROWS
+    assert await program.db["outbox"].count_documents({}) == MOST_ROWS
+    assert (await directory.ImportInstitutions(importing(MOST_ROWS))).unchanged == MOST_ROWS

@@ -1,5 +1,8 @@
 """YAML as messages: small and large texts are read alike, whichever reader takes them."""
 
+import re
+from pathlib import Path
+
 import pytest
 import yaml
 from livinglab.program.v1 import definition_pb2
@@ -15,7 +18,7 @@ PADDING = "# words\n" * 60_000
         ("id:\ntitle: ~\nnote: ''\n", ["line 1: id: has no value", "line 2: title: has no value"]),
         ("id: a\n\ttitle: b\n", ["line 2: is not YAML: "]),
         ("id: a\nid: b\n", ["line 2: id: stands here twice"]),
-        ("title: &a x\nnote: *a\n", ["line 1: note: anchors and aliases are not taken: write it out"]),
+        ("title: &a x\nnote: *a\n", ["line 2: note: anchors and aliases are not taken: write it out"]),
         ("id: a\ntitle: \x07\n", ["line 2: is not YAML: U+0007 is not a character of a text"]),
         (
             "---\nid: a\n---\nid: b\n",
@@ -41,3 +44,16 @@ def test_without_libyaml_the_same_is_read(monkeypatch: pytest.MonkeyPatch) -> No
     assert (fast.message, fast.lines, fast.faults) == (slow.message, slow.lines, slow.faults)
     assert fast.message.note == "two lines"
     assert fast.line("overrides[0].gate.on_miss") == 4
+
+
+def test_there_is_no_other_reader_of_yaml() -> None:
+    """Nodes are arranged in programs/files, and read here."""
+    root = Path(__file__).resolve().parents[3]
+    tops = ("bench", "chassis", "cli", "directory", "instruments", "programs", "services", "stack")
+    found = {
+        str(path.relative_to(root))
+        for top in tops
+        for path in (root / top).rglob("*.py")
+        if re.search(r"\byaml\.(compose|safe_load|load|parse|\w*Loader)\b", path.read_text())
+    }
+    assert found == {"chassis/yaml_message.py"}

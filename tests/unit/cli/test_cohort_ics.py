@@ -68,5 +68,7 @@ def test_validate_writes_the_file_where_it_is_asked_to(tmp_path: Path) -> None:
     refused = CliRunner().invoke(app, ["validate", str(COHORT), "--ics", str(tmp_path / "no" / "x.ics")])
     assert refused.exit_code == 1
     assert "cannot be written" in refused.stderr
-    roster = CliRunner().invoke(app, ["validate", str(COHORT.parent / "study-visit-roster.yaml"), "--ics", str(path)])
+    roster = CliRunner().invoke(
+        app, ["validate", str(COHORT.parent / "study-visit-roster.yaml"), "--ics", str(tmp_path / "y")]
+    )
     assert (roster.exit_code, "has no dates" in roster.stderr) == (1, True)

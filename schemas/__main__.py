@@ -1,0 +1,30 @@
+"""`make schemas`: the written part of docs/events.md, and dist/schemas with the AsyncAPI document."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import yaml
+
+from schemas import asyncapi, page
+from schemas.contract import ROOT
+
+_OUT = ROOT / "dist" / "schemas"
+
+
+def main() -> int:
+    """Exit code 0 when everything is written."""
+    parser = argparse.ArgumentParser(prog="python -m schemas", description=__doc__)
+    parser.add_argument("--out", type=Path, default=_OUT, help="the folder for all but the page")
+    out: Path = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    page.PAGE.write_text(page.written())
+    (out / "asyncapi.yaml").write_text(
+        yaml.safe_dump(asyncapi.document(), sort_keys=False, allow_unicode=True, width=110)
+    )
+    sys.stdout.write(f"written: {page.PAGE.relative_to(ROOT)}, {out / 'asyncapi.yaml'}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""One indicator of a self-assessment: what each level asks for, what it was before, and the answer to it."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import grpc
+import grpc.aio
+from livinglab.assessment.v1 import evaluation_pb2, guidance_pb2, results_service_pb2, service_pb2, understanding_pb2
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis.errors import Kind, Refused, not_found
+from chassis.status import from_rpc_error
+from services.console.model import charts
+from services.console.pages import shown
+from services.console.pages.asked import Asked
+from services.console.pages.assessment import WRITERS, evaluation_of, id_of, leaves_of
+from services.console.session import people
+from services.console.session.neighbours import Person
+
+_OPEN = evaluation_pb2.EVALUATION_STATE_OPEN
+
+
+async def page(request: Request) -> Response:
+    """One indicator: what it is, what it was, and the answer to it."""
+    session = await people.session_of(request)
+    person, asked = people.person_of(session), request.app.state.asked
+    evaluation = await evaluation_of(asked, person, id_of(request))
+    instrument = await asked.instrument(person, evaluation.instrument, evaluation.instrument_version)
+    number = request.path_params["indicator"]
+    leaves = list(leaves_of(instrument.nodes))
+    leaf = next((one for one in leaves if one.number == number), None)
+    if leaf is None:
+        raise not_found("indicator", number[:40])
+    given = {answer.indicator: answer for answer in evaluation.answers}.get(number)
+    value, note = (given.value, given.note) if given else ("", "")
+    met = {one.criterion: list(one.evidence) for one in given.met} if given else {}
+    guide = await asked.guide(person, instrument, number)
+    error: Refused | None = None
+    etag = evaluation.etag
+    if request.method == "POST":
+        form = await people.form_of(request, session)
+        value, note = form.get("value", ""), form.get("note", "")
+        met = {one: met.get(one, []) for one in (guide.criteria if guide else ()) if f"met.{one}" in form}
+        error = await _saved(asked, person, evaluation, number, form, met)
+        if error is None:
+            return shown.there(request, _onward(evaluation, leaves, number, form), saved="1")
+    return shown.page(
+        request,
+        "indicator.html",
+        session,
+        status=409 if error else 200,
+        evaluation=evaluation,
+        leaf=leaf,
+        position=leaves.index(leaf) + 1,
+        count=len(leaves),
+        value=value,
+        note=note,
+        etag=etag,
+        levels=_levels(instrument, leaf),
+        guide=guide,
+        asks={level.level: level for level in guide.levels} if guide else {},
+        met=met,
+        scale=instrument.scale,
+        before=await _before(asked, person, evaluation, number),
+        gain=await _gain(asked, person, evaluation, number),
+        writes=session.has(*WRITERS) and evaluation.state == _OPEN,
+        error=error,
+        conflict=error is not None and error.kind is Kind.ABORTED,
+        saved=request.query_params.get("saved", ""),
+    )
+
+
+async def _saved(
+    asked: Asked, person: Person, evaluation: Any, number: str, form: Mapping[str, str], met: Mapping[str, list[str]]
+) -> Refused | None:
+    """Keeps the answer with the criteria that it calls met, each with the evidence it had; why not, where it is
+    refused."""
+    order = service_pb2.SaveAnswersRequest(
+        request_id=form.get("request_id", ""),
+        evaluation_id=evaluation.id,
+        etag=form.get("etag", ""),
+        answers=[
+            evaluation_pb2.Answer(
+                indicator=number,
+                value=form.get("value", "").strip().replace(",", "."),
+                note=form.get("note", ""),
+                met=[guidance_pb2.CriterionMet(criterion=one, evidence=pieces) for one, pieces in met.items()],
+                # A browser says nothing of a box that is not ticked.
+                forget_met=not met,
+            )
+        ],
+    )
+    try:
+        await person.ask(asked.neighbours.instruments.SaveAnswers, order)
+    except grpc.aio.AioRpcError as refused:
+        return from_rpc_error(refused)
+    return None
+
+
+def _onward(evaluation: Any, leaves: list[Any], number: str, form: dict[str, str]) -> str:
+    """The page after one that was saved: the next indicator without an answer, or the same."""
+    numbers = [leaf.number for leaf in leaves]
+    after = numbers[numbers.index(number) + 1 :] + numbers[: numbers.index(number)]
+    missing = set(evaluation.missing) - {number}
+    onward = next((one for one in after if one in missing), "") if "next" in form else number
+    return f"work/assessment/{evaluation.id}" + (f"/{onward}" if onward else "")
+
+
+async def _before(asked: Asked, person: Person, evaluation: Any, number: str) -> tuple[str, str]:
+    """Period and value of the indicator in the newest result before this one; empty where there is none."""
+    request = results_service_pb2.ListResultsRequest(
+        institution=evaluation.institution, instrument=evaluation.instrument, page_size=100
+    )
+    listed = await person.ask(asked.neighbours.results.ListResults, request)
+    year = charts.year_of(evaluation.period)
+    earlier = [r for r in listed.results if charts.year_of(r.period) < year and number in r.values]
+    newest = max(earlier, key=lambda r: (charts.year_of(r.period), r.stage), default=None)
+    return (newest.period, newest.values[number]) if newest else ("", "")
+
+
+async def _gain(asked: Asked, person: Person, evaluation: Any, number: str) -> str:
+    """What one step of the indicator adds to the index."""
+    request = understanding_pb2.WhatIfRequest(evaluation_id=evaluation.id)
+    answer = await person.ask(asked.neighbours.understanding.WhatIf, request)
+    found = next((step.gain for step in answer.gains if step.indicator == number), "")
+    return f"{Decimal(found):.3f}" if found else ""
+
+
+def _levels(instrument: Any, leaf: Any) -> list[tuple[str, str]]:
+    """Level and name of each, where the scale has levels; none where any decimal counts."""
+    scale = instrument.scale
+    if scale.kind not in (1, 3):
+        return []
+    low, high = int(Decimal(scale.min)), int(Decimal(scale.max))
+    values = [low, high] if scale.kind == 3 else list(range(low, high + 1))
+    names = next((list(n.names) for n in instrument.level_names if n.capability == leaf.capability), [])
+    return [(str(v), names[place] if place < len(names) else "") for place, v in enumerate(values)]
