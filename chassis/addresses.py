@@ -1,5 +1,6 @@
 """What an e-mail address is, for everybody who takes one: the dot-atom of RFC 5322 at a host name. Quoted local parts
-and addresses in other scripts are none: hardly a mail server of those whom we write to takes them."""
+and addresses in other scripts are none: hardly a mail server of those whom we write to takes them. And what a web
+address is that people follow."""
 
 import re
 
@@ -8,6 +9,15 @@ _LONGEST_LOCAL = 64
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@{_LABEL}(?:\.{_LABEL})+")
+
+
+# No user names in it: a link says where something is, not as whom to go there.
+_LINK = re.compile(rf"https?://{_LABEL}(?:\.{_LABEL})*(?::\d{{1,5}})?(?:[/?#][!-~]*)?", re.IGNORECASE)
+
+
+def is_link(text: str) -> bool:
+    """Whether it is a web address as browsers show it when copied, in ASCII."""
+    return _LINK.fullmatch(text) is not None
 
 
 def is_address(text: str) -> bool:

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from livinglab.common.v1 import options_pb2
 
-from chassis.addresses import is_address
+from chassis.addresses import is_address, is_link
 from chassis.errors import Violation
 
 Check = Callable[[Message, str, list[Violation]], None]
@@ -227,5 +227,8 @@ _FORMATS: dict[int, Fault] = {
     options_pb2.FORMAT_EMAIL: lambda value: None if is_address(value) else "must be an e-mail address",
     options_pb2.FORMAT_LANGUAGE: _shape(r"id|en", "must be id or en"),
     options_pb2.FORMAT_TIME_ZONE: _time_zone,
+    options_pb2.FORMAT_LINK: lambda value: (
+        None if is_link(value) else "must be a web address such as https://a.example/b"
+    ),
     options_pb2.FORMAT_PERIOD: _shape(r"(19|20)\d\d(-\d{1,2})?", "must be a period such as 2022 or 2022-1"),
 }

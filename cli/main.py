@@ -10,7 +10,8 @@ from cli.cohort import commands as cohort
 from cli.events import commands as events
 from cli.evidence import commands as evidence
 from cli.plan import agreement, coach, duties, session, visit
-from cli.plan import commands as plan
+from cli.plan import history as plan
+from cli.practice import copying as practice
 from cli.race import benchmark
 from cli.race.ranking import ranking
 from cli.release import commands as release
@@ -35,6 +36,7 @@ app.add_typer(coach.app, name="coach")
 app.add_typer(session.app, name="session")
 app.add_typer(agreement.app, name="agreement")
 app.add_typer(visit.app, name="visit")
+app.add_typer(practice.app, name="practice")
 app.add_typer(plan.app, name="plan")
 app.add_typer(notify.app, name="notify")
 app.add_typer(events.app, name="events")

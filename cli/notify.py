@@ -7,7 +7,7 @@ import typer
 from cli.speak.output import AsJson, fail, print_json, say, table
 
 if TYPE_CHECKING:
-    from livinglab.notify.v1 import service_pb2
+    from livinglab.notify.v1 import rule_pb2, service_pb2
 
 app = typer.Typer(help="Messages to people.", no_args_is_help=True)
 
@@ -66,6 +66,31 @@ def count(cohort_id: CohortId, as_json: AsJson = False) -> None:
         print_json(rows)
     else:
         table(["template", "state", "count"], [[str(v) for v in row.values()] for row in rows], right=["count"])
+
+
+@app.command()
+def rules(as_json: AsJson = False) -> None:
+    """Show who hears what: the rules from facts to messages."""
+    from google.protobuf.json_format import MessageToDict
+    from livinglab.notify.v1 import service_pb2 as pb
+
+    found = _call("ListRules", pb.ListRulesRequest()).rules
+    if as_json:
+        print_json([MessageToDict(rule, preserving_proto_field_name=True) for rule in found])
+        return
+    table(["rule", "fact", "to", "template", "after"], [_rule(rule) for rule in found])
+
+
+def _rule(rule: "rule_pb2.Rule") -> list[str]:
+    from livinglab.common.v1 import options_pb2
+
+    told = []
+    for one in rule.to:
+        of = f" of {one.of}" if one.of else ""
+        told += [options_pb2.Role.Name(role).removeprefix("ROLE_").lower() + of for role in one.roles]
+        told += [word for word in ("coach", "assessors", "managers") if getattr(one, word)]
+    after = f"{rule.after_days} days without {', '.join(rule.unless)}" if rule.after_days else ""
+    return [rule.id, rule.fact, ", ".join(told), rule.template, after]
 
 
 @app.command()

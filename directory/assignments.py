@@ -74,6 +74,18 @@ class Assignments:
             return None
         return frozenset(await self._rows.distinct("cohort_id", {"subject": caller.subject, "role": caller.role}))
 
+    async def coach_of(self, cohort_id: str, institution: str) -> str:
+        """The subject of an institution's coach in a cohort; empty where it has none."""
+        row = await self._rows.find_one({"_id": f"coach/{cohort_id}/{institution}"}, {"subject": 1})
+        return str(row["subject"]) if row else ""
+
+    async def assessors_of(self, evaluation_id: str) -> list[str]:
+        """The subjects of those who are assigned to an evaluation now, in order."""
+        prefix = f"assessor/{evaluation_id}/"
+        # Up to what follows the last character of the prefix.
+        query = {"_id": {"$gte": prefix, "$lt": prefix[:-1] + "0"}, "subject": {"$ne": ""}}
+        return [row["subject"] async for row in self._rows.find(query, {"subject": 1}).sort("_id")]
+
     async def reaches(self, caller: auth.Caller, institution: str) -> bool:
         """Whether a coach or an assessor is assigned to the institution; True for the other roles."""
         if caller.role not in _ROLES:

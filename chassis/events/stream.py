@@ -78,6 +78,9 @@ class Consumer:
         self._name = name
         self._replicas = replicas
         self._by_type = {r.event.DESCRIPTOR.full_name: r for r in reactions}
+        if len(self._by_type) != len(reactions):
+            # The later one would hide the earlier, which nobody would notice.
+            raise ValueError(f"{name} reacts twice to one kind of fact")
         self._slots = asyncio.Semaphore(_UNDER_WAY)
         self._last: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()

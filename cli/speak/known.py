@@ -38,7 +38,7 @@ def known_institutions() -> KnownInstitutions:
 
 def name_of(code: str) -> str:
     """The name of an institution, with its code where nobody knows it: Kabupaten Sumedang."""
-    found = known_institutions().get(code)
+    found = known_institutions().get(code) if code else None
     return found.name if found else code
 
 

@@ -10,10 +10,10 @@ from livinglab.notify.v1 import service_pb2 as pb
 from prometheus_client import Counter
 
 from chassis import telemetry
-from services.notify import model
-from services.notify.model import Outcome, Taken, Turned, Unreachable
+from services.notify.model import messages as model
+from services.notify.model.messages import Outcome, Taken, Turned, Unreachable
 from services.notify.postman import Postman, PostOffice
-from services.notify.store import Claimed, DatabaseFailure, Store
+from services.notify.store.messages import Claimed, DatabaseFailure, Store
 
 _AT_ONCE = 4
 _SEND_SECONDS = 60.0

@@ -21,7 +21,7 @@ from livinglab.notify.v1 import service_pb2 as pb
 
 from chassis import tls
 from chassis.config import Settings
-from services.notify.model import Outcome, Taken, Turned, Unreachable
+from services.notify.model.messages import Outcome, Taken, Turned, Unreachable
 
 _CONNECT_SECONDS = 10.0
 _COMMAND_SECONDS = 30.0

@@ -1,27 +1,28 @@
 """RPCs in: one method is one use case: read, decide, one transaction, answer."""
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from typing import Any
 
 from livinglab.common.v1 import options_pb2
 from livinglab.notify.v1 import service_pb2 as pb
 from livinglab.notify.v1 import service_pb2_grpc
 
-from chassis import auth, mongo, naming
+from chassis import auth, mongo
 from chassis.errors import Violation, invalid
-from services.notify import model
-from services.notify.store import Store
-from services.notify.texts import Texts
+from services.notify.model import messages as model
+from services.notify.model.rules import Rules
+from services.notify.store.messages import Store
+from services.notify.writing import Writer
 
 
 class NotifyService(service_pb2_grpc.NotifyServiceServicer):
-    """The contract, on one store and the templates; `wake` tells the delivery that there is something to send."""
+    """The contract, on one store, the templates and the rules."""
 
-    def __init__(self, store: Store, texts: Texts, wake: Callable[[], None]) -> None:
+    def __init__(self, store: Store, writer: Writer, rules: Rules) -> None:
         self._store = store
-        self._texts = texts
-        self._wake = wake
+        self._writer = writer
+        self._texts = writer.texts
+        self._rules = rules
 
     async def SendMessages(self, request: pb.SendMessagesRequest, context: Any) -> pb.SendMessagesResponse:
         faults = list(self._faults(request))
@@ -30,17 +31,14 @@ class NotifyService(service_pb2_grpc.NotifyServiceServicer):
         refused = list(model.refusals(request.drafts))
         unwritten = {one.draft for one in refused}
         drafts = [draft for place, draft in enumerate(request.drafts) if place not in unwritten]
-        now = datetime.now(UTC)
-        # Ids of one millisecond are in no order of their own.
-        ids = sorted(naming.new_id() for _ in drafts)
-        messages = [self._message(request, *draft, now) for draft in zip(ids, drafts, strict=True)]
+        messages = self._writer.compose(drafts, request.cohort_id, request.rehearsal)
 
         async def decide(tx: mongo.Tx) -> pb.SendMessagesResponse:
             written = await self._store.add(tx, messages)
             return pb.SendMessagesResponse(message_ids=written, refused=refused)
 
         response = await self._store.db.once(request, decide, pb.SendMessagesResponse)
-        self._wake()
+        self._writer.wake()
         return response
 
     async def GetMessage(self, request: pb.GetMessageRequest, context: Any) -> pb.GetMessageResponse:
@@ -56,6 +54,9 @@ class NotifyService(service_pb2_grpc.NotifyServiceServicer):
     async def CountMessages(self, request: pb.CountMessagesRequest, context: Any) -> pb.CountMessagesResponse:
         return pb.CountMessagesResponse(counts=await self._store.counts(request.cohort_id))
 
+    async def ListRules(self, request: pb.ListRulesRequest, context: Any) -> pb.ListRulesResponse:
+        return pb.ListRulesResponse(rules=self._rules.all)
+
     def _faults(self, request: pb.SendMessagesRequest) -> Iterator[Violation]:
         if request.rehearsal and not request.cohort_id:
             # A cohort that was split off a rehearsal goes on in that one: the realm need not be its own id.
@@ -68,25 +69,6 @@ class NotifyService(service_pb2_grpc.NotifyServiceServicer):
                 continue
             for value in sorted(self._texts.values(draft.template) - draft.values.keys()):
                 yield Violation(f"{place}.values.{value}", f"is needed by {draft.template}")
-
-    def _message(self, request: pb.SendMessagesRequest, message_id: str, draft: pb.Draft, now: datetime) -> pb.Message:
-        text = self._texts.write(
-            draft.template, draft.recipient.language, draft.values, rehearsal=bool(request.rehearsal)
-        )
-        return pb.Message(
-            id=message_id,
-            template=draft.template,
-            recipient=draft.recipient,
-            values=draft.values,
-            subject=text.subject,
-            body=text.body,
-            state=pb.MESSAGE_STATE_QUEUED,
-            accept_time=mongo.timestamp(now),
-            next_attempt_time=mongo.timestamp(now),
-            cohort_id=request.cohort_id,
-            rehearsal=request.rehearsal,
-            key=draft.key,
-        )
 
 
 def _shown(message: pb.Message) -> pb.Message:

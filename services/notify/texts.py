@@ -1,6 +1,7 @@
 """The templates as texts in two languages. A file is `<template>.<language>.txt`: the subject in the first line, an
 empty line, the body. `rehearsal` is laid around every text of a rehearsal and is no template to ask for."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -13,9 +14,22 @@ from jinja2 import meta
 _FOLDER = Path(__file__).parent / "templates"
 _LANGUAGES = ("id", "en")
 _REHEARSAL = "rehearsal"
+_DECIMAL = re.compile(r"-?\d+\.\d+")
 _WESTERN = timezone(timedelta(hours=7), "WIB")
 _ZONES = {timedelta(hours=7): "WIB", timedelta(hours=8): "WITA", timedelta(hours=9): "WIT"}
 _TIME_FORMATS = {"id": "EEEE, d MMMM y 'pukul' HH.mm", "en": "EEEE, d MMMM y 'at' HH:mm"}
+
+_STAGES = {
+    "id": {
+        "self_assessment": "penilaian mandiri",
+        "document": "penilaian dokumen",
+        "interview": "interviu",
+        "visit": "visitasi",
+        "review": "reviu",
+        "determination": "penetapan",
+    },
+    "en": {"self_assessment": "self-assessment"},
+}
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,10 @@ class Texts:
         """The values that a template needs, in any language."""
         return frozenset[str]().union(*(self._templates[template, language].values for language in _LANGUAGES))
 
+    def needed(self, template: str) -> frozenset[str] | None:
+        """The same; None where there is no such template."""
+        return self.values(template) if template in self.names else None
+
     def write(self, template: str, language: str, values: Mapping[str, str], *, rehearsal: bool) -> Text:
         """The text for one person. jinja2.UndefinedError where a value is missing."""
         text = _written(self._templates[template, language], values)
@@ -60,6 +78,8 @@ def _compiled(path: Path, language: str) -> _Template:
     # Plain text: nothing to escape for, and a value is never read as a template.
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["moment"] = lambda value: moment(value, language)
+    environment.filters["number"] = lambda value: number(value, language)
+    environment.filters["stage"] = lambda value: _STAGES[language].get(value, value)
     source = path.read_text(encoding="utf-8")
     subject, _, body = source.partition("\n\n")
     values = frozenset(meta.find_undeclared_variables(environment.parse(source)))
@@ -69,6 +89,11 @@ def _compiled(path: Path, language: str) -> _Template:
 def _written(template: _Template, values: Mapping[str, str]) -> Text:
     subject = " ".join(template.subject.render(values).split())
     return Text(subject, template.body.render(values).strip() + "\n")
+
+
+def number(value: str, language: str) -> str:
+    """A decimal with a point, as people of the language write it: 3,42 in Indonesian. Digits stay as they are."""
+    return value.replace(".", ",") if language == "id" and _DECIMAL.fullmatch(value) else value
 
 
 def moment(value: str, language: str) -> str:

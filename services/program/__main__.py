@@ -1,6 +1,5 @@
 """Wiring of the program process: its API, its reactions and its relay. The workflows run in services.program.worker."""
 
-from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
 from livinglab.program.v1 import (
     audit_service_pb2,
     audit_service_pb2_grpc,
@@ -10,6 +9,8 @@ from livinglab.program.v1 import (
     duty_service_pb2_grpc,
     overview_service_pb2,
     overview_service_pb2_grpc,
+    recipient_service_pb2,
+    recipient_service_pb2_grpc,
     report_service_pb2,
     report_service_pb2_grpc,
     schedule_service_pb2,
@@ -29,13 +30,13 @@ from services.program.engine.client import Engine
 from services.program.engine.schedules import Schedules
 from services.program.engine.visibility import NotRegistered, register_search_attributes
 from services.program.reactions.ledger import Reactions
-from services.program.reactions.news import News
 from services.program.service.access import Access
 from services.program.service.audit import AuditService
 from services.program.service.cohorts import ProgramService
 from services.program.service.directory import DirectoryService
 from services.program.service.duties import DutyService
 from services.program.service.overview import OverviewService
+from services.program.service.recipients import RecipientService
 from services.program.service.report import ReportService
 from services.program.service.schedules import ScheduleService
 from services.program.service.steering import SteeringService
@@ -68,9 +69,8 @@ async def main(process: runtime.Process) -> None:
     await schedule_store.prepare()
     schedules = Schedules(schedule_store, client)
     process.background("schedules", schedules.run())
-    news = News(store, NotifyServiceStub(process.channel("notify")), institutions.known)
     await process.relay(store.db)
-    await process.consume(store.db, Reactions(store, engine, news).table(access.assignments))
+    await process.consume(store.db, Reactions(store, engine).table(access.assignments))
     await process.serve(
         Served(
             service_pb2.DESCRIPTOR.services_by_name["ProgramService"],
@@ -101,6 +101,11 @@ async def main(process: runtime.Process) -> None:
             duty_service_pb2.DESCRIPTOR.services_by_name["DutyService"],
             DutyService(store),
             duty_service_pb2_grpc.add_DutyServiceServicer_to_server,
+        ),
+        Served(
+            recipient_service_pb2.DESCRIPTOR.services_by_name["RecipientService"],
+            RecipientService(store, institutions.known),
+            recipient_service_pb2_grpc.add_RecipientServiceServicer_to_server,
         ),
         Served(
             overview_service_pb2.DESCRIPTOR.services_by_name["OverviewService"],

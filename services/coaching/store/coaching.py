@@ -14,12 +14,13 @@ from livinglab.coaching.v1 import visit_pb2
 from pymongo import IndexModel
 
 from chassis import mongo
-from chassis.errors import conflict, not_found, unavailable
+from chassis.errors import not_found, unavailable
 from instruments.tree import Instrument, instrument_of
 from services.coaching.model import coaches as model
 from services.coaching.model import sessions
 from services.coaching.model.planning import Evaluation, period_order
 from services.coaching.store.documents import coach_of, fields, session_of, versioned
+from services.coaching.store.rows import page, save
 
 _INDEXES = {
     "coaches": [IndexModel([("rehearsal", 1), ("_id", 1)])],
@@ -35,10 +36,6 @@ _INDEXES = {
     ],
     "attendance": [IndexModel([("cohort_id", 1), ("institution", 1)])],
     "agreements": [IndexModel([("cohort_id", 1), ("institution", 1)])],
-    "plans": [
-        IndexModel([("cohort_id", 1), ("_id", 1)]),
-        IndexModel([("cohort_id", 1), ("institution", 1), ("_id", 1)]),
-    ],
     "evaluations": [IndexModel([("institution", 1), ("rehearsal", 1), ("order", -1), ("submit_time", -1)])],
     "instruments": [],
 }
@@ -183,29 +180,6 @@ class Store:
         rows, token = await self._page("visits", keys, size, token)
         return [versioned(row, visit_pb2.Visit) for row in rows], token
 
-    # Plans.
-
-    async def find_plan(self, tx: mongo.Tx, plan_id: str) -> pb.Plan | None:
-        """The plan as this transaction sees it, or None."""
-        row = await self.db["plans"].find_one({"_id": plan_id}, session=tx.session)
-        return versioned(row, pb.Plan) if row else None
-
-    async def plan(self, plan_id: str, tx: mongo.Tx | None = None) -> pb.Plan:
-        """NOT_FOUND where there is none."""
-        row = await self.db["plans"].find_one({"_id": plan_id}, session=tx.session if tx else None)
-        if row is None:
-            raise not_found("plan", plan_id)
-        return versioned(row, pb.Plan)
-
-    async def save_plan(self, tx: mongo.Tx, plan: pb.Plan) -> None:
-        """Stores the next version; ABORTED where somebody else did so first."""
-        await self._save(tx, "plans", plan, fields(plan))
-
-    async def plan_page(self, keys: Mapping[str, Any], size: int, token: str) -> tuple[list[pb.Plan], str]:
-        """Plans ordered by id, and the token of the next page."""
-        rows, token = await self._page("plans", keys, size, token)
-        return [versioned(row, pb.Plan) for row in rows], token
-
     # What others said.
 
     async def keep_instrument(self, tx: mongo.Tx, instrument: instrument_pb2.Instrument) -> None:
@@ -249,9 +223,15 @@ class Store:
     async def evaluation(self, tx: mongo.Tx, request: rpc.DraftPlanRequest) -> Evaluation | None:
         """The evaluation that the request names, else the newest of its institution and realm; None before it is
         known here."""
-        keys = {"institution": request.institution, "rehearsal": request.rehearsal}
-        if request.evaluation_id:
-            keys["_id"] = request.evaluation_id
+        return await self.newest_evaluation(tx, request.institution, request.rehearsal, request.evaluation_id)
+
+    async def newest_evaluation(
+        self, tx: mongo.Tx, institution: str, rehearsal: str, evaluation_id: str = ""
+    ) -> Evaluation | None:
+        """The one named, else the newest of an institution in a realm; None where none is known."""
+        keys = {"institution": institution, "rehearsal": rehearsal}
+        if evaluation_id:
+            keys["_id"] = evaluation_id
         newest = [("order", -1), ("submit_time", -1)]
         row = await self.db["evaluations"].find_one(keys, sort=newest, session=tx.session)
         if row is None:
@@ -268,18 +248,7 @@ class Store:
     # How all of it is kept.
 
     async def _save(self, tx: mongo.Tx, collection: str, message: Any, row: dict[str, Any]) -> None:
-        version = int(message.etag)
-        row["version"] = version
-        if version == 1:
-            await self.db[collection].insert_one({"_id": message.id, **row}, session=tx.session)
-            return
-        previous = {"_id": message.id, "version": version - 1}
-        # Not as a whole: what a newer release keeps beside it stays.
-        gone = {name: "" for name in message.DESCRIPTOR.fields_by_name if name not in {*row, "id", "etag"}}
-        change = {"$set": row, **({"$unset": gone} if gone else {})}
-        result = await self.db[collection].update_one(previous, change, session=tx.session)
-        if result.matched_count == 0:
-            raise conflict(message.DESCRIPTOR.name.lower(), message.id)
+        await save(self.db, tx, collection, message, row)
 
     async def _add_once(self, tx: mongo.Tx, collection: str, key: str, row: Mapping[str, Any]) -> bool:
         change = {"$setOnInsert": {**row, "time": datetime.now(UTC)}}
@@ -289,10 +258,7 @@ class Store:
     async def _page(
         self, collection: str, keys: Mapping[str, Any], size: int, token: str
     ) -> tuple[list[dict[str, Any]], str]:
-        query = {**keys, **mongo.after(token)}
-        found = await self.db[collection].find(query).sort("_id").limit(size + 1).to_list(None)
-        rows = found[:size]
-        return rows, mongo.page_token(rows[-1]["_id"]) if len(found) > size else ""
+        return await page(self.db, collection, keys, size, token)
 
 
 def _coach_key(rehearsal: str, coach_id: str) -> str:

@@ -149,7 +149,11 @@ def _is_meant(step: pb.LetterStep, phase: definition_pb2.Phase | None, person: d
 
 def _draft(occasion: letters.Occasion, step: pb.LetterStep, person: definition_pb2.Person) -> notify.Draft:
     recipient = notify.Recipient(
-        name=person.name, email=person.email, language=person.language, institution=step.institution
+        name=person.name,
+        email=person.email,
+        language=person.language,
+        institution=step.institution,
+        role=person.role,
     )
     values = letters.values(occasion, person)
     return notify.Draft(template=step.template, recipient=recipient, values=values, key=_key(step, person))

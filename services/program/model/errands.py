@@ -28,12 +28,20 @@ def announce(cohort: Cohort, announcement: pb.Announcement) -> None:
 
 
 def announce_opening(
-    cohort: Cohort, place: int, reason: str, *, only: Sequence[str] = (), shifted: bool = False
+    cohort: Cohort,
+    place: int,
+    reason: str,
+    *,
+    only: Sequence[str] = (),
+    shifted: bool = False,
+    extended: bool = False,
 ) -> None:
-    """A phase is open, or its dates have moved."""
+    """A phase is open, or its dates have moved: by an order with its reason, with all days after a pause (`shifted`),
+    or by its gate (`extended`)."""
     opening = opening_of(cohort, place)
     opening.reason = reason
     opening.shifted = shifted
+    opening.extended = extended
     announce(cohort, pb.Announcement(opening=opening, only=only or cohort.state.phases[place].addressed))
 
 

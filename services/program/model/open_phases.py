@@ -110,7 +110,8 @@ def _move(
     before = phase.opening
     if opening.revision < before.revision or opening.deadline_time == before.deadline_time:
         return
-    if opening.reason:
+    tells = bool(opening.reason) or (opening.extended and bool(undone(record, phase)))
+    if tells:
         record.notices.add(
             template="postponed",
             reason=opening.reason,
@@ -121,5 +122,6 @@ def _move(
     if not opening.shifted:
         del phase.reminded[:]
         del phase.escalated[:]
-    if opening.reason:
+    if tells:
+        # The letter of the new date stands for what was due before it.
         pass_over(clock, phase, now)

@@ -55,13 +55,13 @@ def _add(heard: MutableSequence[str], reports: Sequence[pb.PhaseDone]) -> None:
 
 
 def extend(cohort: Cohort, place: int) -> None:
-    """The gate moves its deadline, once; participants are told as of a command."""
+    """The gate moves its deadline, once; who still lacks something is written to."""
     record = cohort.state.phases[place]
     days = cohort.definition.phases[place].gate.extend_days
     later = clock.deadline_later(cohort.clock, clock.moment(record.deadline_time), days)
     record.deadline_time.CopyFrom(clock.stamp(later))
     record.extended = True
-    errands.announce_opening(cohort, place, "")
+    errands.announce_opening(cohort, place, "", extended=True)
 
 
 def begin_closing(cohort: Cohort, place: int, now: datetime, *, stopped: bool) -> None:

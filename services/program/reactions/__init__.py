@@ -1,1 +1,1 @@
-"""Events in: facts become entries of ledgers, and letters to people."""
+"""Events in: facts become entries of ledgers, and signals to workflows."""

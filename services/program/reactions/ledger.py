@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 from livinglab.assessment.v1 import evaluation_pb2, evidence_events_pb2
 from livinglab.assessment.v1 import events_pb2 as assessment
 from livinglab.coaching.v1 import events_pb2 as coaching
+from livinglab.coaching.v1 import plan_events_pb2
 from livinglab.program.v1 import events_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from prometheus_client import Counter
@@ -17,7 +18,6 @@ from directory.assignments import Assignments
 from programs.phases import has_ended
 from services.program.engine.client import Engine
 from services.program.model.ledger import Ledger, Result
-from services.program.reactions.news import News
 from services.program.store.cohorts import Store
 from services.program.store.meetings import session_name
 
@@ -27,10 +27,9 @@ SIGNALS = Counter("livinglab_signals_total", "Signals to participants, by what b
 class Reactions:
     """A fact belongs to the participant that its cohort and institution name, and only in its own realm."""
 
-    def __init__(self, store: Store, engine: Engine, news: News) -> None:
+    def __init__(self, store: Store, engine: Engine) -> None:
         self._store = store
         self._engine = engine
-        self._news = news
 
     async def on_cohort_launched(self, event: events_pb2.CohortLaunched) -> None:
         """Heals a crash between the commit of a launch and the start of its workflow, and starts what was split."""
@@ -61,8 +60,8 @@ class Reactions:
         """The coach approved the plan."""
         await self._learn(tx, event, lambda ledger: ledger.approve_plan(event.actions))
 
-    async def on_action_completed(self, tx: Tx, event: coaching.ActionCompleted) -> None:
-        """An action of the plan is done."""
+    async def on_actions_counted(self, tx: Tx, event: coaching.ActionCompleted | plan_events_pb2.PlanAmended) -> None:
+        """An action of the plan is done, or the plan has other actions than it had."""
         await self._learn(tx, event, lambda ledger: ledger.complete_actions(event.done, event.total))
 
     async def on_session_changed(self, tx: Tx, event: coaching.SessionScheduled | coaching.SessionCancelled) -> None:
@@ -91,11 +90,6 @@ class Reactions:
         await self._learn(tx, event, lambda ledger: ledger.visit(event.visit_id, event.host))
         received = event.institution
         await self._learn(tx, event, lambda ledger: ledger.receive(event.visit_id, received), event.host)
-
-    async def on_plan_approved_told(self, event: coaching.PlanApproved) -> None:
-        """Its workflow, and its people."""
-        await self.tell_workflow(event)
-        await self._news.write(event)
 
     async def tell_workflow(self, event: Any) -> None:
         """Signals the duties that the workflows of those concerned have not been told of. One that does not run yet,
@@ -150,11 +144,9 @@ class Reactions:
             fact(evidence_events_pb2.EvidenceCoverageChanged, self.on_evidence_coverage_changed),
             fact(coaching.AttendanceRecorded, self.on_attendance_recorded),
             fact(coaching.AgreementSigned, self.on_agreement_signed),
-            Reaction(coaching.PlanApproved, self.on_plan_approved, self.on_plan_approved_told),
-            Reaction(coaching.PlanReturned, after=self._news.write),
-            Reaction(assessment.AssessorAssigned, after=self._news.write),
-            Reaction(assessment.EvaluationPublished, after=self._news.write),
-            fact(coaching.ActionCompleted, self.on_action_completed),
+            fact(coaching.PlanApproved, self.on_plan_approved),
+            fact(coaching.ActionCompleted, self.on_actions_counted),
+            fact(plan_events_pb2.PlanAmended, self.on_actions_counted),
             fact(coaching.VisitHeld, self.on_visit_held),
             Reaction(coaching.SessionScheduled, self.on_session_changed, self.tell_of_session),
             Reaction(coaching.SessionCancelled, self.on_session_changed, self.tell_of_session),

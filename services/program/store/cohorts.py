@@ -95,6 +95,7 @@ class Store:
                 definition_id=definition.id,
                 definition_version=definition.version,
                 participants=len(participants),
+                **documents.days(definition),
             )
         )
         return views.cohort(row, participants)

@@ -56,6 +56,12 @@ def cohort_row(
     }
 
 
+def days(definition: definition_pb2.Definition) -> dict[str, str]:
+    """First and last day of a program as defined, and the zone of its days."""
+    opens, closes = [phase.opens for phase in definition.phases], [phase.closes for phase in definition.phases]
+    return {"start_date": min(opens), "end_date": max(closes), "time_zone": definition.time_zone}
+
+
 def split_row(old: Row, step: pb.CommandStep, participants: int) -> Row:
     """A cohort that is split off another one: the same program with the same dates. What was spent for the cohort as
     a whole, or for a phase that has opened, stays with the old one."""

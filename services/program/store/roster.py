@@ -127,6 +127,7 @@ class RosterStore:
                 definition_id=definition.id,
                 definition_version=definition.version,
                 participants=len(going),
+                **documents.days(definition),
             )
         )
         begun = audit_store.entry(

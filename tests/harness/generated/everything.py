@@ -32,12 +32,13 @@ BOUND = ("operator", "head", "secretary", "regent")
 _FILES = {
     "assessment": ("service", "evidence_service", "results_service", "understanding", "verification"),
     "benchmark": ("service", "analysis_service", "steward_service"),
-    "coaching": ("service", "visit_service"),
+    "coaching": ("service", "plan_service", "visit_service", "practice_service"),
     "notify": ("service",),
     "program": (
         "service",
         "audit_service",
         "directory_service",
+        "recipient_service",
         "report_service",
         "schedule_service",
         "steering_service",

@@ -84,3 +84,11 @@ async def test_only_what_failed_is_sent_again(notify: Running) -> None:
         assert (await livinglab("notify", *wrong, **here))[0] == 2
     code, _, err = await livinglab("notify", "list", COHORT, token=notify.issuer.token("public"), notify=notify.address)
     assert (code, "is for manager, platform" in err) == (1, True)
+
+
+async def test_the_rules_are_shown_with_whom_each_tells(notify: Running) -> None:
+    here = manager(notify)
+    code, out, _ = await livinglab("notify", "rules", **here)
+    assert (code, "plan-returned" in out, "operator, head" in out) == (0, True, True)
+    [rule] = [one for one in await answered("notify", "rules", **here) if one["id"] == "plan-not-revised"]
+    assert (rule["fact"], rule["after_days"]) == ("coaching.v1.PlanReturned", 7)

@@ -9,12 +9,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.coaching.v1 import service_pb2 as pb
 
+from instruments import instrument_files
+from instruments.file import load
 from stack.issuer import Issuer
 from tests.harness.coaching import BANDUNG, COHORT, SUMEDANG, called_by, request_id
 from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
+from tests.harness.waiting import eventually
 
 WORKSHOP = f"{COHORT}.workshop"
 # No test of ours lives to see it.
@@ -111,8 +115,44 @@ async def test_a_session_is_moved_then_cancelled(coaching: Running) -> None:
     assert (code, "cancelled" in out) == (0, True)
 
 
-async def test_a_time_without_its_offset_is_wrong_usage(coaching: Running) -> None:
-    times = ("--start", f"{YEAR}-11-14T10:00", "--end", f"{YEAR}-11-14T13:00+08:00")
+async def test_what_is_no_time_is_wrong_usage_and_one_of_an_unknown_place_needs_its_offset(coaching: Running) -> None:
+    times = ("--start", "tomorrow", "--end", f"{YEAR}-11-14T13:00+08:00")
     code, _, err = await livinglab(coaching, "manager", "session", "move", WORKSHOP, *times, "--reason", "r")
-    assert code == 2
-    assert "is no time such as" in err
+    assert (code, "is no time such as" in err) == (2, True)
+    times = ("--start", f"{YEAR}-11-14T10:00", "--end", f"{YEAR}-11-14T13:00")
+    code, _, err = await livinglab(coaching, "manager", "session", "move", WORKSHOP, *times, "--reason", "r")
+    assert (code, "give times with their offset" in err) == (1, True)
+
+
+async def test_a_practice_from_its_draft_to_a_copy(coaching: Running) -> None:
+    instrument = load(instrument_files()["spbe-59-2020"].read_bytes())
+    heard = assessment_pb.InstrumentPublished(instrument_id="spbe-59-2020", instrument=instrument)
+    await coaching.hear(heard, aggregate_id="instrument:spbe-59-2020")
+    await eventually(lambda: coaching.db["instruments"].find_one({}))
+    said = ("--title", "Satu akun", "--kind", "G2C", "--instrument", "spbe-59-2020", "--level", "35=4")
+    more = (
+        "--summary",
+        "Satu pintu",
+        "--step",
+        "Bentuk tim",
+        "--contact-name",
+        "Sri",
+        "--contact",
+        "sri@dinas.example",
+    )
+    link = ("--evidence", "Perbup=https://jdih.example/1?a=b")
+    draft = await done(coaching, "host", "practice", "add", *said, *more, *link)
+    assert (draft["state"], draft["levels"]) == ("draft", [{"indicator": "35", "level": "4"}])
+    assert draft["evidence"] == [{"title": "Perbup", "url": "https://jdih.example/1?a=b"}]
+    await done(coaching, "manager", "practice", "publish", draft["id"])
+    [listed] = await done(coaching, "operator", "practice", "list", "--indicator", "35", "--kind", "g2c")
+    assert listed["state"] == "published"
+    copy = await done(coaching, "operator", "practice", "replicate", draft["id"], "--note", "Mulai Mei")
+    await done(coaching, "host", "practice", "answer", copy["id"], "--accept")
+    await done(coaching, "operator", "practice", "report", copy["id"], "--outcome", "Berjalan")
+    [told] = await done(coaching, "host", "practice", "replications")
+    assert (told["state"], told["outcome"]) == ("replicated", "Berjalan")
+    code, out, _ = await livinglab(coaching, "operator", "practice", "show", draft["id"])
+    assert (code, "copied by 1 of 1" in out) == (0, True)
+    code, _, err = await livinglab(coaching, "operator", "practice", "for")
+    assert (code, "no submitted evaluation" in err) == (1, True)

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from livinglab.coaching.v1 import service_pb2, visit_service_pb2
+from livinglab.coaching.v1 import plan_service_pb2, practice_service_pb2, service_pb2, visit_service_pb2
 from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
 from livinglab.coaching.v1.visit_service_pb2_grpc import VisitServiceStub
 
@@ -22,9 +22,13 @@ from tests.harness.service import Running
 
 SERVICES = [
     service_pb2.DESCRIPTOR.services_by_name["CoachingService"],
+    plan_service_pb2.DESCRIPTOR.services_by_name["PlanService"],
     visit_service_pb2.DESCRIPTOR.services_by_name["VisitService"],
+    practice_service_pb2.DESCRIPTOR.services_by_name["PracticeService"],
 ]
 METHODS = [method for service in SERVICES for method in service.methods]
+# The service runs in this process, in another thread: what it draws for itself is none of the strategies' business.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 TYPED = frozenset({"OK", *(kind.value for kind in Kind)} - {"INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED"})
 SESSIONS, VISITS = ("s.1", "s.2"), ("v.1", "v.2")
 EXAMPLES = 60
@@ -89,6 +93,10 @@ POOLS: Mapping[str, Sequence[str]] = {
     "target": ["", "3.5", "99"],
     "etag": ["", "1"],
     "page_token": ["", "YQ=="],
+    "indicator": ["10", "35"],
+    "level": ["3", "4"],
+    "url": ["https://a.example/1"],
+    "practice_id": ["", "p.1"],
 }
 
 

@@ -12,7 +12,7 @@ from chassis import mongo
 from chassis.config import Settings
 from services.notify.delivery import Delivery
 from services.notify.postman import Postman
-from services.notify.store import Claimed, Store
+from services.notify.store.messages import Claimed, Store
 from tests.harness.servers import Servers
 
 

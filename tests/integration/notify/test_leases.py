@@ -8,8 +8,8 @@ import pytest
 from livinglab.notify.v1 import service_pb2 as pb
 
 from chassis import mongo
-from services.notify import model
-from services.notify.store import Claimed, Store
+from services.notify.model import messages as model
+from services.notify.store.messages import Claimed, Store
 from tests.harness.servers import Servers
 
 LONG, OVER = timedelta(minutes=5), timedelta(0)

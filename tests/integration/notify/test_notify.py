@@ -17,7 +17,7 @@ from chassis.errors import Kind, Refused
 from chassis.status import from_rpc_error
 from services.notify.delivery import Delivery
 from services.notify.postman import Postman
-from services.notify.store import Store
+from services.notify.store.messages import Store
 from stack.issuer import Issuer
 from stack.mailbox import behave, mails
 from tests.harness.servers import Servers

@@ -7,7 +7,7 @@ from livinglab.program.v1 import definition_pb2
 
 from chassis.addresses import is_address, mailbox
 from programs.rules.cohort import roster_faults
-from services.notify.model import refusals
+from services.notify.model.messages import refusals
 
 GOOD = [
     "kominfo@merauke.example",

@@ -6,7 +6,7 @@ import pytest
 from livinglab.notify.v1 import events_pb2
 from livinglab.notify.v1 import service_pb2 as pb
 
-from services.notify.model import ATTEMPTS, GIVE_UP_AFTER, Taken, Turned, Unreachable, draft_violations, settle
+from services.notify.model.messages import ATTEMPTS, GIVE_UP_AFTER, Taken, Turned, Unreachable, draft_violations, settle
 
 NOW = datetime(2022, 11, 1, 9, tzinfo=UTC)
 LATER = Turned("451 try again", for_good=False)

@@ -1,4 +1,4 @@
-"""What notify keeps: one record a message, with its text and what became of it. Only this file knows MongoDB."""
+"""One record a message, with its text and what became of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,9 @@ from pymongo.errors import PyMongoError
 
 from chassis import mongo, naming
 from chassis.errors import not_found
-from services.notify.model import Fact
+from services.notify.model import messages as model
+from services.notify.model.messages import Fact
+from services.notify.store import waits
 
 # For those who must go on without the database for a while.
 DatabaseFailure = PyMongoError
@@ -44,10 +46,11 @@ class Store:
 
     async def prepare(self) -> None:
         """Collections and indexes; once at start-up."""
-        await self.db.prepare(_INDEXES)
+        await self.db.prepare({**_INDEXES, **waits.INDEXES})
 
     async def add(self, tx: mongo.Tx, messages: Sequence[pb.Message]) -> list[str]:
-        """Stores new messages, to be sent at once; their ids, that of the first one for those of a known key."""
+        """Stores new messages, to be sent when they are due; their ids, that of the first one for those of a known
+        key. What is for the inbox alone has arrived."""
         keys = [_key(message) for message in messages]
         known: dict[str, str] = {}
         if named := [key for key in keys if key]:
@@ -61,6 +64,8 @@ class Store:
                 continue
             rows.append({**_row(message), "version": 1})
             ids.append(message.id)
+            if message.state == pb.MESSAGE_STATE_DELIVERED:
+                tx.add(model.delivered(message, 1))
             if key:
                 known[key] = message.id
         if rows:
@@ -149,6 +154,10 @@ def _row(message: pb.Message) -> dict[str, Any]:
         "email": message.recipient.email,
         "language": message.recipient.language,
         "institution": message.recipient.institution,
+        "role": message.recipient.role,
+        "subject_of": message.recipient.subject,
+        "channel": message.channel,
+        "rule": message.rule,
         "values": dict(message.values),
         "subject": message.subject,
         "body": message.body,
@@ -169,8 +178,15 @@ def _message(row: dict[str, Any]) -> pb.Message:
         id=row["_id"],
         template=row["template"],
         recipient=pb.Recipient(
-            name=row["name"], email=row["email"], language=row["language"], institution=row["institution"]
+            name=row["name"],
+            email=row["email"],
+            language=row["language"],
+            institution=row["institution"],
+            role=row.get("role", 0),
+            subject=row.get("subject_of", ""),
         ),
+        channel=row.get("channel", pb.CHANNEL_EMAIL),
+        rule=row.get("rule", ""),
         values=row["values"],
         subject=row["subject"],
         body=row.get("body", ""),

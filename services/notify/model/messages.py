@@ -1,4 +1,4 @@
-"""Rules of messages: what may stand in one, when it is tried again, when it is given up. Pure."""
+"""What may stand in a message, when it is tried again, when it is given up. Pure."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -92,13 +92,7 @@ def settle(message: pb.Message, outcome: Outcome, version: int, now: datetime, j
         message.state = pb.MESSAGE_STATE_DELIVERED
         message.last_error = ""
         message.delivery_time.FromDatetime(now)
-        return events_pb2.MessageDelivered(
-            meta=_meta(message, version),
-            message_id=message.id,
-            template=message.template,
-            institution=message.recipient.institution,
-            attempts=message.attempts,
-        )
+        return delivered(message, version)
     message.last_error = _without_address(outcome.words, message.recipient.email)
     if isinstance(outcome, Turned):
         message.attempts += 1
@@ -110,6 +104,17 @@ def settle(message: pb.Message, outcome: Outcome, version: int, now: datetime, j
         return _failed(message, version)
     message.next_attempt_time.FromDatetime(now)
     return None
+
+
+def delivered(message: pb.Message, version: int) -> events_pb2.MessageDelivered:
+    """The fact of a message that has arrived."""
+    return events_pb2.MessageDelivered(
+        meta=_meta(message, version),
+        message_id=message.id,
+        template=message.template,
+        institution=message.recipient.institution,
+        attempts=message.attempts,
+    )
 
 
 def _failed(message: pb.Message, version: int) -> events_pb2.MessageFailed:

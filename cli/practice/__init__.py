@@ -1,0 +1,1 @@
+"""`livinglab practice`: the catalogue of good practices."""

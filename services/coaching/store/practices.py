@@ -1,0 +1,106 @@
+"""What is kept of the catalogue: practices, and who copies them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from livinglab.assessment.v1 import instrument_pb2
+from livinglab.coaching.v1 import practice_pb2 as pb
+from pymongo import IndexModel
+
+from chassis import mongo
+from chassis.errors import not_found
+from instruments.tree import Instrument, instrument_of
+from services.coaching.store.documents import fields, versioned
+from services.coaching.store.rows import page, save
+
+_INDEXES = {
+    "practices": [
+        IndexModel([("rehearsal", 1), ("state", 1), ("_id", 1)]),
+        IndexModel([("rehearsal", 1), ("instrument", 1), ("levels.indicator", 1)]),
+        IndexModel([("institution", 1), ("_id", 1)]),
+    ],
+    "replications": [
+        IndexModel([("practice_id", 1), ("state", 1)]),
+        # `parties` are who copies and whose it is.
+        IndexModel([("parties", 1), ("_id", 1)]),
+    ],
+}
+_COUNTED = frozenset({"requested", "replicated"})
+
+
+class Practices:
+    """Documents in, messages out."""
+
+    def __init__(self, db: mongo.Database) -> None:
+        self.db = db
+
+    async def prepare(self) -> None:
+        """Collections and indexes; once at start-up."""
+        await self.db.prepare(_INDEXES)
+
+    async def practice(self, practice_id: str, tx: mongo.Tx | None = None) -> pb.Practice:
+        """NOT_FOUND where there is none."""
+        row = await self.db["practices"].find_one({"_id": practice_id}, session=tx.session if tx else None)
+        if row is None:
+            raise not_found("practice", practice_id)
+        return (await self._counted([row], tx))[0]
+
+    async def save(self, tx: mongo.Tx, practice: pb.Practice) -> None:
+        """Stores the next version; ABORTED where somebody else did so first."""
+        row = {name: value for name, value in fields(practice).items() if name not in _COUNTED}
+        await save(self.db, tx, "practices", practice, row)
+
+    async def page(self, keys: Mapping[str, Any], size: int, token: str) -> tuple[list[pb.Practice], str]:
+        """Practices ordered by id, as many as fit into an answer, and the token of the next page."""
+        rows, token = await page(self.db, "practices", keys, size, token)
+        found = await self._counted(rows)
+        fit = mongo.fitting(found)
+        return found[:fit], mongo.page_token(found[fit - 1].id) if fit < len(found) else token
+
+    async def published(self, tx: mongo.Tx, rehearsal: str, instrument: str, but: str) -> list[pb.Practice]:
+        """All of an instrument that are in the catalogue, those of one institution aside."""
+        keys = {"rehearsal": rehearsal, "instrument": instrument, "state": pb.PRACTICE_STATE_PUBLISHED}
+        rows = await self.db["practices"].find({**keys, "institution": {"$ne": but}}, session=tx.session).to_list(None)
+        return await self._counted(rows, tx)
+
+    async def newest_instrument(self, tx: mongo.Tx, name: str) -> Instrument | None:
+        """Its newest version, where its fact has arrived here."""
+        wanted = {"_id": {"$regex": f"^{re.escape(name)}:"}}
+        rows = await self.db["instruments"].find(wanted, session=tx.session).to_list(None)
+        if not rows:
+            return None
+        newest = max(rows, key=lambda row: int(row["_id"].rpartition(":")[2]))
+        return instrument_of(instrument_pb2.Instrument.FromString(newest["body"]))
+
+    async def find_replication(self, tx: mongo.Tx, replication_id: str) -> pb.Replication | None:
+        """The request to copy as this transaction sees it, or None."""
+        row = await self.db["replications"].find_one({"_id": replication_id}, session=tx.session)
+        return versioned(row, pb.Replication) if row else None
+
+    async def save_replication(self, tx: mongo.Tx, replication: pb.Replication) -> None:
+        """Stores the next version; ABORTED where somebody else did so first."""
+        row = {**fields(replication), "parties": [replication.institution, replication.host]}
+        await save(self.db, tx, "replications", replication, row)
+
+    async def replication_page(
+        self, keys: Mapping[str, Any], size: int, token: str
+    ) -> tuple[list[pb.Replication], str]:
+        """Requests to copy ordered by id, and the token of the next page."""
+        rows, token = await page(self.db, "replications", keys, size, token)
+        return [versioned(row, pb.Replication) for row in rows], token
+
+    async def _counted(self, rows: Sequence[dict[str, Any]], tx: mongo.Tx | None = None) -> list[pb.Practice]:
+        """Practices with how many asked for them and have copied them."""
+        found = [versioned(row, pb.Practice) for row in rows]
+        grouped = [
+            {"$match": {"practice_id": {"$in": [one.id for one in found]}}},
+            {"$group": {"_id": {"practice": "$practice_id", "state": "$state"}, "count": {"$sum": 1}}},
+        ]
+        session = tx.session if tx else None
+        counts = await self.db["replications"].aggregate(grouped, session=session).to_list(None) if found else []
+        for one in found:
+            mine = [row for row in counts if row["_id"]["practice"] == one.id]
+            one.requested = sum(row["count"] for row in mine)
+            one.replicated = sum(row["count"] for row in mine if row["_id"]["state"] == pb.REPLICATION_STATE_REPLICATED)
+        return found

@@ -1,0 +1,33 @@
+"""How the collections of coaching are kept: versioned documents, and pages of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chassis import mongo
+from chassis.errors import conflict
+
+
+async def save(db: mongo.Database, tx: mongo.Tx, collection: str, message: Any, row: dict[str, Any]) -> None:
+    """Stores a message whose etag is the version that it has from now on; ABORTED where somebody else wrote first."""
+    version = int(message.etag)
+    row["version"] = version
+    if version == 1:
+        await db[collection].insert_one({"_id": message.id, **row}, session=tx.session)
+        return
+    previous = {"_id": message.id, "version": version - 1}
+    # Not as a whole: what a newer release keeps beside it stays.
+    gone = {name: "" for name in message.DESCRIPTOR.fields_by_name if name not in {*row, "id", "etag"}}
+    change = {"$set": row, **({"$unset": gone} if gone else {})}
+    result = await db[collection].update_one(previous, change, session=tx.session)
+    if result.matched_count == 0:
+        raise conflict(message.DESCRIPTOR.name.lower(), message.id)
+
+
+async def page(
+    db: mongo.Database, collection: str, keys: Mapping[str, Any], size: int, token: str
+) -> tuple[list[dict[str, Any]], str]:
+    """Documents ordered by id, and the token of the next page; empty where this is the last."""
+    query = {"$and": [keys, mongo.after(token)]}
+    found = await db[collection].find(query).sort("_id").limit(size + 1).to_list(None)
+    shown = found[:size]
+    return shown, mongo.page_token(shown[-1]["_id"]) if len(found) > size else ""

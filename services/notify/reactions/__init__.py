@@ -1,0 +1,1 @@
+"""Events in: facts become messages to people, by the rules."""

@@ -1,0 +1,1 @@
+"""What notify keeps: messages, and what is still to be told."""
