@@ -1,5 +1,6 @@
-"""`livinglab plan status | impact`: reported against proven, what is late, where it leads; of one plan, of a cohort."""
+"""`livinglab plan status | impact | print`: reported against proven, what is late, of a plan or a cohort; on paper."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -7,6 +8,7 @@ import typer
 from cli.plan.commands import PlanId
 from cli.plan.editing import call
 from cli.plan.history import app
+from cli.speak.files import Force, new_file, write_file
 from cli.speak.output import AsJson, print_json, say, table
 from cli.speak.sentences import sentence
 
@@ -61,6 +63,28 @@ def impact(
     columns = ["institution", "state", "actions", "reported", "proven", "overdue", "stalled", "forecast"]
     lines = [{**row, "overdue": len(row["overdue"]), "stalled": len(row["stalled"])} for row in rows]
     table(columns, [[str(line[key]) for key in columns] for line in lines], right=columns[2:])
+
+
+@app.command("print")
+def print_plan(
+    plan_id: PlanId,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", callback=new_file, help="Where to: its ending, .pdf or .html, says what is written."
+        ),
+    ],
+    force: Force = False,
+) -> None:
+    """Write a plan as a document to sign, in Bahasa Indonesia."""
+    from livinglab.coaching.v1 import plan_service_pb2 as pb
+
+    formats = {".pdf": pb.PAPER_FORMAT_PDF, ".html": pb.PAPER_FORMAT_HTML}
+    if file.suffix.lower() not in formats:
+        raise typer.BadParameter("must end with .pdf or .html", param_hint="FILE")
+    found = call("ExportPlan", pb.ExportPlanRequest(plan_id=plan_id, format=formats[file.suffix.lower()]))
+    write_file(file, found.content, force=force)
+    say(sentence("plan_written", file=file.name))
 
 
 def _as_dict(found: "plan_service_pb2.PlanProgress") -> dict[str, Any]:

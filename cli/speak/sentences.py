@@ -81,6 +81,7 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "{plan} is {state}, coach {coach}: {before} to {after}",
     ),
     "sent_back": ("dikembalikan: {reason}", "sent back: {reason}"),
+    "plan_written": ("ditulis: {file}", "written: {file}"),
     "plan_status": (
         "{plan}: {reported} dari {actions} aksi dilaporkan, {proven} terbukti",
         "{plan}: {reported} of {actions} actions reported, {proven} proven",

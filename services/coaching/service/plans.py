@@ -1,5 +1,6 @@
 """RPCs on plans between their draft and their end: a method is a use case: read, decide, one transaction, answer."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -14,8 +15,10 @@ from chassis import auth, mongo, naming
 from chassis.errors import not_found, unavailable
 from directory.assignments import Assignments
 from directory.known import Directory
-from services.coaching.model import amending, comments, plan, proof, revisions
+from services.coaching.model import amending, comments, paper, plan, proof, revisions
 from services.coaching.model.ground import Ground
+from services.coaching.service.printing.html import html
+from services.coaching.service.printing.pdf import pdf
 from services.coaching.store.coaching import Store
 from services.coaching.store.plans import PlanStore
 
@@ -43,6 +46,7 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
         self._plans = plans
         self._assignments = assignments
         self._institutions = institutions
+        self._printing = asyncio.Lock()
 
     async def EditPlan(self, request: pb.EditPlanRequest, context: Any) -> pb.EditPlanResponse:
         async def decide(tx: mongo.Tx) -> pb.EditPlanResponse:
@@ -161,6 +165,18 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
             if seen is None or visit.visitor in seen
         ]
         return proof.together(plans, measured, followed_up)
+
+    async def ExportPlan(self, request: pb.ExportPlanRequest, context: Any) -> pb.ExportPlanResponse:
+        found = await self._own(request.plan_id)
+        known = self._institutions.get(found.institution)
+        printed = paper.paper(found, known.name if known else found.institution)
+        name = f"rencana-aksi-{found.institution}-v{found.etag}"
+        if request.format == pb.PAPER_FORMAT_HTML:
+            return pb.ExportPlanResponse(content=html(printed), media_type="text/html", file_name=f"{name}.html")
+        # To set pages takes a while: others must not wait for it, and the library sets one document at a time.
+        async with self._printing:
+            content = await asyncio.to_thread(pdf, printed)
+        return pb.ExportPlanResponse(content=content, media_type="application/pdf", file_name=f"{name}.pdf")
 
     def _measured(self, found: coaching_pb2.Plan, as_of: str) -> pb.PlanProgress:
         zone = self._institutions.time_zone(found.institution)

@@ -1,6 +1,7 @@
 """`livinglab plan` as people and scripts run it, against a running coaching: from the draft to actions done."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ def caller(coaching: Running, role: str, institution: str = "", subject: str = "
     return {"token": token, "coaching": coaching.address}
 
 
-async def test_a_plan_from_its_draft_to_its_first_action_done(coaching: Running) -> None:
+async def test_a_plan_from_its_draft_to_its_first_action_done(coaching: Running, tmp_path: Path) -> None:
     operator, head = (caller(coaching, role, SUMEDANG) for role in ("operator", "head"))
     coached = caller(coaching, "coach", subject="coach-1")
     drafted = await answered("plan", "draft", COHORT, "--target", "2.6", "--due", "2023-01-21", **operator)
@@ -101,6 +102,9 @@ async def test_a_plan_from_its_draft_to_its_first_action_done(coaching: Running)
     assert (amended["amendment"], amended["actions"][1]["state"]) == (None, "planned")
     status = await answered("plan", "status", PLAN, **operator)
     assert (status["reported"], status["proven"], status["state"]) == (1, 0, "in_progress")
+    for name, start in (("rencana.pdf", b"%PDF-"), ("rencana.html", b"<!DOCTYPE html>")):
+        code, _, err = await livinglab("plan", "print", PLAN, str(tmp_path / name), **operator)
+        assert (code, err, (tmp_path / name).read_bytes().startswith(start)) == (0, "", True)
     kept = await answered("plan", "history", PLAN, **coached)
     assert [one["what"] for one in kept][:3] == ["AmendmentRefused", "AmendmentProposed", "ActionCompleted"]
     assert (await answered("plan", "impact", COHORT, **coached))["reported"] == 1
