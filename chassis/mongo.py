@@ -182,9 +182,17 @@ class Database:
 
 
 def connect(uri: str) -> AsyncIOMotorClient:
-    """A client; nothing is sent yet. Waits for a server are short, so that a refusal comes in time."""
+    """A client; nothing is sent yet. Waits for a server are short, so that a refusal comes in time. One that hangs and
+    keeps its connections is told by its heartbeats: they end what waits for it."""
     return AsyncIOMotorClient(
-        uri, serverSelectionTimeoutMS=5_000, connectTimeoutMS=5_000, socketTimeoutMS=30_000, tz_aware=True, tzinfo=UTC
+        uri,
+        serverSelectionTimeoutMS=2_500,
+        heartbeatFrequencyMS=1_000,
+        connectTimeoutMS=2_500,
+        socketTimeoutMS=30_000,
+        waitQueueTimeoutMS=3_000,
+        tz_aware=True,
+        tzinfo=UTC,
     )
 
 
