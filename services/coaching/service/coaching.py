@@ -50,8 +50,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
         return await self._store.db.once(request, decide, pb.RegisterCoachResponse)
 
     async def ListCoaches(self, request: pb.ListCoachesRequest, context: Any) -> pb.ListCoachesResponse:
-        size = mongo.page_size(request.page_size)
-        coaches, token = await self._store.coach_page(request.rehearsal, size, request.page_token)
+        coaches, token = await self._store.coach_page(request)
         caller = auth.caller()
         for coach in coaches:
             # Their addresses are for those who write to them.
@@ -213,8 +212,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
             keys["institution"] = request.institution
         elif (reached := await self._assignments.reached(caller)) is not None:
             keys["institution"] = {"$in": sorted(reached)}
-        size = mongo.page_size(request.page_size)
-        plans, token = await self._plans.page(keys, size, request.page_token)
+        plans, token = await self._plans.page(keys, request)
         return pb.ListPlansResponse(plans=plans, next_page_token=token)
 
     async def _drafted(self, tx: mongo.Tx, request: pb.DraftPlanRequest) -> coaching_pb2.Plan:

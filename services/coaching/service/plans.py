@@ -120,8 +120,7 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
             keys["action_id"] = request.action_id
         if request.open_only:
             keys["open"] = True
-        size = mongo.page_size(request.page_size)
-        said, token = await self._plans.comments(keys, size, request.page_token)
+        said, token = await self._plans.comments(keys, request)
         return pb.ListPlanCommentsResponse(comments=said, next_page_token=token)
 
     async def ListPlanRevisions(

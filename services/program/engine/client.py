@@ -16,8 +16,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from chassis.errors import Kind, Refused, precondition, unavailable
 from programs import names
 from services.program.engine import search_attributes, versions
+from services.program.model import identity
 from services.program.model.course import Course
-from services.program.model.orders import words
 
 A = TypeVar("A")
 
@@ -100,7 +100,7 @@ class Engine:
                 handle.execute_update(
                     "steer",
                     command,
-                    id=words.key(command),
+                    id=identity.key(command),
                     result_type=command_pb2.CommandAnswer,
                     rpc_timeout=_STEERING_TIMEOUT,
                 )
