@@ -15,6 +15,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from programs import clock, names
 from services.program.engine.client import Engine
 from services.program.model.course import Course
+from services.program.workflows import registered
 from services.program.workflows.cohort import ProgramWorkflow
 from services.program.workflows.participant import ParticipantWorkflow
 from tests.harness.cohorts.played import ALL_DUTIES as ALL_DUTIES
@@ -24,7 +25,6 @@ from tests.harness.cohorts.played import codes as codes
 from tests.harness.cohorts.played import everything as everything
 from tests.harness.cohorts.played import living_lab as living_lab
 
-WORKFLOWS = [ProgramWorkflow, ParticipantWorkflow]
 # The time-skipping server gives out a workflow task again after this time by the real clock, should it refuse one.
 TASK_TIMEOUT = timedelta(seconds=1)
 
@@ -107,8 +107,8 @@ async def running_cohort(
     worker = Worker(
         client,
         task_queue=cohort_id,
-        workflows=workflows or WORKFLOWS,
-        activities=played.activities(),
+        workflows=workflows or registered.WORKFLOWS,
+        activities=registered.bound(registered.OF_COHORTS, played),
         max_concurrent_activities=100,
         max_cached_workflows=len(institutions) + 100 if crowd else 1_000,
         # As many at once as in the worker, and no watch on how long each takes, with thousands of them.

@@ -73,26 +73,6 @@ class Played:
         self.reporter = Reporter(self.engine)
         self.crowd = PlayedCrowd(self)
 
-    def activities(self) -> list[Callable[..., Awaitable[object]]]:
-        """For the worker."""
-        return [
-            self.start_participants,
-            self.announce,
-            self.record_command,
-            self.choose_addressed,
-            self.open_phase,
-            self.extend_phase,
-            self.close_phase,
-            self.schedule_session,
-            self.open_evaluation,
-            self.assign_coach,
-            self.read_ledger,
-            self.notify_people,
-            self.record_outcome,
-            self.report,
-            self.complete_cohort,
-        ]
-
     @activity.defn
     async def start_participants(self, step: pb.RosterStep) -> pb.Reached:
         await self._called("start_participants")
