@@ -12,7 +12,7 @@ from cli.evidence import commands as evidence
 from cli.notify import commands as notify
 from cli.notify import inbox
 from cli.plan import agreement, coach, duties, session, visit
-from cli.plan import commands as plan
+from cli.plan import progress as plan
 from cli.practice import copying as practice
 from cli.race import benchmark
 from cli.race.ranking import ranking

@@ -1,4 +1,4 @@
-"""What the commands on evaluations share: one call, levels written as 1=3, how an evaluation is shown."""
+"""What the commands on evaluations share: levels written as 1=3, and how an evaluation is shown."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.speak.calls import ask
+from cli.speak.language import word
 from cli.speak.output import fail, print_json, say
+from cli.speak.sentences import sentence
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -17,33 +20,7 @@ if TYPE_CHECKING:
 EvaluationId = Annotated[str, typer.Argument(metavar="ID", help="The evaluation, 32.11:spbe-59-2020:2022.")]
 Levels = Annotated[list[str], typer.Argument(metavar="INDICATOR=LEVEL...", help="Such as 1=3 35-2=4.")]
 Etag = Annotated[str, typer.Option("--etag", help="Refuse where somebody else has written since this version.")]
-
-_SERVICES = {"service": "AssessmentService", "verification": "VerificationService"} | {
-    "understanding": "UnderstandingService"
-}
-
-
-def call(module: str, method: str, **fields: Any) -> Any:
-    """The answer of one method, for a command that needs no other; see `ask`."""
-    from cli.speak.connection import run
-
-    return run(ask(module, method, **fields))
-
-
-async def ask(module: str, method: str, **fields: Any) -> Any:
-    """The answer of one method of service.proto, verification.proto or understanding.proto; a write gets its
-    request_id."""
-    import importlib
-
-    from cli.speak.connection import connected, new_request_id
-
-    package = "livinglab.assessment.v1."
-    stub = getattr(importlib.import_module(f"{package}{module}_pb2_grpc"), f"{_SERVICES[module]}Stub")
-    request_class = getattr(importlib.import_module(f"{package}{module}_pb2"), f"{method}Request")
-    if "request_id" in request_class.DESCRIPTOR.fields_by_name:
-        fields["request_id"] = new_request_id()
-    async with connected("assessment", stub) as service:
-        return await getattr(service, method)(request_class(**fields))
+Overwrite = Annotated[bool, typer.Option("--force", help="Also over what somebody else has written.")]
 
 
 def all_pages(module: str, method: str, items: str, **fields: Any) -> list[Any]:
@@ -102,15 +79,16 @@ def show_evaluation(evaluation: "evaluation_pb2.Evaluation", *, as_json: bool, *
         print_json(as_dict(evaluation) | {name: found for name, found in lists.items() if found})
         return
     state = {1: "open", 2: "concluded", 3: "published"}.get(evaluation.state, "")
-    parts = [f"{evaluation.id}: {stage_names(evaluation.stage)} {state}"]
+    parts = [f"{evaluation.id}: {word(stage_names(evaluation.stage))} {word(state)}"]
     if evaluation.HasField("score"):
-        parts.append(f"index {evaluation.score.index} {evaluation.score.predicate}".rstrip())
+        score = {"index": evaluation.score.index, "predicate": evaluation.score.predicate}
+        parts.append(sentence("index", **score).rstrip())
     if evaluation.published_index:
-        parts.append(f"published {evaluation.published_index}, revision {evaluation.revision}")
+        parts.append(sentence("published", index=evaluation.published_index, revision=evaluation.revision))
     if evaluation.missing and evaluation.state == 1:
-        parts.append(f"{len(evaluation.missing)} without an answer")
+        parts.append(sentence("unanswered", count=len(evaluation.missing)))
     if evaluation.next_stage:
-        parts.append(f"next {stage_names(evaluation.next_stage)}")
+        parts.append(sentence("next", stage=word(stage_names(evaluation.next_stage))))
     say("; ".join([*parts, f"etag {evaluation.etag}"]))
 
 

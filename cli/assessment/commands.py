@@ -5,23 +5,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.assessment import course, criteria, present, results
+from cli.assessment import course, criteria, others, present, results
 from cli.assessment.calls import (
     Etag,
     EvaluationId,
+    Overwrite,
     all_pages,
     as_dict,
-    ask,
-    call,
     levels_of_file,
     pairs,
     show_evaluation,
     stage_names,
 )
 from cli.guide import Language, is_english, published_guides
+from cli.speak.calls import ask, call
 from cli.speak.codes import as_code
 from cli.speak.files import Force, new_file, write_file
 from cli.speak.output import AsJson, note, print_json, say, table
+from cli.speak.sentences import sentence
 
 if TYPE_CHECKING:
     from livinglab.assessment.v1 import understanding_pb2
@@ -52,7 +53,7 @@ def open_evaluation(
     show_evaluation(answer.evaluation, as_json=as_json, warnings=answer.warnings)
     if not as_json:
         for doubt in answer.warnings:
-            note(f"Doubtful: {doubt.message}")
+            note(sentence("doubtful", message=doubt.message))
 
 
 @app.command("list")
@@ -95,10 +96,11 @@ def answer(
     why: Annotated[str, typer.Option("--note", help="Why, for all without an explanation.")] = "",
     met: criteria.Met = None,
     language: Language = "",
+    force: Overwrite = False,
     etag: Etag = "",
     as_json: AsJson = False,
 ) -> None:
-    """Save answers of the self-assessment."""
+    """Save answers of the self-assessment; those of somebody else are written over with --force alone."""
     given, explained = pairs(levels or []), dict[str, str]()
     if file is not None:
         levels_of_it = levels_of_file(file)
@@ -107,13 +109,22 @@ def answer(
         raise typer.BadParameter("give levels, or a file of them", param_hint="INDICATOR=LEVEL")
     if met and len(given) > 1:
         raise typer.BadParameter("is for one indicator at a time", param_hint="--met")
+    from cli.speak.connection import run
+
     english, shown = is_english(language), criteria.criteria_of(met)
     answers = [
         {"indicator": code, "value": value, "note": explained.get(code, why), "met": shown}
         for code, value in given.items()
     ]
-    saved = call("service", "SaveAnswers", evaluation_id=evaluation, answers=answers, etag=etag)
+    saved = run(_saved(evaluation, answers, etag, force=force))
     criteria.show_saved(saved, english=english, as_json=as_json)
+
+
+async def _saved(evaluation: str, answers: list[dict[str, Any]], etag: str, *, force: bool) -> Any:
+    """What was saved over the version that was looked at, so that nothing comes in between."""
+    if not etag and not force:
+        etag = await others.require_answers(evaluation, {one["indicator"]: one["value"] for one in answers})
+    return await ask("service", "SaveAnswers", evaluation_id=evaluation, answers=answers, etag=etag)
 
 
 @app.command()

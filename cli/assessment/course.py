@@ -4,19 +4,20 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.assessment import others
 from cli.assessment.calls import (
     Etag,
     EvaluationId,
     Levels,
+    Overwrite,
     as_dict,
-    ask,
-    call,
     choose,
     pairs,
     show_evaluation,
     stage_names,
     stage_number,
 )
+from cli.speak.calls import ask, call
 from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say, table
 
@@ -138,6 +139,7 @@ def review(
     verdict: Annotated[str, typer.Option("--verdict", help="valid or not-valid (Tidak Valid).")] = "valid",
     note: Annotated[str, typer.Option("--note", help="Compulsory for not-valid.")] = "",
     value: Annotated[str, typer.Option("--value", help="What is right, for not-valid.")] = "",
+    force: Overwrite = False,
     etag: Etag = "",
     as_json: AsJson = False,
 ) -> None:
@@ -152,7 +154,8 @@ def review(
             profile = await ask("understanding", "GetProfile", evaluation_id=evaluation)
             codes = [row.indicator for row in profile.rows if row.cells]
         found = [{"indicator": code, "verdict": chosen, "note": note, "value": value} for code in codes]
-        return await ask("verification", "SaveVerdicts", evaluation_id=evaluation, etag=etag, verdicts=found)
+        seen = etag or ("" if force else await others.require_verdicts(evaluation, dict.fromkeys(codes, chosen)))
+        return await ask("verification", "SaveVerdicts", evaluation_id=evaluation, etag=seen, verdicts=found)
 
     show_evaluation(run(save()).evaluation, as_json=as_json)
 
@@ -166,11 +169,12 @@ def conclude(
     justification: Annotated[str, typer.Option("--justification", help="Of what is decided.")] = "",
     visit: Annotated[str, typer.Option("--visit", metavar="REASON", help="A visit is needed, and why.")] = "",
     remark: Annotated[str, typer.Option("--remark")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Also where an assessor has saved nothing in it.")] = False,
     etag: Etag = "",
     as_json: AsJson = False,
 ) -> None:
     """End an external stage."""
-    more: dict[str, Any] = {"stage": stage_number(stage), "remark": remark}
+    more: dict[str, Any] = {"stage": stage_number(stage), "remark": remark, "force": force}
     more["decisions"] = [
         {"indicator": code, "value": value, "justification": justification}
         for code, value in pairs(decide or []).items()

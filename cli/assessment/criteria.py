@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.assessment.calls import EvaluationId, as_dict, ask, call, show_evaluation
+from cli.assessment.calls import EvaluationId, as_dict, show_evaluation
 from cli.guide import Language, is_english, needs_lines, published_guides, text
+from cli.speak.calls import ask, call
 from cli.speak.output import AsJson, fail, note, print_json, say, table
+from cli.speak.sentences import sentence
 
 Met = Annotated[
     list[str] | None,
@@ -44,7 +46,7 @@ def needs(
     columns = ["indicator", "level", "met", "next", "needs", "shown by", "evidence"]
     table(columns, rows, right=["level", "met", "next", "evidence"])
     for doubt in found.warnings:
-        say(f"Doubtful: {_doubt(doubt)}")
+        say(sentence("doubtful", message=_doubt(doubt)))
 
 
 def criteria(
@@ -133,7 +135,7 @@ def show_saved(saved: Any, *, english: bool, as_json: bool) -> None:
     show_evaluation(saved.evaluation, as_json=as_json, warnings=saved.warnings, needs=saved.needs)
     if not as_json:
         for doubt in saved.warnings:
-            say(f"Doubtful: {_doubt(doubt)}")
+            say(sentence("doubtful", message=_doubt(doubt)))
         for line in needs_lines(saved.needs, english):
             say(line)
 
@@ -142,7 +144,7 @@ def tell_before(evaluation: str, *, ask_first: bool) -> None:
     """Says beside the output what is doubtful before handing in, and asks a person at a terminal whether to go on."""
     doubts = call("understanding", "ListNeeds", evaluation_id=evaluation).warnings
     for doubt in doubts[:_MOST_DOUBTS]:
-        note(f"Doubtful: {_doubt(doubt)}")
+        note(sentence("doubtful", message=_doubt(doubt)))
     if len(doubts) > _MOST_DOUBTS:
         note(f"and {len(doubts) - _MOST_DOUBTS} more: see `livinglab assessment needs {evaluation}`")
     if doubts and ask_first and sys.stdin.isatty() and not typer.confirm("Hand in all the same?", err=True):

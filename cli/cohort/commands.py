@@ -70,24 +70,9 @@ def status(cohort_id: CohortId, as_json: AsJson = False) -> None:
 @app.command()
 def participants(cohort_id: CohortId, as_json: AsJson = False) -> None:
     """List the participants of a cohort with what they have done and what they lack."""
-    from livinglab.program.v1 import cohort_pb2
-    from livinglab.program.v1 import service_pb2 as pb
-    from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
-
     from cli.speak import connection
 
-    async def call() -> list[Any]:
-        async with connection.connected("program", ProgramServiceStub) as program:
-            stub: Any = program
-            request = pb.ListParticipantsRequest(cohort_id=cohort_id, page_size=1000)
-
-            def page(token: str) -> Any:
-                request.page_token = token
-                return stub.ListParticipants(request)
-
-            return await connection.every_page(page, lambda answer: answer.participants)
-
-    found: list[cohort_pb2.ParticipantProgress] = connection.run(call())
+    cohort, found = connection.run(people.cohort_and_participants(cohort_id))
     if as_json:
         print_json(
             [
@@ -106,13 +91,14 @@ def participants(cohort_id: CohortId, as_json: AsJson = False) -> None:
             ]
         )
         return
+    titles = view.duty_titles(cohort)
     rows = [
         (
             p.institution,
             name_of(p.institution),
-            word(view.word(p, "state")),
+            view.word(p, "state"),
             str(len(p.duties)),
-            ", ".join(p.missing),
+            "; ".join(titles.get(duty, duty) for duty in p.missing),
             "; ".join(filter(None, [p.reason, *(f"{word('problem')}: {problem}" for problem in p.problems)])),
         )
         for p in found

@@ -1,6 +1,6 @@
 """The report of a cohort as one page: it needs no other file, reads on a phone and prints."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from decimal import Decimal
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from cli.cohort import view
-from cli.speak.known import known_institutions
+from cli.speak.known import name_of
+from cli.speak.sentences import zone_word
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import audit_service_pb2, cohort_pb2, report_service_pb2
@@ -58,7 +59,7 @@ def page(report: "report_service_pb2.Report", entries: "Sequence[audit_service_p
     )
     zone = report.cohort.time_zone
     environment.filters.update(when=lambda stamp: view.local_time(stamp, zone), session_time=_session_time)
-    environment.filters.update(name=_name, amount=_amount)
+    environment.filters.update(name=name_of, amount=_amount, **_titles(report.cohort))
     environment.filters.update(word=view.word, state=view.phase_state)
     return environment.get_template("cohort_report.html").render(
         r=report,
@@ -86,7 +87,7 @@ def _chart(report: "report_service_pb2.Report") -> Chart | None:
 
     lines = [
         Line(
-            _short(_name(gain.institution)),
+            _short(name_of(gain.institution)),
             (place + 1) * _LINE + 10,
             x(Decimal(gain.before)),
             x(Decimal(gain.after)),
@@ -120,12 +121,14 @@ def _session_time(session: "cohort_pb2.PlannedSession") -> str:
     zone = ZoneInfo(session.time_zone)
     start = session.start_time.ToDatetime(tzinfo=UTC).astimezone(zone)
     off = " (cancelled)" if session.cancelled else ""
-    return f"{start:%Y-%m-%d %H:%M} {view.zone_word(start)}{off}"
+    return f"{start:%Y-%m-%d %H:%M} {zone_word(start)}{off}"
 
 
-def _name(institution: str) -> str:
-    region = known_institutions().get(institution)
-    return region.name if region else institution
+def _titles(cohort: "cohort_pb2.Cohort") -> "dict[str, Callable[[str], str]]":
+    """Phases and duties by the words that the page, which is in English, has for their ids."""
+    phases = {phase.phase: phase.title_en or phase.title for phase in cohort.phases}
+    duties = {one.duty: one.title_en or one.title for phase in cohort.phases for one in phase.duty_progress}
+    return {"phase": lambda code: phases.get(code, code), "duty": lambda code: duties.get(code, code)}
 
 
 def _short(name: str) -> str:

@@ -14,7 +14,7 @@ from cli.speak.codes import as_code
 from cli.speak.output import AsJson, fail, note, print_json, say
 
 if TYPE_CHECKING:
-    from livinglab.program.v1 import definition_pb2
+    from livinglab.program.v1 import cohort_pb2, definition_pb2
 
 Institution = Annotated[str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="The code of a participant.")]
 _PERSON = "role:name:email, or role:name:email:language"
@@ -147,8 +147,8 @@ def _would_resolve(cohort_id: str, as_json: bool) -> None:
         say(f"would be asked again: {', '.join(name or cohort_id for name in whose)}" if whose else "no problem")
 
 
-async def _troubled(cohort_id: str) -> list[str]:
-    """Whose problems there are, the cohort's own as an empty name."""
+async def cohort_and_participants(cohort_id: str) -> "tuple[cohort_pb2.Cohort, list[cohort_pb2.ParticipantProgress]]":
+    """A cohort with every one of its participants."""
     from livinglab.program.v1 import service_pb2 as pb
     from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
 
@@ -163,7 +163,12 @@ async def _troubled(cohort_id: str) -> list[str]:
             request.page_token = token
             return stub.ListParticipants(request)
 
-        found = await connection.every_page(page, lambda one: one.participants)
+        return cohort, await connection.every_page(page, lambda one: one.participants)
+
+
+async def _troubled(cohort_id: str) -> list[str]:
+    """Whose problems there are, the cohort's own as an empty name."""
+    cohort, found = await cohort_and_participants(cohort_id)
     return [*([""] if cohort.problems else []), *(p.institution for p in found if p.problems)]
 
 

@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 import typer
 
 from cli.cohort import view
+from cli.speak.language import word
 from cli.speak.output import print_json, say
+from cli.speak.sentences import counted, day, sentence, zone_word
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import cohort_pb2
@@ -22,20 +24,22 @@ def show(preview: "cohort_pb2.OrderPreview", as_json: bool) -> None:
     if as_json:
         print_json({"dry_run": True, **as_dict(preview)})
         return
-    say("nothing is done yet; the order would bring about:")
+    say(sentence("would"))
     for move in preview.moves:
-        about = f"{move.phase}: session {move.session}" if move.session else f"{move.phase} {_kind(move)}"
-        say(f"  {about}: {_time(move, move.before_time)} -> {_time(move, move.after_time)}")
+        about = sentence(_kind(move) or "opens", phase=move.phase, session=move.session)
+        times = {"before": _time(move, move.before_time), "after": _time(move, move.after_time)}
+        say(sentence("would_move", what=about, **times))
     if not preview.moves:
-        say("  no day moves")
+        say(sentence("no_day_moves"))
     for letters in preview.letters:
         phase = f" ({letters.phase})" if letters.phase else ""
-        people = "one person" if letters.people == 1 else f"{letters.people} people"
-        say(f"  letter {letters.template}{phase}: {people} of {_participants(letters.participants)}")
+        people = counted(letters.people, "one_person", "people")
+        whose = counted(letters.participants, "one_participant", "participants")
+        say(sentence("letter", letter=word(letters.template), phase=phase, people=people, participants=whose))
     if not preview.letters:
-        say("  nobody is written to")
+        say(sentence("nobody_written"))
     for note in preview.notes:
-        say(f"  note: {note}")
+        say(sentence("note", note=note))
 
 
 def as_dict(preview: "cohort_pb2.OrderPreview") -> dict[str, Any]:
@@ -77,9 +81,5 @@ def _time(move: "cohort_pb2.OrderPreview.Move", stamp: Any) -> str:
 
     local: datetime = stamp.ToDatetime(tzinfo=UTC).astimezone(ZoneInfo(move.time_zone or "UTC"))
     if move.kind == cohort_pb2.MOVE_KIND_DEADLINE and (local.hour, local.minute, local.second) == (0, 0, 0):
-        return f"{local - timedelta(days=1):%a %Y-%m-%d} 24:00"
-    return f"{local:%a %Y-%m-%d %H:%M} {view.zone_word(local)}"
-
-
-def _participants(count: int) -> str:
-    return "one participant" if count == 1 else f"{count} participants"
+        return f"{day(local - timedelta(days=1))} 24:00"
+    return f"{day(local)} {local:%H:%M} {zone_word(local)}"

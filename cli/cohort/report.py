@@ -8,7 +8,10 @@ import typer
 from cli.cohort import view
 from cli.cohort.view import CohortId
 from cli.speak.files import Force, new_file, write_file
+from cli.speak.known import name_of
+from cli.speak.language import word
 from cli.speak.output import AsJson, print_json, say, table
+from cli.speak.sentences import sentence
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import audit_service_pb2, report_service_pb2
@@ -155,31 +158,45 @@ def _texts(message: Any) -> dict[str, Any]:
 
 
 def _show(found: "report_service_pb2.Report") -> None:
+    titles = view.duty_titles(found.cohort)
     duties = [
-        (p.progress.phase, d.duty, "yes" if d.required else "", str(d.done), str(d.missed), str(d.excused))
+        (
+            view.phase_title(p.progress),
+            titles.get(d.duty, d.duty),
+            "yes" if d.required else "",
+            str(d.done),
+            str(d.missed),
+            str(d.excused),
+        )
         for p in found.phases
         for d in p.duties
     ]
     columns = ["phase", "duty", "required", "done", "missed", "excused"]
     table(columns, duties, title=view.title(found.cohort), right=["done", "missed", "excused"])
     came = [
-        (p.progress.phase, view.word(a, "role"), str(a.invited), str(a.attended), str(a.delegates))
+        (view.phase_title(p.progress), view.word(a, "role"), str(a.invited), str(a.attended), str(a.delegates))
         for p in found.phases
         for a in p.attendance
     ]
     columns = ["phase", "role", "invited", "attended", "by delegate"]
-    table(columns, came, title="attendance", right=["invited", "attended", "by delegate"])
+    table(columns, came, title=word("attendance"), right=["invited", "attended", "by delegate"])
     rows = [
-        (g.institution, f"{g.period_before} {g.before}", f"{g.period_after} {g.after}", g.gain) for g in found.gains
+        (name_of(g.institution), f"{g.period_before} {g.before}", f"{g.period_after} {g.after}", g.gain)
+        for g in found.gains
     ]
-    table(["institution", "before", "after", "gain"], rows, title="gains", right=["gain"])
+    if rows:
+        table(["institution", "before", "after", "gain"], rows, title=word("gain"), right=["gain"])
+    else:
+        say(sentence("no_gain"))
     if found.mean_before:
-        say(f"mean of {found.gained}: {found.mean_before} -> {found.mean_after}; leaps: {found.leaps}")
+        about = {"before": found.mean_before, "after": found.mean_after}
+        say(sentence("mean", count=found.gained, leaps=found.leaps, **about))
     if found.actions:
-        say(f"follow-up: {found.actions_done} of {found.actions} actions done ({found.follow_up_share})")
+        share = {"all": found.actions, "share": found.follow_up_share}
+        say(sentence("follow_up", done=found.actions_done, **share))
     for t in found.targets:
-        say(
-            f"target {t.target.index} in {t.target.year} ({t.target.scope}): {t.reached} of {t.assessed}, mean {t.mean}"
-        )
+        aim = {"index": t.target.index, "year": str(t.target.year), "scope": word(t.target.scope)}
+        mean = sentence("target_mean", mean=t.mean) if t.mean else ""
+        say(sentence("target", reached=t.reached, assessed=t.assessed, mean=mean, **aim))
     for line in found.totals:
-        say(f"cost: {line.currency} {line.total}")
+        say(sentence("cost", currency=line.currency, total=line.total))

@@ -1,6 +1,6 @@
 """`livinglab cohort calendar`: the days of a cohort as they stand now, for people and for the calendars they keep."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 import typer
 
 from cli.cohort import view
-from cli.cohort.view import CohortId
+from cli.cohort.view import CohortId, days
 from cli.speak.files import Force, new_file, write_file
+from cli.speak.language import word
 from cli.speak.output import AsJson, print_json, say
+from cli.speak.sentences import day, sentence, zone_word
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import cohort_pb2
@@ -39,24 +41,15 @@ def calendar(
     if as_json:
         print_json(as_dict(cohort))
         return
-    say(f"{cohort.title}: days are those of {cohort.time_zone}, hours of a session those of its place")
+    say(sentence("calendar", title=cohort.title, zone=cohort.time_zone))
     for phase in cohort.phases:
         opens, last = days(cohort, phase)
-        say(f"{phase.title}: {opens:%a %Y-%m-%d} to {last:%a %Y-%m-%d} ({view.phase_state(phase)})")
+        about = {"phase": view.phase_name(phase), "state": word(view.phase_state(phase))}
+        say(sentence("phase_days", first=day(opens), last=day(last), **about))
         for session in phase.sessions:
-            off = " (cancelled)" if session.cancelled else ""
+            off = sentence("cancelled") if session.cancelled else ""
             place = f", {session.place}" if session.place else ""
-            say(f"  {_hours(session)}  {session.title}{place}{off}")
-
-
-def days(cohort: "cohort_pb2.Cohort", phase: "cohort_pb2.PhaseProgress") -> tuple[Any, Any]:
-    """The first day of a phase and its last, as they stand in the cohort's zone."""
-    zone = ZoneInfo(cohort.time_zone or "UTC")
-    ends = phase.close_time if phase.HasField("close_time") else phase.deadline_time
-    opens = phase.open_time.ToDatetime(UTC).astimezone(zone).date()
-    # A deadline is the end of a day.
-    last = (ends.ToDatetime(UTC) - timedelta(milliseconds=1)).astimezone(zone).date()
-    return opens, max(opens, last)
+            say(f"  {hours(session)}  {session.title}{place}{off}")
 
 
 def as_dict(cohort: "cohort_pb2.Cohort") -> dict[str, Any]:
@@ -79,9 +72,9 @@ def as_dict(cohort: "cohort_pb2.Cohort") -> dict[str, Any]:
     }
 
 
-def _hours(session: "cohort_pb2.PlannedSession") -> str:
+def hours(session: Any) -> str:
     """2022-11-07 09:00 to 12:00 WIB, in the time of its place."""
     zone = ZoneInfo(session.time_zone)
     start, end = (at.ToDatetime(UTC).astimezone(zone) for at in (session.start_time, session.end_time))
-    until = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%a %Y-%m-%d %H:%M}"
-    return f"{start:%a %Y-%m-%d %H:%M} to {until} {view.zone_word(start)}"
+    until = f"{end:%H:%M}" if start.date() == end.date() else f"{day(end)} {end:%H:%M}"
+    return sentence("hours", start=f"{day(start)} {start:%H:%M}", end=until, zone=zone_word(start))

@@ -10,6 +10,8 @@ from cli.cohort import preview, view
 from cli.cohort.preview import DryRun
 from cli.cohort.view import CohortId, Reason
 from cli.speak.output import AsJson, print_json, say
+from cli.speak.sentences import days as in_days
+from cli.speak.sentences import sentence
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import cohort_pb2
@@ -38,7 +40,7 @@ def order(method: str, request_id: str, as_json: bool, said: str, **fields: Any)
         print_json({**waits, "cohort": view.as_dict(answer.cohort)})
         return
     waiting = getattr(answer, "awaiting_second", False)
-    say("kept as a proposal: it counts once another manager asks for the same" if waiting else said)
+    say(sentence("second") if waiting else said)
     view.show(answer.cohort, as_json=False)
 
 
@@ -85,19 +87,19 @@ def pause(
     cohort_id: CohortId, reason: Reason, request_id: RequestId = "", dry_run: DryRun = False, as_json: AsJson = False
 ) -> None:
     """Stop the clock of a cohort: nothing opens, closes or is due until it is resumed."""
-    _cohort("PauseCohort", cohort_id, reason, request_id, as_json, "paused", dry_run)
+    _cohort("PauseCohort", cohort_id, reason, request_id, as_json, "is_paused", dry_run)
 
 
 def resume(
     cohort_id: CohortId, reason: Reason, request_id: RequestId = "", dry_run: DryRun = False, as_json: AsJson = False
 ) -> None:
     """Go on after a pause; everything to come is later by the days that it took, within one day by none."""
-    _cohort("ResumeCohort", cohort_id, reason, request_id, as_json, "resumed", dry_run)
+    _cohort("ResumeCohort", cohort_id, reason, request_id, as_json, "is_resumed", dry_run)
 
 
 def _cohort(method: str, cohort_id: str, reason: str, request_id: str, as_json: bool, said: str, dry_run: bool) -> None:
     fields = {"cohort_id": cohort_id, "reason": reason, "validate_only": dry_run}
-    order(method, request_id, as_json, f"{cohort_id} is {said}", **fields)
+    order(method, request_id, as_json, sentence(said, cohort=cohort_id), **fields)
 
 
 def extend(
@@ -111,7 +113,7 @@ def extend(
 ) -> None:
     """Move the deadline of a phase: later, or with days below zero earlier."""
     moves = {"deadline_days": days, "validate_only": dry_run}
-    _phase("ReschedulePhase", cohort_id, phase, reason, request_id, as_json, f"{phase} closes {_later(days)}", **moves)
+    _phase("ReschedulePhase", cohort_id, phase, reason, request_id, as_json, _moved("closes", phase, days), **moves)
 
 
 def move(
@@ -125,7 +127,7 @@ def move(
 ) -> None:
     """Move a phase that has not opened as a whole: its opening, its sessions and its deadline."""
     moves = {"open_days": days, "deadline_days": days, "validate_only": dry_run}
-    _phase("ReschedulePhase", cohort_id, phase, reason, request_id, as_json, f"{phase} is {_later(days)}", **moves)
+    _phase("ReschedulePhase", cohort_id, phase, reason, request_id, as_json, _moved("is", phase, days), **moves)
 
 
 def reopen(
@@ -140,7 +142,7 @@ def reopen(
 ) -> None:
     """Open a phase again that has closed, until a day is over; who was excused of it owes its duties again."""
     about = {"days": days, "readmit": readmit, "validate_only": dry_run}
-    _phase("ReopenPhase", cohort_id, phase, reason, request_id, as_json, f"{phase} is open again", **about)
+    _phase("ReopenPhase", cohort_id, phase, reason, request_id, as_json, sentence("open_again", phase=phase), **about)
 
 
 def override(
@@ -161,7 +163,7 @@ def override(
         raise typer.BadParameter("give one of --close, --excuse and --stop")
     chosen = "CLOSE" if close else "EXCUSE" if excuse else "STOP"
     action = cohort_pb2.GateAction.Value(f"GATE_ACTION_{chosen}")
-    said = f"{phase} stops the cohort" if stop else f"{phase} closes"
+    said = sentence("phase_stops" if stop else "phase_closes", phase=phase)
     about = {"action": action, "validate_only": dry_run}
     _phase("OverrideGate", cohort_id, phase, reason, request_id, as_json, said, **about)
 
@@ -173,9 +175,9 @@ def _phase(
     order(method, request_id, as_json, said, **fields)
 
 
-def _later(days: int) -> str:
-    unit = "day" if abs(days) == 1 else "days"
-    return f"{abs(days)} {unit} {'earlier' if days < 0 else 'later'}"
+def _moved(what: str, phase: str, days: int) -> str:
+    """What moved, and how far."""
+    return sentence(f"{what}_{'earlier' if days < 0 else 'later'}", phase=phase, days=in_days(abs(days)))
 
 
 VERBS: tuple[Callable[..., None], ...] = (pause, resume, extend, move, reopen, override)

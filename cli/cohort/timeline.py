@@ -1,11 +1,12 @@
 """A cohort's phases as a chart in text: one line a phase, bars over months, with what happens on which day."""
 
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
+
+from cli.speak.output import width_of_output
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import definition_pb2
@@ -56,7 +57,7 @@ def chart(definition: "definition_pb2.Definition", happenings: "list[Happening]"
 def draw(definition: "definition_pb2.Definition", happenings: "list[Happening]") -> None:
     """Writes the chart to standard output: drawn for a terminal that can, plain for everything else."""
     seen = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if seen else _UNSEEN_WIDTH
+    width = width_of_output(_UNSEEN_WIDTH)
     can_draw = seen and (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     sys.stdout.write(chart(definition, happenings, width, DRAWN if can_draw else PLAIN))
 

@@ -11,6 +11,7 @@ from cli.speak.known import name_of
 from cli.speak.language import either
 from cli.speak.language import word as language_word
 from cli.speak.output import print_json, say, table
+from cli.speak.sentences import sentence, zone_word
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import cohort_pb2
@@ -26,10 +27,10 @@ def show(cohort: "cohort_pb2.Cohort", as_json: bool) -> None:
         return
     rows = [
         (
-            either(p.title, p.title_en),
-            language_word(phase_state(p)),
+            phase_name(p),
+            phase_state(p),
             local_time(p.open_time, cohort.time_zone),
-            closing(cohort, p) + (" (moved)" if p.extended else ""),
+            closing(cohort, p) + (sentence("moved") if p.extended else ""),
             f"{p.done}/{p.invited}",
         )
         for p in cohort.phases
@@ -43,8 +44,27 @@ def show(cohort: "cohort_pb2.Cohort", as_json: bool) -> None:
 
 def title(cohort: "cohort_pb2.Cohort") -> str:
     """What it is, how it stands, and how many are where."""
-    since = f" since {local_time(cohort.pause_time, cohort.time_zone)}" if cohort.HasField("pause_time") else ""
-    return f"{cohort.id} ({kind(cohort)}): {word(cohort, 'state')}{since}, {counts(cohort)}"
+    paused = cohort.HasField("pause_time")
+    since = sentence("since", time=local_time(cohort.pause_time, cohort.time_zone)) if paused else ""
+    state = language_word(word(cohort, "state"))
+    return f"{cohort.id} ({language_word(kind(cohort))}): {state}{since}, {counts(cohort)}"
+
+
+def phase_name(phase: "cohort_pb2.PhaseProgress") -> str:
+    """Its title in the language of the command, and its id, by which orders name it: Opening (pembukaan)."""
+    named = phase_title(phase)
+    return named if named.casefold() == phase.phase.casefold() else f"{named} ({phase.phase})"
+
+
+def phase_title(phase: "cohort_pb2.PhaseProgress") -> str:
+    """Its title in the language of the command."""
+    return either(phase.title, phase.title_en) or phase.phase
+
+
+def duty_titles(cohort: "cohort_pb2.Cohort") -> dict[str, str]:
+    """The duties of a cohort in words, by their ids."""
+    told = (duty for phase in cohort.phases for duty in phase.duty_progress)
+    return {duty.duty: either(duty.title, duty.title_en) for duty in told}
 
 
 def phase_state(phase: "cohort_pb2.PhaseProgress") -> str:
@@ -56,9 +76,9 @@ def duty_lines(cohort: "cohort_pb2.Cohort") -> Iterator[str]:
     """How many have done each duty of the phases that are open or over, in words."""
     for p in cohort.phases:
         if p.invited and p.duty_progress:
-            yield f"{either(p.title, p.title_en)}:"
+            yield f"{phase_title(p)}:"
             for duty in p.duty_progress:
-                optional = "" if duty.required else either(" (tidak wajib)", " (optional)")
+                optional = "" if duty.required else sentence("optional")
                 yield f"  {duty.done:>4} {either(duty.title, duty.title_en)}{optional}"
 
 
@@ -69,30 +89,26 @@ def troubles(cohort: "cohort_pb2.Cohort") -> Iterator[str]:
     for one in cohort.troubled:
         yield from (f"{language_word('problem')}: {name_of(one.institution)}: {problem}" for problem in one.problems)
     if cohort.troubled_count > len(cohort.troubled):
-        yield either(
-            f"... dan {cohort.troubled_count - len(cohort.troubled)} peserta lagi",
-            f"... and {cohort.troubled_count - len(cohort.troubled)} participants more",
-        )
+        yield sentence("more_participants", count=cohort.troubled_count - len(cohort.troubled))
     if cohort.problems or cohort.troubled_count:
-        yield either(
-            f"perbaiki sebabnya, lalu: livinglab cohort resolve {cohort.id} --reason ...",
-            f"mend the cause, then: livinglab cohort resolve {cohort.id} --reason ...",
-        )
+        yield sentence("mend", cohort=cohort.id)
 
 
 def notes(cohort: "cohort_pb2.Cohort") -> Iterator[str]:
     """What a manager should know besides, a line each."""
     if cohort.split_from:
-        yield f"split from {cohort.split_from}"
+        yield sentence("split_from", cohort=cohort.split_from)
     for p in cohort.phases:
         if phase_state(p) == "held":
-            yield f"{p.phase} waits beyond its deadline since {local_time(p.held_time, cohort.time_zone)}"
+            yield sentence("held", phase=phase_title(p), time=local_time(p.held_time, cohort.time_zone))
         if p.blocking:
             named = ", ".join(name_of(blocker.institution) for blocker in p.blockers[:5])
-            yield f"{p.phase} waits for {p.blocking}: {named}{', ...' if p.blocking > 5 else ''}"
+            named += ", ..." if p.blocking > 5 else ""
+            yield sentence("blocked", phase=phase_title(p), count=p.blocking, names=named)
         for proposal in p.proposals:
-            action = word(proposal, "action")
-            yield f"{p.phase}: {proposal.actor} proposes {action}, another manager has to agree ({proposal.reason})"
+            action = language_word(word(proposal, "action"))
+            about = {"phase": phase_title(p), "actor": proposal.actor, "reason": proposal.reason}
+            yield sentence("proposal", action=action, **about)
     yield from (line for line in [cohort.note, cohort.reason] if line)
     yield from troubles(cohort)
 
@@ -190,8 +206,8 @@ def counts(cohort: "cohort_pb2.Cohort") -> str:
     """How many participants are where."""
     parts = [("active", cohort.active), ("graduated", cohort.graduated)]
     parts += [("withdrawn", cohort.withdrawn), ("failed", cohort.failed)]
-    told = ", ".join(f"{count} {word}" for word, count in parts if count)
-    return f"{cohort.participants} participants: {told}"
+    told = ", ".join(f"{count} {language_word(state)}" for state, count in parts if count)
+    return sentence("counts", count=cohort.participants, told=told)
 
 
 def iso(stamp: Any) -> str:
@@ -225,7 +241,11 @@ def closing(cohort: "cohort_pb2.Cohort", phase: "cohort_pb2.PhaseProgress") -> s
     return f"{before:%Y-%m-%d} 24:00 {zone_word(before)}"
 
 
-def zone_word(moment: datetime) -> str:
-    """WIB, CET; UTC+08 where a zone has no letters."""
-    name = moment.tzname() or "UTC"
-    return f"UTC{name}" if name[:1] in "+-" else name
+def days(cohort: "cohort_pb2.Cohort", phase: "cohort_pb2.PhaseProgress") -> tuple[Any, Any]:
+    """The first day of a phase and its last, as they stand in the cohort's zone."""
+    zone = ZoneInfo(cohort.time_zone or "UTC")
+    ends = phase.close_time if phase.HasField("close_time") else phase.deadline_time
+    opens = phase.open_time.ToDatetime(UTC).astimezone(zone).date()
+    # A deadline is the end of a day.
+    last = (ends.ToDatetime(UTC) - timedelta(milliseconds=1)).astimezone(zone).date()
+    return opens, max(opens, last)

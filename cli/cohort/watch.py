@@ -7,7 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from cli.cohort import view
+from cli.speak.known import name_of
+from cli.speak.language import word
 from cli.speak.output import AsJson
+from cli.speak.sentences import sentence
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import cohort_pb2
@@ -62,36 +65,42 @@ def picture(cohort: "cohort_pb2.Cohort", now: datetime) -> "RenderableType":
 
     phases = Table(title=Text(view.title(cohort)), title_justify="left", box=None, pad_edge=False)
     for column in ("phase", "state", "closes"):
-        phases.add_column(column, no_wrap=column != "phase")
+        phases.add_column(word(column), no_wrap=column != "phase")
     for column in ("done", "of", "waits for"):
-        phases.add_column(column, justify="right", no_wrap=True)
+        phases.add_column(word(column), justify="right", no_wrap=True)
     for p in cohort.phases:
-        cells = [p.phase, view.phase_state(p), view.closing(cohort, p), str(p.done), str(p.invited)]
+        cells = [view.phase_title(p), word(view.phase_state(p)), view.closing(cohort, p), str(p.done), str(p.invited)]
         phases.add_row(*map(Text, [*cells, str(p.blocking or "")]))
     parts: list[RenderableType] = [phases]
-    parts += [_blockers(p, now, cohort.time_zone) for p in cohort.phases if p.blocking]
+    parts += [_blockers(p, now, cohort) for p in cohort.phases if p.blocking]
     parts += [Text(line) for line in view.notes(cohort) if not _is_told_above(line, cohort)]
     return Group(*parts)
 
 
-def _blockers(p: "cohort_pb2.PhaseProgress", now: datetime, zone: str) -> "RenderableType":
+def _blockers(p: "cohort_pb2.PhaseProgress", now: datetime, cohort: "cohort_pb2.Cohort") -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(title=Text(f"\n{p.phase} waits for"), title_justify="left", box=None, pad_edge=False)
-    grid.add_column("institution", no_wrap=True)
-    grid.add_column("since", no_wrap=True)
-    grid.add_column("lacks")
+    grid = Table(
+        title=Text(f"\n{sentence('waits_for', phase=view.phase_title(p))}"),
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    titles = view.duty_titles(cohort)
+    for column in ("institution", "since", "lacks"):
+        grid.add_column(word(column))
     for blocker in p.blockers[:_SHOWN]:
-        since = f"{view.local_time(blocker.since_time, zone)} ({ago(now, blocker.since_time)})"
-        grid.add_row(*map(Text, [blocker.institution, since, ", ".join(blocker.missing)]))
+        since = f"{view.local_time(blocker.since_time, cohort.time_zone)} ({ago(now, blocker.since_time)})"
+        lacks = "; ".join(titles.get(duty, duty) for duty in blocker.missing)
+        grid.add_row(*map(Text, [name_of(blocker.institution), since, lacks]))
     if p.blocking > _SHOWN:
-        grid.add_row(Text(f"and {p.blocking - min(_SHOWN, len(p.blockers))} more"))
+        grid.add_row(Text(sentence("more", count=p.blocking - min(_SHOWN, len(p.blockers)))))
     return grid
 
 
 def _is_told_above(line: str, cohort: "cohort_pb2.Cohort") -> bool:
-    return any(line.startswith(f"{p.phase} waits for ") for p in cohort.phases)
+    return any(line.startswith(f"{sentence('waits_for', phase=view.phase_title(p))} ") for p in cohort.phases)
 
 
 def ago(now: datetime, stamp: Any) -> str:

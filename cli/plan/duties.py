@@ -7,6 +7,7 @@ import typer
 
 from cli.speak.language import either, word
 from cli.speak.output import AsJson, print_json, say, table
+from cli.speak.sentences import sentence
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import duty_service_pb2 as pb
@@ -34,8 +35,7 @@ def duties(
     open_still = [one for one in found if one.state in {pb.OWED_STATE_DUE, pb.OWED_STATE_COMING}]
     shown = found if everything else open_still
     if not shown:
-        owed = "every duty so far is done" if found else "in no cohort that runs"
-        say(f"{name_of(code)}: {owed}")
+        say(sentence("all_done" if found else "no_cohort", name=name_of(code)))
         return
     rows = [_row(one) for one in shown]
     table(["until", "what", "phase", "state"], rows, title=name_of(code))
@@ -45,7 +45,7 @@ def duties(
 
 def _row(one: "pb.OwedDuty") -> list[str]:
     what = either(one.title, one.title_en)
-    optional = "" if one.required else either(" (tidak wajib)", " (optional)")
+    optional = "" if one.required else sentence("optional")
     state = word(_state(one))
     if _state(one) == "coming":
         opens = one.open_time.ToDatetime(UTC).astimezone(_zone(one))

@@ -1,11 +1,14 @@
 """`livinglab session`: the sessions of a cohort: on the calendar, moved, called off, and who came."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from cli.speak.output import AsJson, print_json, say, table
+from cli.speak.language import word
+from cli.speak.output import AsJson, fail, print_json, say, table
+from cli.speak.sentences import day, sentence, zone_word
 
 if TYPE_CHECKING:
     from livinglab.coaching.v1 import coaching_pb2
@@ -17,20 +20,18 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; it is told to those 
 
 
 def _moment(value: str) -> datetime:
-    """A time with its offset; without one it would mean another hour in each zone."""
+    """A time; without an offset it is what clocks show in the zone of the session."""
     try:
-        found = datetime.fromisoformat(value)
+        return datetime.fromisoformat(value)
     except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise typer.BadParameter(f"{value} is no time such as 2022-11-07T09:00+07:00")
-    return found
+        raise typer.BadParameter(f"{value} is no time such as 2022-11-07T09:00") from None
 
 
 Start = Annotated[
-    datetime, typer.Option("--start", metavar="TIME", parser=_moment, help="With its offset: 2022-11-07T09:00+07:00")
+    datetime,
+    typer.Option("--start", metavar="TIME", parser=_moment, help="2022-11-07T09:00, by the clocks of its place."),
 ]
-End = Annotated[datetime, typer.Option("--end", metavar="TIME", parser=_moment, help="With its offset.")]
+End = Annotated[datetime, typer.Option("--end", metavar="TIME", parser=_moment, help="By the same clocks.")]
 
 
 @app.command("list")
@@ -45,8 +46,10 @@ def list_sessions(
     if as_json:
         print_json(rows)
         return
-    columns = ["id", "phase", "title", "place", "start", "end", "state"]
-    table(columns, [[row[key] for key in columns] for row in rows])
+    shown = [
+        [row["id"], ", ".join(filter(None, [row["title"], row["place"]])), _when(row), row["state"]] for row in rows
+    ]
+    table(["id", "what", "when", "state"], shown)
 
 
 @app.command()
@@ -77,8 +80,8 @@ def add(
         time_zone=zone,
         rehearsal=cohort_id if rehearsal else "",
     )
-    request.start_time.FromDatetime(start)
-    request.end_time.FromDatetime(end)
+    request.start_time.FromDatetime(_there(start, zone))
+    request.end_time.FromDatetime(_there(end, zone))
     _told(_call("ScheduleSession", request).session, as_json)
 
 
@@ -116,7 +119,7 @@ def attend(
     if as_json:
         print_json({"session": session_id, "institution": code, "role": role, "name": name, "delegate": delegate})
     else:
-        say(f"{name} came to {session_id} for {name_of(code)}")
+        say(sentence("came", name=name, session=session_id, institution=name_of(code)))
 
 
 @app.command()
@@ -143,9 +146,10 @@ def move(
 
     from cli.speak import connection
 
+    zone = "" if start.tzinfo and end.tzinfo else _zone_of(session_id)
     request = pb.MoveSessionRequest(request_id=connection.new_request_id(), session_id=session_id, reason=reason)
-    request.start_time.FromDatetime(start)
-    request.end_time.FromDatetime(end)
+    request.start_time.FromDatetime(_there(start, zone))
+    request.end_time.FromDatetime(_there(end, zone))
     _told(_call("MoveSession", request).session, as_json)
 
 
@@ -162,14 +166,44 @@ def _told(session: "coaching_pb2.Session", as_json: bool) -> None:
     if as_json:
         print_json(row)
     else:
-        say(f"{row['id']} is {row['state']}, {row['start']} to {row['end']}: {row['reason']}")
+        why = f": {row['reason']}" if row["reason"] else ""
+        say(sentence("session_is", session=row["id"], state=word(row["state"]), when=_when(row), reason=why))
+
+
+def _when(row: dict[str, str]) -> str:
+    """Wed 2026-12-02 10:00 to 12:00 WIB, by the clocks of its place."""
+    zone = ZoneInfo(row["time_zone"])
+    start, end = (datetime.fromisoformat(row[at]).astimezone(zone) for at in ("start", "end"))
+    until = f"{end:%H:%M}" if start.date() == end.date() else f"{day(end)} {end:%H:%M}"
+    return sentence("hours", start=f"{day(start)} {start:%H:%M}", end=until, zone=zone_word(start))
+
+
+def _there(at: datetime, zone: str) -> datetime:
+    """The moment at which clocks of the zone show it, unless it says which clocks."""
+    return at if at.tzinfo else at.replace(tzinfo=_known_zone(zone))
+
+
+def _known_zone(zone: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(zone)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise typer.BadParameter(f"{zone!r} is no time zone such as Asia/Jakarta", param_hint="--zone") from None
+
+
+def _zone_of(session_id: str) -> str:
+    """The zone of a session, whose id begins with its cohort's."""
+    from livinglab.coaching.v1 import service_pb2 as pb
+
+    cohort = session_id.partition(":")[0]
+    found = _call("ListSessions", pb.ListSessionsRequest(cohort_id=cohort)).sessions
+    zones = [one.time_zone for one in found if one.id == session_id]
+    if not zones:
+        fail(sentence("no_session", session=session_id))
+    return str(zones[0])
 
 
 def _as_dict(session: "coaching_pb2.Session") -> dict[str, str]:
     """A session for programs, its times as clocks show them there."""
-    from datetime import UTC
-    from zoneinfo import ZoneInfo
-
     from livinglab.coaching.v1 import coaching_pb2
 
     zone = ZoneInfo(session.time_zone)

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,8 +17,13 @@ from chassis import naming, outgoing, tracing
 from chassis.errors import Kind, Refused
 from chassis.status import from_rpc_error
 from chassis.tls import Tls
+from cli.speak.language import word
 from cli.speak.output import fail
+from cli.speak.sentences import sentence
 from stack.home import Home, home_folder
+
+# As the services say it to programs: ListCohorts is for manager, platform.
+_FOR_OTHERS = re.compile(r"\w+ is for ([a-z, ]+)$")
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -29,9 +35,7 @@ def address(service: str) -> str:
         return configured
     addresses = Home(home_folder()).running_addresses()
     if not addresses:
-        fail(
-            "no platform runs here: start one with 'livinglab up', or name one in LIVINGLAB_ADDRESS_" + service.upper()
-        )
+        fail(sentence("no_platform", variable=f"LIVINGLAB_ADDRESS_{service.upper()}"))
     return addresses[service]
 
 
@@ -42,16 +46,25 @@ def authorization() -> str:
         try:
             token = Home(home_folder()).token.read_text().strip()
         except OSError:
-            fail("not logged in: 'livinglab login --as manager' does that")
+            fail(sentence("not_logged_in"))
     return f"Bearer {token}"
 
 
 def token_institution() -> str:
     """The institution that the token is bound to; empty where there is none."""
+    return _claim("institution")
+
+
+def token_subject() -> str:
+    """Whom the token names; empty where that cannot be read."""
+    return _claim("sub")
+
+
+def _claim(name: str) -> str:
     try:
         payload = authorization().split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return str(claims["institution"])
+        return str(claims[name])
     except (IndexError, ValueError, KeyError, TypeError):
         return ""
 
@@ -60,7 +73,7 @@ def own_institution(named: str = "") -> str:
     """The institution that a command names, else the one in the token of the last login."""
     institution = named or token_institution()
     if not institution:
-        fail("your token names no institution: name one with --institution")
+        fail(sentence("no_institution"))
     return institution
 
 
@@ -110,11 +123,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _refuse(refused: Refused) -> NoReturn:
+    if refused.kind == Kind.PERMISSION_DENIED and (for_others := _FOR_OTHERS.match(refused.message)):
+        # Whoever types commands knows no method by its name.
+        fail(sentence("refused", why=sentence("not_for_you", roles=", ".join(map(word, for_others[1].split(", "))))))
     if len(refused.violations) == 1:
         # What is due before something else can be done says little without the something.
         about = f"{refused.message}: " if refused.kind == Kind.FAILED_PRECONDITION else ""
-        fail(f"refused: {about}{refused.violations[0]}")
-    fail(f"refused: {refused.message}", *(f"  {violation}" for violation in refused.violations))
+        fail(sentence("refused", why=f"{about}{refused.violations[0]}"))
+    fail(sentence("refused", why=refused.message), *(f"  {violation}" for violation in refused.violations))
 
 
 def new_request_id() -> str:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -23,28 +25,70 @@ def print_json(value: Any) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", right: Iterable[str] = ()) -> None:
-    """Write a table to standard output, its headers in the language of the command; columns named in `right` are
-    aligned to the right."""
+    """Write a table to standard output, its headers and the words of `SPOKEN` columns in the language of the command;
+    columns named in `right` are aligned to the right. It is never wider than the terminal and cuts no word."""
+    from cli.speak import tables
+    from cli.speak.language import SPOKEN, word
+
+    spoken = [column in SPOKEN for column in columns]
+    shown = [[printable(word(cell) if said else cell) for cell, said in zip(row, spoken, strict=True)] for row in rows]
+    names = [word(column) for column in columns]
+    width = width_of_output()
+    if title:
+        _write_wrapped(printable(title), width)
+    found = tables.widths(names, shown, width)
+    if found is None:
+        for line in tables.records(names, shown, width):
+            sys.stdout.write(line + "\n")
+        return
+    _grid(columns, names, shown, found, set(right))
+
+
+def _grid(
+    columns: Sequence[str], names: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int], right: set[str]
+) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from cli.speak.language import word
-
-    console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = _UNSEEN_WIDTH
-    grid = Table(title=printable(title) or None, title_justify="left")
-    to_the_right = set(right)
-    for column in columns:
-        grid.add_column(word(column), justify="right" if column in to_the_right else "left")
+    # Never narrower than the grid, whose widths are reckoned already.
+    console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False, width=10_000)
+    grid = Table()
+    for column, name, width in zip(columns, names, widths, strict=True):
+        grid.add_column(name, justify="right" if column in right else "left", width=width, overflow="fold")
     for row in rows:
-        grid.add_row(*(printable(cell) for cell in row))
+        grid.add_row(*row)
     console.print(grid)
 
 
+def width_of_output(unseen: int = _UNSEEN_WIDTH) -> int:
+    """Columns of the terminal, or what COLUMNS says; `unseen` where nobody looks at it in a terminal."""
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        return unseen
+    return max(shutil.get_terminal_size().columns, 40)
+
+
+def _write_wrapped(text: str, width: int) -> None:
+    """Lines that end between words; what goes on stands further in."""
+    indent = " " * (len(text) - len(text.lstrip()) + 2)
+    lines = textwrap.wrap(
+        text,
+        width,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+        replace_whitespace=False,
+    )
+    sys.stdout.write("\n".join(lines or [""]) + "\n")
+
+
 def say(text: str) -> None:
-    """Write one line to standard output."""
-    sys.stdout.write(_one_line(text) + "\n")
+    """Write a sentence to standard output: one line, or where people look at it in a terminal as many as it takes."""
+    line = _one_line(text)
+    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+        _write_wrapped(line, width_of_output())
+    else:
+        sys.stdout.write(line + "\n")
 
 
 def note(text: str) -> None:
@@ -76,3 +120,10 @@ def printable(text: str) -> str:
 def _one_line(text: str) -> str:
     """What came from a file may hold line breaks, or codes that would steer the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def write_csv(columns: list[str], rows: list[list[str]]) -> None:
+    """Write rows with their header to standard output, so that no spreadsheet runs what is in them."""
+    from chassis.tables import csv_of
+
+    sys.stdout.write(csv_of([columns, *rows], "\n"))

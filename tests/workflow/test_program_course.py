@@ -93,6 +93,10 @@ async def test_a_missed_quorum_moves_the_deadline_once_and_then_the_phase_closes
     # It was to close after 20 days, and has closed after 23.
     assert timedelta(days=23) <= clock.moment(workshop.close_time) - start < timedelta(days=23, hours=1)
     assert cohort.played.calls.count("extend_phase") == 1
+    # Who still lacks something is written to.
+    told = [letter for letter in cohort.played.letters if letter.template == "postponed"]
+    assert len(told) == 2
+    assert all(letter.missing == ["plan-approved"] for letter in told)
     # The summit opens when the workshop has closed, not before, and keeps the days that were promised.
     summit = state.phases[2]
     assert clock.moment(summit.open_time) >= clock.moment(workshop.close_time)

@@ -1,4 +1,5 @@
-"""The review, and the end of each external stage: what is missing until it can be concluded, and what it leaves."""
+"""The review, and how each external stage is concluded: what is still missing for it, and what the stage leaves
+behind."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -71,6 +72,8 @@ def conclude(
     _require_decisions(request, found, scorer)
     _require_visit(evaluation, request, scorer)
     missing = [*_missing(evaluation, dossier, request), *_undecided(request, found, scorer)]
+    if not request.force:
+        missing += _unheard(evaluation, dossier, request.stage, actor)
     if missing:
         message = f"the {cycle.stage_name(request.stage)} stage cannot be concluded yet"
         raise precondition("INCOMPLETE", message, missing)
@@ -101,6 +104,21 @@ def _missing(
     if request.stage == evaluation_pb2.STAGE_INTERVIEW:
         missing += [Violation(f"objections[{c}]", "has no answer yet") for c in objections.unanswered(dossier)]
     return missing
+
+
+def _unheard(evaluation: Evaluation, dossier: Dossier, stage: cycle.Stage, actor: str) -> list[Violation]:
+    """Who is assigned to assess and has said nothing in the stage: another's end of it would be theirs too. Whoever
+    ends it has said enough by that."""
+    if stage not in cycle.ASSESSED:
+        return []
+    heard = {one.assessor for one in assessors.of_stage(dossier, stage)} | {actor}
+    if stage == evaluation_pb2.STAGE_INTERVIEW:
+        heard |= {one.answer.answered_by for one in dossier.objections}
+    return [
+        Violation(f"assessors[{one.assessor}]", "has saved nothing in this stage yet; with force it ends without them")
+        for one in evaluation.assessors
+        if one.duty == evaluation_pb2.DUTY_ASSESS and one.assessor not in heard
+    ]
 
 
 def _undecided(

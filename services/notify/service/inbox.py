@@ -23,13 +23,7 @@ class InboxService(inbox_service_pb2_grpc.InboxServiceServicer):
 
     async def ListInbox(self, request: pb.ListInboxRequest, context: Any) -> pb.ListInboxResponse:
         seat = _seat()
-        entries, token = await self._store.page(
-            seat,
-            request.rehearsal,
-            unread=request.unread,
-            size=mongo.page_size(request.page_size),
-            token=request.page_token,
-        )
+        entries, token = await self._store.page(seat, request)
         unread = await self._store.unread(seat, request.rehearsal)
         return pb.ListInboxResponse(entries=entries, next_page_token=token, unread=unread)
 

@@ -11,12 +11,14 @@ from livinglab.notify.v1 import inbox_service_pb2 as pb
 from pymongo import IndexModel
 from pymongo.errors import PyMongoError
 
-from chassis import mongo, telemetry
+from chassis import mongo, pages, telemetry
 from chassis.changes import Changes
 from chassis.errors import Kind, Refused, not_found
 from services.notify.model import preferences
 
-INDEX = IndexModel([("seat", 1), ("rehearsal", 1), ("_id", -1)], partialFilterExpression={"seat": {"$gt": ""}})
+INDEX = IndexModel(
+    [("seat", 1), ("rehearsal", 1), ("accept_time", -1), ("_id", 1)], partialFilterExpression={"seat": {"$gt": ""}}
+)
 # At once, in one process, all together and of one seat.
 MOST_WATCHERS = 500
 MOST_OF_ONE = 20
@@ -34,21 +36,13 @@ class InboxStore:
         self.db = db
         self._messages = db["messages"]
 
-    async def page(
-        self, seat: str, rehearsal: str, *, unread: bool, size: int, token: str
-    ) -> tuple[list[pb.InboxEntry], str]:
+    async def page(self, seat: str, request: pb.ListInboxRequest) -> tuple[list[pb.InboxEntry], str]:
         """Newest first, and the token of the next page."""
-        query = _of(seat, rehearsal)
-        if token:
-            query["_id"] = {"$lt": mongo.after(token)["_id"]["$gt"]}
-        if unread:
+        query = _of(seat, request.rehearsal)
+        if request.unread:
             query["read_time"] = None
-        found = await self._messages.find(query, dict.fromkeys(_SHOWN, 1)).sort("_id", -1).limit(size + 1).to_list(None)
-        entries = [entry(row) for row in found[:size]]
-        # Long bodies: as many as fit into an answer.
-        fits = mongo.fitting(entries)
-        more = len(found) > fits
-        return entries[:fits], mongo.page_token(entries[fits - 1].message_id) if more else ""
+        shown = dict.fromkeys(_SHOWN, 1)
+        return await pages.page(self._messages, query, request, entry, by=("accept_time", -1), fields=shown)
 
     async def unread(self, seat: str, rehearsal: str, tx: mongo.Tx | None = None) -> int:
         """How many are not read yet."""

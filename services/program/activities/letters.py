@@ -17,8 +17,8 @@ _WITH_MEETINGS = frozenset({"invitation", "postponed", "resumed", "readmitted", 
 _MOST_MEETINGS = 50
 _OPTIONAL = {"id": " (tidak wajib)", "en": " (optional)"}
 _MORE = {
-    "id": "… dan {count} lagi; semuanya dapat dilihat dengan: livinglab cohort {command} {cohort}",
-    "en": "… and {count} more; see all of them with: livinglab cohort {command} {cohort}",
+    "id": "… dan {count} lagi; semuanya dapat dilihat dengan: livinglab {command}",
+    "en": "… and {count} more; see all of them with: livinglab {command}",
 }
 
 
@@ -61,21 +61,21 @@ def values(occasion: Occasion, person: definition_pb2.Person) -> dict[str, str]:
     language = person.language
     found["phase_title"] = duties.phase_title(occasion.phase, language)
     sessions = [_session(occasion.clock, meeting, language) for meeting in _meant(occasion, occasion.step)]
-    found["sessions"] = _whole_lines(sessions, occasion, language, "calendar")
+    found["sessions"] = _whole_lines(sessions, language, f"cohort calendar {occasion.cohort_id}")
     if occasion.step.HasField("deadline_time"):
         deadline = clock.moment(occasion.step.deadline_time)
         found["deadline"] = clock.last_day(occasion.clock, deadline).isoformat()
     missing = list(_missing(occasion, occasion.step, language))
-    found["missing"] = _whole_lines(missing, occasion, language, "participants")
+    found["missing"] = _whole_lines(missing, language, f"duties --cohort {occasion.cohort_id}")
     found["days"] = str(occasion.step.days)
     return found
 
 
-def _whole_lines(lines: Sequence[str], occasion: Occasion, language: str, command: str) -> str:
+def _whole_lines(lines: Sequence[str], language: str, command: str) -> str:
     """As many as a mail takes; where some are left out, how many, and where to see them all."""
     for count in range(len(lines), -1, -1):
         left = len(lines) - count
-        more = _MORE[language].format(count=left, command=command, cohort=occasion.cohort_id)
+        more = _MORE[language].format(count=left, command=command)
         text = "\n".join([*lines[:count], *([more] if left else [])])
         if len(text) <= LONGEST:
             return text

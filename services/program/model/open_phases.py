@@ -1,5 +1,7 @@
-"""What a participant's record says of the phases open for it: their dates, what is done and what is due. Pure."""
+"""What a participant's state says of the phases that are open for it: their dates, what is done and what is due.
+Pure."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from livinglab.program.v1 import workflow_pb2 as pb
@@ -18,6 +20,11 @@ def take_opening(record: pb.ParticipantRecord, clock: pb.Clock, opening: pb.Phas
                 _move(record, clock, phase, opening, now)
             return
     record.open.add(opening=opening)
+
+
+def learn(record: pb.ParticipantRecord, duties: Iterable[str]) -> None:
+    """These are done; told again, nothing changes."""
+    record.duties.extend(duty for duty in duties if duty not in record.duties)
 
 
 def drop_closed(record: pb.ParticipantRecord, closing: pb.PhaseClosing) -> bool:
@@ -63,6 +70,12 @@ def to_prepare(record: pb.ParticipantRecord) -> pb.OpenPhase | None:
     return next((phase for phase in record.open if not phase.prepared), None)
 
 
+def asks_for_more(phase: pb.OpenPhase) -> bool:
+    """Whether what it needs to begin was not prepared together with others; asked once, for a repeat prepares anew."""
+    prepared, phase.opening.prepared = phase.opening.prepared, False
+    return not prepared
+
+
 def undone(record: pb.ParticipantRecord, phase: pb.OpenPhase) -> list[str]:
     """Its duties that are still to be done, also those that are not required."""
     return [duty.id for duty in phase.opening.phase.duties if duty.id not in record.duties]
@@ -98,7 +111,8 @@ def _move(
     before = phase.opening
     if opening.revision < before.revision or opening.deadline_time == before.deadline_time:
         return
-    if opening.reason:
+    tells = bool(opening.reason) or (opening.extended and bool(undone(record, phase)))
+    if tells:
         record.notices.add(
             template="postponed",
             reason=opening.reason,
@@ -109,5 +123,6 @@ def _move(
     if not opening.shifted:
         del phase.reminded[:]
         del phase.escalated[:]
-    if opening.reason:
+    if tells:
+        # The letter of the new date stands for what was due before it.
         pass_over(clock, phase, now)

@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 from livinglab.assessment.v1 import evaluation_pb2, evidence_events_pb2
 from livinglab.assessment.v1 import events_pb2 as assessment
 from livinglab.coaching.v1 import events_pb2 as coaching
+from livinglab.coaching.v1 import plan_events_pb2
 from livinglab.program.v1 import events_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from prometheus_client import Counter
@@ -59,8 +60,8 @@ class Reactions:
         """The coach approved the plan."""
         await self._learn(tx, event, lambda ledger: ledger.approve_plan(event.actions))
 
-    async def on_action_completed(self, tx: Tx, event: coaching.ActionCompleted) -> None:
-        """An action of the plan is done."""
+    async def on_actions_counted(self, tx: Tx, event: coaching.ActionCompleted | plan_events_pb2.PlanAmended) -> None:
+        """An action of the plan is done, or the plan has other actions than it had."""
         await self._learn(tx, event, lambda ledger: ledger.complete_actions(event.done, event.total))
 
     async def on_session_changed(self, tx: Tx, event: coaching.SessionScheduled | coaching.SessionCancelled) -> None:
@@ -92,14 +93,15 @@ class Reactions:
 
     async def tell_workflow(self, event: Any) -> None:
         """Signals the duties that the workflows of those concerned have not been told of. One that does not run yet,
-        or no more, needs no signal: it reads the ledger when a phase opens and before it closes."""
+        or no more, needs no signal, and neither does a duty of a phase that has not opened: with the opening of a
+        phase it hears what the ledger holds, and before a closing it is read."""
         for institution in filter(None, (event.institution, getattr(event, "host", ""))):
             for cohort_id in await self._cohorts(event, institution):
                 await self._tell(cohort_id, institution)
 
     async def _tell(self, cohort_id: str, institution: str) -> None:
         duties, told = await self._store.participants.duties(cohort_id, institution)
-        if len(duties) <= told:
+        if len(duties) <= told or not await self._store.concern_now(cohort_id, duties[told:]):
             return
         news = pb.DutiesDone(duties=duties[told:])
         reached = await self._engine.signal(cohort_id, institution, "duties_done", news)
@@ -143,7 +145,8 @@ class Reactions:
             fact(coaching.AttendanceRecorded, self.on_attendance_recorded),
             fact(coaching.AgreementSigned, self.on_agreement_signed),
             fact(coaching.PlanApproved, self.on_plan_approved),
-            fact(coaching.ActionCompleted, self.on_action_completed),
+            fact(coaching.ActionCompleted, self.on_actions_counted),
+            fact(plan_events_pb2.PlanAmended, self.on_actions_counted),
             fact(coaching.VisitHeld, self.on_visit_held),
             Reaction(coaching.SessionScheduled, self.on_session_changed, self.tell_of_session),
             Reaction(coaching.SessionCancelled, self.on_session_changed, self.tell_of_session),

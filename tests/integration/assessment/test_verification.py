@@ -165,6 +165,22 @@ async def test_where_assessors_differ_somebody_decides(people: People) -> None:
     assert (refused.kind, refused.violations[0].field) == (Kind.INVALID_ARGUMENT, "decisions[0].indicator")
 
 
+async def test_a_stage_does_not_end_over_the_head_of_an_assessor_who_has_saved_nothing(people: People) -> None:
+    await people.submitted()
+    await people.assign("asr-1")
+    await people.assign("asr-2")
+    await people.assess("asr-1", {"1": "4"})
+    refused = await refusal(people.conclude(DOCUMENT, "assessor", "asr-1", force=False))
+    assert (refused.kind, refused.reason) == (Kind.FAILED_PRECONDITION, "INCOMPLETE")
+    [missing] = refused.violations
+    assert missing.field == "assessors[asr-2]"
+    assert "force" in missing.description
+    # Whoever ends it themselves need not have found anything; nor is force needed once both have spoken.
+    await people.assess("asr-2", {"2": "2"})
+    concluded = await people.conclude(DOCUMENT, "assessor", "asr-1", force=False)
+    assert {one.indicator: one.value for one in concluded.results[-1].values} == {"1": "4", "2": "2"}
+
+
 async def test_nobody_assesses_their_own_institution(people: People) -> None:
     await people.submitted()
     for assessor, institution in (("ani", SUMEDANG), ("operator", "")):

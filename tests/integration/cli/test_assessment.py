@@ -87,7 +87,7 @@ async def test_a_whole_cycle_is_driven_from_the_command_line(shell: Shell, tmp_p
     await shell.does("manager", "conclude", ID, "document", "--decide", "1=2", "--justification", "no decree")
     await shell.does("head", "object", ID, "1=3", "--reason", "overlooked")
     await shell.does("assessor/ani", "reply", ID, "1", "--reject", "--explanation", "a draft")
-    await shell.does("manager", "conclude", ID, "interview")
+    await shell.does("manager", "conclude", ID, "interview", "--force")
     await shell.does("manager", "review", ID, "all")
     await shell.does("manager", "conclude", ID, "review")
     await shell.does("manager", "determine", ID, "--decree", "SK 108/2022", "--date", "2022-12-30")
@@ -124,6 +124,23 @@ async def test_refusals_are_one_clear_line_and_wrong_usage_ends_with_2(shell: Sh
     assert (code, out, err) == (1, "", "refused: evaluation 32.11:none:2022 does not exist\n")
     assert (await shell.run("manager", "conclude", ID, "lunch"))[0] == 2
     assert (await shell.run("operator", "answer", ID, "1"))[0] == 2
+
+
+async def test_nobody_writes_over_what_somebody_else_has_written_without_knowing(shell: Shell) -> None:
+    await shell.does("operator/op-1", "open", SUMEDANG, "--instrument", SPBE, "--period", "2022")
+    await shell.does("operator/op-1", "answer", ID, "1=3", "2=4")
+    code, out, err = await shell.run("operator/op-2", "answer", ID, "1=2", "2=4,0", "3=1")
+    assert (code, out) == (1, "")
+    assert "nothing was saved" in err
+    assert "indicator 1: op-1 has 3, you have 2" in err
+    assert "indicator 2" not in err
+    shown = await shell.does("operator/op-2", "show", ID)
+    assert {a["indicator"]: a["value"] for a in shown["evaluation"]["answers"]} == {"1": "3", "2": "4"}
+    # One's own answers are changed freely; others' with the word for it.
+    await shell.does("operator/op-1", "answer", ID, "1=5")
+    await shell.does("operator/op-2", "answer", ID, "1=2", "--force")
+    shown = await shell.does("operator/op-1", "show", ID)
+    assert shown["evaluation"]["answers"][0]["value"] == "2"
 
 
 async def test_criteria_are_marked_and_what_is_lacking_is_listed(shell: Shell, tmp_path: Path) -> None:

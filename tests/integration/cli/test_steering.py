@@ -156,7 +156,7 @@ async def test_a_report_for_people_programs_and_the_web(program: Running, cohort
     assert page.read_text().startswith("<!doctype html>")
     code, out, _ = await livinglab(program, "report", cohort, role="platform")
     assert code == 0
-    assert "governance-attended" in out
+    assert "attendance of" in out
     code, _, err = await livinglab(program, "report", cohort, "--html", str(tmp_path / "no" / "such.html"))
     assert (code, err.count("\n")) == (1, 1)
     code, _, err = await livinglab(program, "report", "nobody")

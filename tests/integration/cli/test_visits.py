@@ -115,11 +115,13 @@ async def test_a_session_is_moved_then_cancelled(coaching: Running) -> None:
     assert (code, "cancelled" in out) == (0, True)
 
 
-async def test_a_time_without_its_offset_is_wrong_usage(coaching: Running) -> None:
-    times = ("--start", f"{YEAR}-11-14T10:00", "--end", f"{YEAR}-11-14T13:00+08:00")
+async def test_what_is_no_time_is_wrong_usage_and_one_of_an_unknown_place_needs_its_offset(coaching: Running) -> None:
+    times = ("--start", "tomorrow", "--end", f"{YEAR}-11-14T13:00+08:00")
     code, _, err = await livinglab(coaching, "manager", "session", "move", WORKSHOP, *times, "--reason", "r")
-    assert code == 2
-    assert "is no time such as" in err
+    assert (code, "is no time such as" in err) == (2, True)
+    times = ("--start", f"{YEAR}-11-14T10:00", "--end", f"{YEAR}-11-14T13:00")
+    code, _, err = await livinglab(coaching, "manager", "session", "move", WORKSHOP, *times, "--reason", "r")
+    assert (code, "give times with their offset" in err) == (1, True)
 
 
 async def test_a_practice_from_its_draft_to_a_copy(coaching: Running) -> None:

@@ -118,6 +118,23 @@ def test_a_letter_names_whole_sessions_and_says_how_many_more_there_are() -> Non
     assert lines[-1] == f"… dan {left} lagi; semuanya dapat dilihat dengan: livinglab cohort calendar many-1"
 
 
+@pytest.mark.parametrize(("language", "more"), [("id", "dapat dilihat dengan"), ("en", "see all of them with")])
+def test_who_has_more_duties_than_a_mail_takes_is_sent_to_the_command_that_they_may_use(
+    language: str, more: str
+) -> None:
+    phase = definition_pb2.Phase(id="work", title="Kerja", title_en="Work")
+    for number in range(200):
+        phase.duties.add(
+            id=f"d{number}", kind=definition_pb2.DUTY_KIND_SELF_ASSESS, instrument="spbe-59-2020", period="2022"
+        )
+    definition = definition_pb2.Definition(phases=[phase])
+    step = pb.LetterStep(template="reminder", phase="work", missing=[duty.id for duty in phase.duties])
+    occasion = letters.Occasion("Banyak", "many-1", definition, pb.Clock(), "Kabupaten Merauke", phase, step)
+    last = letters.values(occasion, definition_pb2.Person(language=language))["missing"].splitlines()[-1]
+    assert more in last
+    assert last.endswith("livinglab duties --cohort many-1")
+
+
 def test_a_letter_tells_where_a_session_stands_and_not_where_it_stood() -> None:
     definition, _ = load_definition(PROGRAMS / "living-lab-2022.yaml")
     start = clock.stamp(clock.opening("Asia/Jakarta", definition.phases[0]))

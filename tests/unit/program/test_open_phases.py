@@ -55,6 +55,18 @@ def test_dates_of_an_earlier_revision_do_not_win() -> None:
     assert [notice.template for notice in record.notices] == ["postponed"]
 
 
+def test_a_gate_that_moves_its_deadline_is_told_to_who_still_lacks_something() -> None:
+    for done, told in (([], ["postponed"]), (["a-done"], [])):
+        record = pb.ParticipantRecord(duties=done)
+        take(record, opening())
+        record.open[0].reminded.append(3)
+        take(record, opening(13, revision=1, extended=True))
+        assert [notice.template for notice in record.notices] == told
+        assert clock.moment(record.open[0].opening.deadline_time) == NOW + timedelta(days=13)
+        # What was due before the old day comes anew before the new one.
+        assert not record.open[0].reminded
+
+
 def test_reminders_come_anew_for_a_new_deadline_unless_only_the_calendar_moved() -> None:
     for shifted, reminded in ((True, [3]), (False, [])):
         record = pb.ParticipantRecord()
