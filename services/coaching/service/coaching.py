@@ -189,7 +189,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
 
         async def decide(tx: mongo.Tx) -> pb.ReviewPlanResponse:
             found = await self._plans.plan(request.plan_id, tx)
-            await self._plans.save(tx, found, plan.review(found, request, who.subject, who.identity.institution))
+            await self._plans.save(tx, found, plan.review(found, request, who.subject, who.identity.institution, now))
             for asked in comments.asked(found, request, ids, who.subject, now):
                 await self._plans.add_comment(tx, asked)
                 tx.add(comments.commented(found, asked))
