@@ -40,7 +40,7 @@ _FILES = {
         "assignment_service",
         "follow_up_service",
     ),
-    "notify": ("service",),
+    "notify": ("service", "inbox_service", "template_service"),
     "program": (
         "service",
         "audit_service",
