@@ -1,65 +1,88 @@
-"""Program and coaching as notify sees them: they know people, and answer who they are."""
+"""People at terminals of 80 columns: commands as they type them, and the mail that they got."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+import asyncio
+import email
+import email.policy
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
-import grpc.aio
-from livinglab.coaching.v1 import coaching_pb2, service_pb2_grpc
-from livinglab.coaching.v1 import service_pb2 as coaching
-from livinglab.common.v1 import options_pb2
-from livinglab.program.v1 import definition_pb2, recipient_service_pb2_grpc
-from livinglab.program.v1 import recipient_service_pb2 as pb
+from tests.harness.waiting import eventually
 
-from directory import official_regions
-
-COHORT, TITLE = "ll-2022", "Living Lab 2022"
+PROJECT = Path(__file__).resolve().parents[2]
 
 
-def person(role: str, email: str, language: str = "id") -> definition_pb2.Person:
-    """Of a participant; named for the role."""
-    number = options_pb2.Role.Value(f"ROLE_{role.upper()}")
-    return definition_pb2.Person(role=number, name=f"Ibu {role.title()}", email=email, language=language)
+@dataclass(frozen=True)
+class Person:
+    """Somebody at a terminal of 80 columns."""
+
+    home: Path
+    role: str = ""
+    institution: str = ""
+    subject: str = ""
+
+    async def run(self, *arguments: str, token: str = "") -> tuple[int, str, str]:
+        """Exit code, output, complaints."""
+        known = {"LIVINGLAB_HOME": str(self.home), "COLUMNS": "80", "PYTHONPATH": os.pathsep.join(sys.path)}
+        ended = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "cli", *arguments],
+            cwd=PROJECT,
+            env={**os.environ, **known, **({"LIVINGLAB_TOKEN": token} if token else {})},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return ended.returncode, ended.stdout, ended.stderr
+
+    async def token(self) -> str:
+        """What `livinglab login` gives, once a person."""
+        kept = _tokens.get(self)
+        if kept is None:
+            about = ["--institution", self.institution] if self.institution else []
+            about += ["--subject", self.subject] if self.subject else []
+            code, out, err = await self.run("login", "--as", self.role, *about, "--print")
+            assert code == 0, err
+            kept = _tokens[self] = out.strip()
+        return kept
+
+    async def does(self, *arguments: str) -> str:
+        """What the command says; it is done."""
+        code, out, err = await self.run(*arguments, token=await self.token())
+        assert code == 0, (self.role, self.institution, arguments, err)
+        return out
+
+    async def asks(self, *arguments: str) -> Any:
+        """What it answers a program."""
+        return json.loads(await self.does(*arguments, "--json"))
 
 
-@dataclass
-class Known(recipient_service_pb2_grpc.RecipientServiceServicer, service_pb2_grpc.CoachingServiceServicer):
-    """People by institution, coaches, and the problems that were noted."""
-
-    address: str = ""
-    people: dict[str, list[definition_pb2.Person]] = field(default_factory=dict)
-    coaches: list[coaching_pb2.Coach] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    away: bool = False
-
-    async def ListRecipients(self, request: pb.ListRecipientsRequest, context: Any) -> pb.ListRecipientsResponse:
-        if self.away:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "away")
-        answer = pb.ListRecipientsResponse(institution_name=official_regions()[request.institution].name)
-        if request.institution in self.people:
-            answer.cohort_id, answer.cohort_title, answer.rehearsal = COHORT, TITLE, request.rehearsal
-            answer.people.extend(self.people[request.institution])
-        return answer
-
-    async def NoteProblem(self, request: pb.NoteProblemRequest, context: Any) -> pb.NoteProblemResponse:
-        self.problems.append(request.problem)
-        return pb.NoteProblemResponse()
-
-    async def ListCoaches(self, request: coaching.ListCoachesRequest, context: Any) -> coaching.ListCoachesResponse:
-        return coaching.ListCoachesResponse(coaches=self.coaches)
+_tokens: dict[Person, str] = {}
 
 
-@asynccontextmanager
-async def knowing() -> AsyncIterator[Known]:
-    """Both, at one address, until the block ends."""
-    known = Known()  # type: ignore[abstract]  # no other call of coaching's is made here
-    server = grpc.aio.server()
-    recipient_service_pb2_grpc.add_RecipientServiceServicer_to_server(known, server)
-    service_pb2_grpc.add_CoachingServiceServicer_to_server(known, server)
-    known.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    await server.start()
-    try:
-        yield known
-    finally:
-        await server.stop(None)
+async def eventually_does(who: Person, *arguments: str) -> None:
+    """A fact takes a moment from one service to the next."""
+    token = await who.token()
+
+    async def done() -> bool:
+        return (await who.run(*arguments, token=token))[0] == 0
+
+    await eventually(done, timeout=60)
+
+
+def mail(home: Path) -> list[EmailMessage]:
+    """Every letter that the platform's mailbox took, oldest first."""
+    files = [file for file in (home / "data" / "mailbox").rglob("*.eml") if file.is_file()]
+    read = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in sorted(files)]
+    return [one for one in read if isinstance(one, EmailMessage)]
+
+
+def text(letter: EmailMessage) -> str:
+    """What a person reads in it."""
+    body = letter.get_body(("plain",))
+    return str(body.get_content()) if body else ""
