@@ -1,4 +1,4 @@
-"""A running cohort of 514, beside 514 bare workflows: a fact's way in, a killed worker, memory, and its history."""
+"""Measures a running cohort of 514 beside 514 bare workflows: how a fact gets in, a killed worker, memory, history."""
 
 from collections.abc import AsyncIterator, Sequence
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ReadPreference, WriteConcern
-from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import ConnectionFailure, PyMongoError, ServerSelectionTimeoutError
 from pymongo.read_concern import ReadConcern
 
 T = TypeVar("T")
@@ -28,6 +28,7 @@ class Sessions:
     def __init__(self, client: AsyncIOMotorClient) -> None:
         self._client = client
         self._idle: list[tuple[float, Any]] = []
+        self._ending: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Any]:
@@ -35,10 +36,23 @@ class Sessions:
         session = self._recent() or await self._client.start_session()
         try:
             yield session
-        except BaseException:
-            await session.end_session()
+        except BaseException as error:
+            if session.in_transaction or isinstance(error, ConnectionFailure):
+                # Beside the caller, who is told now: the server may not answer.
+                self._retire(session)
+            else:
+                self._idle.append((time.monotonic(), session))
             raise
         self._idle.append((time.monotonic(), session))
+
+    def _retire(self, session: Any) -> None:
+        async def end() -> None:
+            with suppress(PyMongoError):
+                await session.end_session()
+
+        task = asyncio.ensure_future(end())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     def _recent(self) -> Any:
         while self._idle:
@@ -54,28 +68,35 @@ async def run_transaction(
     """The whole body again on TransientTransactionError, the commit again on UnknownTransactionCommitResult,
     until the deadline. motor's own with_transaction does not retry a commit that failed."""
     deadline = time.monotonic() + seconds
-    async with sessions.session() as session:
-        for attempt in range(1_000_000):
-            session.start_transaction(
-                read_concern=ReadConcern("snapshot"),
-                write_concern=ACKNOWLEDGED,
-                read_preference=ReadPreference.PRIMARY,
-                max_commit_time_ms=_COMMIT_MS,
-            )
-            try:
-                result = await body(session)
-                await _commit(session, deadline)
-                return result
-            except PyMongoError as error:
-                await _abort(session)
-                if not error.has_error_label("TransientTransactionError") or _given_up(error, deadline):
-                    raise
-            except BaseException:
-                await _abort(session)
+    for attempt in range(1_000_000):
+        try:
+            async with sessions.session() as session:
+                return await _attempt(session, body, deadline)
+        except PyMongoError as error:
+            if not error.has_error_label("TransientTransactionError") or _given_up(error, deadline):
                 raise
-            # Contenders wait for a random while that grows, so that one of them gets through.
-            await asyncio.sleep(random.uniform(0, min(0.5, 0.002 * 2**attempt)))
+        # Contenders wait for a random while that grows, so that one of them gets through.
+        await asyncio.sleep(random.uniform(0, min(0.5, 0.002 * 2**attempt)))
     raise AssertionError("unreachable")
+
+
+async def _attempt(session: Any, body: Callable[[Any], Awaitable[T]], deadline: float) -> T:
+    session.start_transaction(
+        read_concern=ReadConcern("snapshot"),
+        write_concern=ACKNOWLEDGED,
+        read_preference=ReadPreference.PRIMARY,
+        max_commit_time_ms=_COMMIT_MS,
+    )
+    try:
+        result = await body(session)
+        await _commit(session, deadline)
+        return result
+    except ConnectionFailure:
+        # A server that hangs would not hear of it either; it ends the transaction by itself.
+        raise
+    except BaseException:
+        await _abort(session)
+        raise
 
 
 async def _commit(session: Any, deadline: float) -> None:

@@ -82,6 +82,8 @@ class Instrument:
     binary: bool = False
     # Of a scale that is a set: every value there is, lowest first.
     steps: tuple[Decimal, ...] = ()
+    # Levels are whole numbers.
+    whole: bool = False
     _plans: dict[tuple[str, ...], "list[_Weights]"] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
@@ -97,6 +99,14 @@ class Instrument:
     @cached_property
     def _places(self) -> dict[str, int]:
         return {number: place for place, number in enumerate(self.leaves)}
+
+    def has(self, value: Decimal) -> bool:
+        """Whether the scale has this value."""
+        if self.steps:
+            return value in self.steps
+        if self.binary:
+            return value in (self.minimum, self.maximum)
+        return self.minimum <= value <= self.maximum and not (self.whole and value % 1)
 
     def next_value(self, value: Decimal) -> Decimal:
         """One step more: a level, or what is left to the top; the top of a binary scale; the next value of a set."""
@@ -189,6 +199,7 @@ def instrument_of(published: instrument_pb2.Instrument) -> Instrument:
         ),
         binary=scale.kind == instrument_pb2.SCALE_KIND_BINARY,
         steps=tuple(Decimal(text) for text in scale.values),
+        whole=scale.kind == instrument_pb2.SCALE_KIND_ORDINAL,
     )
 
 

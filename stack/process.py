@@ -103,10 +103,11 @@ class Process:
             )
 
     async def wait(self) -> int:
-        """Wait until the process has ended; its exit code."""
-        while (code := self.returncode) is None:
-            if self._child is None:
-                raise RuntimeError(f"{self.name} has not been started")
+        """Wait until the process has ended, this run of it: another may have begun meanwhile. Its exit code."""
+        child = self._child
+        if child is None:
+            raise RuntimeError(f"{self.name} has not been started")
+        while (code := child.poll()) is None:
             await asyncio.sleep(POLL_SECONDS)
         return code
 
@@ -143,11 +144,12 @@ class Process:
         """Ask it to end (SIGTERM), and end it (SIGKILL) after `grace` seconds. Its exit code; None if never started."""
         if self._child is None or not self.running:
             return self.returncode
-        self._child.terminate()
+        child = self._child
+        child.terminate()
         give_up = time.monotonic() + grace
-        while self.running and time.monotonic() < give_up:
+        while child.poll() is None and time.monotonic() < give_up:
             await asyncio.sleep(POLL_SECONDS)
-        return await self.kill() if self.running else self.returncode
+        return child.returncode if child is not self._child or not self.running else await self.kill()
 
     async def kill(self) -> int | None:
         """End the process and its group at once (SIGKILL), as a crash would."""

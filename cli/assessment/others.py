@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 
-from cli.assessment.calls import ask
+from cli.speak.calls import ask
 from cli.speak.output import fail
 from cli.speak.sentences import sentence
 
@@ -47,6 +47,7 @@ async def require_verdicts(evaluation: str, given: Mapping[str, int]) -> str:
 
 
 def _me() -> str:
+    # Commands that ask no server load no client.
     from cli.speak.connection import token_subject
 
     return token_subject()

@@ -1,5 +1,6 @@
 """`livinglab plan`: action plans: drafted from the gaps, handed in, reviewed by the coach, their actions done."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -61,9 +62,7 @@ def list_plans(
 @app.command()
 def show(plan_id: PlanId, as_json: AsJson = False) -> None:
     """Show a plan with its actions."""
-    from livinglab.coaching.v1 import service_pb2 as pb
-
-    _show(_call("GetPlan", pb.GetPlanRequest(plan_id=plan_id)).plan, as_json)
+    _show(read_plan(plan_id), as_json)
 
 
 @app.command()
@@ -105,7 +104,7 @@ def submit(plan_id: PlanId, etag: Etag = "", as_json: AsJson = False) -> None:
     from cli.speak import connection
 
     request = pb.SubmitPlanRequest(request_id=connection.new_request_id(), plan_id=plan_id, etag=etag)
-    _told(_call("SubmitPlan", request).plan, as_json)
+    told(_call("SubmitPlan", request).plan, as_json)
 
 
 @app.command()
@@ -117,30 +116,52 @@ def approve(plan_id: PlanId, etag: Etag = "", as_json: AsJson = False) -> None:
 @app.command("return")
 def send_back(
     plan_id: PlanId,
-    reason: Annotated[str, typer.Option("--reason", help="What is to be changed.")],
+    reason: Annotated[str, typer.Option("--reason", help="What is to be changed, as a whole.")] = "",
+    remark: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--remark", metavar="ACTION=TEXT", help="What is to be changed of an action; may be given several times."
+        ),
+    ] = None,
     etag: Etag = "",
     as_json: AsJson = False,
 ) -> None:
-    """Send a plan back with a reason; its coach does."""
-    _review(plan_id, reason, etag, as_json, approved=False)
+    """Send a plan back with a reason, or with remarks on its actions; its coach does."""
+    if not reason and not remark:
+        raise typer.BadParameter("is required, or --remark", param_hint="--reason")
+    _review(plan_id, reason, etag, as_json, approved=False, remarks=remark or ())
 
 
 @app.command()
 def complete(
     plan_id: PlanId,
     action_id: Annotated[str, typer.Argument(metavar="ACTION", help="Id of the action, as 'plan show' has it.")],
+    evidence: Annotated[
+        list[str] | None,
+        typer.Option("--evidence", metavar="ID", help="A piece of uploaded evidence; may be given several times."),
+    ] = None,
+    link: Annotated[
+        list[str] | None,
+        typer.Option("--link", metavar="URL", help="A page that shows it; may be given several times."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Report an action of an approved plan as done."""
+    """Report an action of an approved plan as done, with what shows it."""
     from livinglab.coaching.v1 import service_pb2 as pb
 
     from cli.speak import connection
 
     request = pb.CompleteActionRequest(request_id=connection.new_request_id(), plan_id=plan_id, action_id=action_id)
-    _told(_call("CompleteAction", request).plan, as_json)
+    for piece in evidence or ():
+        request.evidence.add(evidence_id=piece)
+    for page in link or ():
+        request.evidence.add(link=page)
+    told(_call("CompleteAction", request).plan, as_json)
 
 
-def _review(plan_id: str, reason: str, etag: str, as_json: bool, *, approved: bool) -> None:
+def _review(
+    plan_id: str, reason: str, etag: str, as_json: bool, *, approved: bool, remarks: Iterable[str] = ()
+) -> None:
     from livinglab.coaching.v1 import service_pb2 as pb
 
     from cli.speak import connection
@@ -148,7 +169,18 @@ def _review(plan_id: str, reason: str, etag: str, as_json: bool, *, approved: bo
     request = pb.ReviewPlanRequest(
         request_id=connection.new_request_id(), plan_id=plan_id, approved=approved, reason=reason, etag=etag
     )
-    _told(_call("ReviewPlan", request).plan, as_json)
+    for one in remarks:
+        action_id, _, text = one.partition("=")
+        request.remarks.add(action_id=action_id.strip(), text=text.strip())
+    told(_call("ReviewPlan", request).plan, as_json)
+
+
+def read_plan(plan_id: str) -> "coaching_pb2.Plan":
+    """The plan as it is now."""
+    from livinglab.coaching.v1 import service_pb2 as pb
+
+    found: coaching_pb2.Plan = _call("GetPlan", pb.GetPlanRequest(plan_id=plan_id)).plan
+    return found
 
 
 def _call(method: str, request: Any) -> Any:
@@ -159,7 +191,8 @@ def _call(method: str, request: Any) -> Any:
     return connection.call("coaching", CoachingServiceStub, method, request)
 
 
-def _told(plan: "coaching_pb2.Plan", as_json: bool) -> None:
+def told(plan: "coaching_pb2.Plan", as_json: bool) -> None:
+    """What became of a plan, in one line."""
     row = _as_dict(plan)
     if as_json:
         print_json(row)
@@ -173,23 +206,27 @@ def _show(plan: "coaching_pb2.Plan", as_json: bool) -> None:
     if as_json:
         print_json(row)
         return
-    columns = ["id", "indicator", "name", "from", "to", "gain", "owner", "due", "state"]
+    columns = ["id", "indicator", "name", "from", "to", "gain", "owner", "start", "due", "after", "state"]
     about = {"coach": row["coach"], "before": row["from_index"], "after": row["to_index"]}
     title = sentence("plan_title", plan=row["id"], state=word(row["state"]), **about)
-    table(columns, [[a[key] for key in columns] for a in row["actions"]], title=title, right=["gain"])
+    actions = [{**one, "after": ", ".join(one["depends_on"])} for one in row["actions"]]
+    table(columns, [[a[key] for key in columns] for a in actions], title=title, right=["gain"])
     if row["reason"]:
         say(sentence("sent_back", reason=row["reason"]))
+    if row["amendment"]:
+        say(sentence("amendment_waits", amendment=row["amendment"]["id"], reason=row["amendment"]["reason"]))
 
 
 def _progress(row: dict[str, Any]) -> str:
-    done = sum(action["state"] == "done" for action in row["actions"])
-    return sentence("of", some=done, all=len(row["actions"]))
+    counted = [action for action in row["actions"] if action["state"] != "dropped"]
+    return sentence("of", some=sum(action["state"] == "done" for action in counted), all=len(counted))
 
 
 def _as_dict(plan: "coaching_pb2.Plan") -> dict[str, Any]:
     """A plan for programs."""
     from livinglab.coaching.v1 import coaching_pb2
 
+    waiting = plan.amendment
     return {
         "id": plan.id,
         "cohort": plan.cohort_id,
@@ -202,18 +239,41 @@ def _as_dict(plan: "coaching_pb2.Plan") -> dict[str, Any]:
         "reason": plan.reason,
         "rehearsal": plan.rehearsal,
         "etag": plan.etag,
-        "actions": [
-            {
-                "id": one.id,
-                "indicator": one.indicator,
-                "name": one.indicator_name,
-                "from": one.from_value,
-                "to": one.to_value,
-                "gain": one.gain,
-                "owner": one.owner,
-                "due": one.due_date,
-                "state": coaching_pb2.ActionState.Name(one.state).removeprefix("ACTION_STATE_").lower(),
-            }
-            for one in plan.actions
-        ],
+        "order_etag": plan.order_etag,
+        "amendment": {"id": waiting.id, "reason": waiting.reason, "by": waiting.proposed_by} if waiting.id else None,
+        "actions": [_action_as_dict(one) for one in plan.actions],
+    }
+
+
+def _action_as_dict(one: "coaching_pb2.Action") -> dict[str, Any]:
+    from livinglab.coaching.v1 import action_pb2, coaching_pb2
+
+    fund = action_pb2.FundSource.Name(one.fund_source).removeprefix("FUND_SOURCE_").lower().replace("_", "-")
+    return {
+        "id": one.id,
+        "indicator": one.indicator,
+        "name": one.indicator_name,
+        "description": one.description,
+        "from": one.from_value,
+        "to": one.to_value,
+        "gain": one.gain,
+        "criteria": list(one.criteria),
+        "owner": one.owner,
+        "person": one.person,
+        "start": one.start_date,
+        "due": one.due_date,
+        "cost": one.cost,
+        "fund": "" if fund == "unspecified" else fund,
+        "documents": list(one.documents),
+        "depends_on": list(one.depends_on),
+        "priority": one.priority,
+        "state": coaching_pb2.ActionState.Name(one.state).removeprefix("ACTION_STATE_").lower(),
+        "reason": one.drop_reason,
+        "progress": one.progress_note,
+        "evidence": [{"id": e.evidence_id, "link": e.link, "note": e.note} for e in one.evidence],
+        "reported_by": one.reported_by,
+        "proven": one.proven_value,
+        "why": one.why,
+        "etag": one.etag,
+        "changed_by": one.changed_by,
     }

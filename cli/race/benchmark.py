@@ -17,10 +17,9 @@ from cli.race.ranking import (
     Stage,
     Svg,
     Version,
-    group_words,
     race_of,
-    race_words,
 )
+from cli.race.words import group_words, race_words
 from cli.speak.answers import ask, fields, message_json, write
 from cli.speak.codes import as_code
 from cli.speak.files import Force, write_file

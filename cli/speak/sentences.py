@@ -81,6 +81,16 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "{plan} is {state}, coach {coach}: {before} to {after}",
     ),
     "sent_back": ("dikembalikan: {reason}", "sent back: {reason}"),
+    "amendment_waits": (
+        "perubahan {amendment} menunggu pendamping: {reason}",
+        "amendment {amendment} waits for the coach: {reason}",
+    ),
+    "no_amendment": ("tidak ada perubahan {plan} yang menunggu", "no amendment of {plan} waits"),
+    "comment_open": ("komentar {comment}{about}: belum ditanggapi", "comment {comment}{about}: open"),
+    "comment_resolved": (
+        "komentar {comment}{about}: ditanggapi oleh {by}",
+        "comment {comment}{about}: resolved by {by}",
+    ),
     "of": ("{some} dari {all}", "{some} of {all}"),
     # evaluations
     "index": ("indeks {index} {predicate}", "index {index} {predicate}"),

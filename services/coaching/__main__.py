@@ -1,6 +1,8 @@
 """Wiring of the coaching process."""
 
 from livinglab.coaching.v1 import (
+    plan_service_pb2,
+    plan_service_pb2_grpc,
     practice_service_pb2,
     practice_service_pb2_grpc,
     service_pb2,
@@ -15,9 +17,11 @@ from directory.assignments import Assignments
 from directory.projection import Institutions
 from services.coaching import reactions
 from services.coaching.service.coaching import CoachingService
+from services.coaching.service.plans import PlanService
 from services.coaching.service.practices import PracticeService
 from services.coaching.service.visits import VisitService
 from services.coaching.store.coaching import Store
+from services.coaching.store.plans import PlanStore
 from services.coaching.store.practices import Practices
 
 
@@ -25,6 +29,8 @@ async def main(process: runtime.Process) -> None:
     """Listens to evaluations, serves, and publishes what it decides."""
     store = Store(await process.database())
     await store.prepare()
+    plans = PlanStore(store.db)
+    await plans.prepare()
     catalogue = Practices(store.db)
     await catalogue.prepare()
     institutions = Institutions(store.db)
@@ -33,12 +39,17 @@ async def main(process: runtime.Process) -> None:
     assignments = Assignments(store.db)
     await assignments.prepare()
     await process.relay(store.db)
-    await process.consume(store.db, reactions.table(store, institutions))
+    await process.consume(store.db, reactions.table(store, plans, institutions))
     await process.serve(
         Served(
             service_pb2.DESCRIPTOR.services_by_name["CoachingService"],
-            CoachingService(store, assignments, institutions.known),
+            CoachingService(store, plans, assignments, institutions.known),
             service_pb2_grpc.add_CoachingServiceServicer_to_server,
+        ),
+        Served(
+            plan_service_pb2.DESCRIPTOR.services_by_name["PlanService"],
+            PlanService(store, plans, assignments, institutions.known),
+            plan_service_pb2_grpc.add_PlanServiceServicer_to_server,
         ),
         Served(
             visit_service_pb2.DESCRIPTOR.services_by_name["VisitService"],

@@ -4,6 +4,7 @@ from functools import partial
 from typing import get_args
 
 from livinglab.assessment.v1 import events_pb2 as assessment_pb
+from livinglab.assessment.v1 import evidence_events_pb2 as evidence_pb
 from livinglab.coaching.v1 import events_pb2 as coaching_pb
 from livinglab.program.v1 import directory_events_pb2 as directory_pb
 from livinglab.program.v1 import events_pb2 as program_pb
@@ -13,6 +14,7 @@ from chassis.events.stream import Reaction
 from directory.assignments import Assignments
 from directory.projection import Institutions
 from services.coaching.store.coaching import Evaluated, Store
+from services.coaching.store.plans import PlanStore
 
 
 async def on_instrument_published(store: Store, tx: mongo.Tx, event: assessment_pb.InstrumentPublished) -> None:
@@ -37,12 +39,33 @@ async def on_participant_readmitted(store: Store, tx: mongo.Tx, event: program_p
     await store.note_standing(tx, event.meta.cohort_id, event.institution, event.meta.version, left=False)
 
 
-def table(store: Store, institutions: Institutions) -> tuple[Reaction, ...]:
+async def on_cohort_launched(plans: PlanStore, tx: mongo.Tx, event: program_pb.CohortLaunched) -> None:
+    """Dates of actions lie within the program."""
+    await plans.keep_window(tx, event)
+
+
+async def on_days_moved(
+    plans: PlanStore, tx: mongo.Tx, event: program_pb.PhaseRescheduled | program_pb.CohortPaused
+) -> None:
+    """The program has other days than it was launched with."""
+    await plans.open_window(tx, event.cohort_id)
+
+
+async def on_evidence_uploaded(plans: PlanStore, tx: mongo.Tx, event: evidence_pb.EvidenceUploaded) -> None:
+    """An action is reported with evidence of one's own."""
+    await plans.keep_piece(tx, event)
+
+
+def table(store: Store, plans: PlanStore, institutions: Institutions) -> tuple[Reaction, ...]:
     """Everything that coaching listens to."""
     assignments = Assignments(store.db)
     return (
         Reaction(assessment_pb.InstrumentPublished, partial(on_instrument_published, store)),
         *(Reaction(event, partial(on_evaluation_submitted, store)) for event in get_args(Evaluated)),
+        Reaction(program_pb.CohortLaunched, partial(on_cohort_launched, plans)),
+        Reaction(program_pb.PhaseRescheduled, partial(on_days_moved, plans)),
+        Reaction(program_pb.CohortPaused, partial(on_days_moved, plans)),
+        Reaction(evidence_pb.EvidenceUploaded, partial(on_evidence_uploaded, plans)),
         Reaction(program_pb.ParticipantWithdrawn, partial(on_participant_left, store)),
         Reaction(program_pb.ParticipantFailed, partial(on_participant_left, store)),
         Reaction(program_pb.ParticipantReadmitted, partial(on_participant_readmitted, store)),

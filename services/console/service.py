@@ -20,6 +20,8 @@ from services.console.pages import (
     answers,
     assessment,
     cohorts,
+    dossier,
+    evidence,
     find,
     indicator,
     orders,
@@ -66,6 +68,7 @@ def application(neighbours: Neighbours, settings: Settings, stopping: asyncio.Ev
         Route("/race.json", race.json_table),
         Route("/r/{code:path}.csv", region.csv_table),
         Route("/r/{code:path}.json", region.json_table),
+        Route("/work/evidence/{evidence}", evidence.fetch),
         Route("/sign-in", sign_in.begin),
         Route("/sign-in/back", sign_in.back),
         Route("/sign-out", sign_in.end, methods=["POST"]),
@@ -83,6 +86,20 @@ def application(neighbours: Neighbours, settings: Settings, stopping: asyncio.Ev
                 f"{start}/work/assessment/{{evaluation}}/{{indicator}}",
                 _in(language, indicator.page),
                 methods=_BOTH,
+            ),
+            Route(
+                f"{start}/work/assessment/{{evaluation}}/{{indicator}}/evidence",
+                _in(language, evidence.attach),
+                methods=["POST"],
+            ),
+            Route(
+                f"{start}/work/assessment/{{evaluation}}/{{indicator}}/evidence/detach",
+                _in(language, evidence.detach),
+                methods=["POST"],
+            ),
+            Route(f"{start}/work/dossier/{{evaluation}}", _in(language, dossier.page), methods=_BOTH),
+            Route(
+                f"{start}/work/dossier/{{evaluation}}/{{indicator}}", _in(language, dossier.indicator), methods=_BOTH
             ),
             Route(f"{start}/work/plan/{{plan:path}}", _in(language, plan.page), methods=_BOTH),
             Route(f"{start}/cohorts/{{cohort}}", _in(language, cohorts.board)),

@@ -167,6 +167,7 @@ class Region:
         actions = list(self._plan.actions)
         for action in actions[: max(1, round(self._character.diligence * len(actions)))]:
             request = coaching.CompleteActionRequest(plan_id=self._plan.id, action_id=action.id)
+            request.evidence.add(link=f"https://jdih.{self._code}.example/{action.id}", note="Dokumentasi pelaksanaan")
             done = await self._stage.write(
                 "actions", self._stage.coaching().CompleteAction, request, self._who("operator")
             )

@@ -24,6 +24,9 @@ _PLAN_STATES = {
     coaching_pb2.PLAN_STATE_SUBMITTED: "with the coach",
     coaching_pb2.PLAN_STATE_RETURNED: "sent back",
     coaching_pb2.PLAN_STATE_APPROVED: "approved",
+    coaching_pb2.PLAN_STATE_IN_PROGRESS: "in progress",
+    coaching_pb2.PLAN_STATE_DONE: "done",
+    coaching_pb2.PLAN_STATE_DROPPED: "dropped",
 }
 
 
@@ -169,7 +172,7 @@ async def _plans_and_messages(out: Console, stage: Stage, cohort: cohort_pb2.Coh
     request = coaching.ListPlansRequest(cohort_id=cohort.id)
     pages = await stage.pages(stage.coaching().ListPlans, request, stage.as_role("manager"))
     plans = [plan for page in pages for plan in page.plans]
-    by_state = Counter(_PLAN_STATES[plan.state] for plan in plans)
+    by_state = Counter(_PLAN_STATES.get(plan.state, "unknown") for plan in plans)
     actions = Counter(a.state == coaching_pb2.ACTION_STATE_DONE for plan in plans for a in plan.actions)
     told = ", ".join(f"{count} {state}" for state, count in sorted(by_state.items()))
     out.print(f"  plans: {told or 'none'}; actions: {actions[True]} of {actions.total()} done")

@@ -67,6 +67,7 @@ CHANGED |= dict.fromkeys(
             "assessment.v1.ReviewVerdict.indicator",
             "assessment.v1.Visit.indicators",
             "benchmark.v1.GetVisitPlanRequest.indicator",
+            "coaching.v1.CompleteActionRequest.action_id",
             "benchmark.v1.ListTeachersRequest.indicator",
         )
     ),

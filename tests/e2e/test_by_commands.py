@@ -102,7 +102,7 @@ async def region(home: Path, code: str, session: str, levels: Path, year: int) -
     coach = Person(home, "coach", subject=COACH)
     await coach.does("plan", "approve", plan["id"])
     action = plan["actions"][0]["id"]
-    await operator.does("plan", "complete", plan["id"], action)
+    await operator.does("plan", "complete", plan["id"], action, "--link", "https://jdih.example/12")
     await regent.does("agreement", "sign", COHORT, "workshop", "--name", f"Bupati {code}")
 
 

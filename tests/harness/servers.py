@@ -4,11 +4,14 @@ Any event loop may start and stop them, so a session fixture is `servers = async
 `asyncio.run(servers.stop())`; in the main thread, because a child ends with the thread that started it.
 """
 
+import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
 from stack.embedded import Platform, start_embedded
 from stack.servers import Server, mails_folder
+from tests.harness.waiting import eventually
 
 
 @dataclass(frozen=True)
@@ -45,3 +48,14 @@ async def start_servers(tmp: Path) -> Servers:
         mails=mails_folder(mailbox.data_dir),
         platform=platform,
     )
+
+
+async def hang(server: Server) -> None:
+    """Its process keeps its connections and does nothing until `go_on`."""
+    os.kill(server.pid, signal.SIGSTOP)
+    await eventually(lambda: Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+
+
+def go_on(server: Server) -> None:
+    """After `hang`."""
+    os.kill(server.pid, signal.SIGCONT)

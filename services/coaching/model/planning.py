@@ -68,6 +68,7 @@ def draft(request: rpc.DraftPlanRequest, coach_id: str, evaluation: Evaluation, 
         evaluation_id=evaluation.id,
         rehearsal=request.rehearsal,
         etag="1",
+        order_etag="1",
     )
 
 
@@ -130,6 +131,7 @@ def _actions(chosen: Sequence[Step], due_date: str) -> list[pb.Action]:
             gain=written(sum((step.gain for step in of_item), Fraction(0))),
             due_date=due_date,
             state=pb.ACTION_STATE_PLANNED,
+            etag="1",
         )
         for code, of_item in by_item.items()
     ]

@@ -9,13 +9,15 @@ from livinglab.coaching.v1 import coaching_pb2, service_pb2_grpc
 from livinglab.coaching.v1 import service_pb2 as pb
 from livinglab.common.v1 import options_pb2
 
-from chassis import auth, mongo
+from chassis import auth, mongo, naming
 from chassis.errors import Kind, Refused, denied, invalid, not_found, precondition
 from directory.assignments import Assignments
 from directory.projection import require_heard
 from services.coaching.model import coaches as model
-from services.coaching.model import plan, planning, sessions
+from services.coaching.model import comments, plan, planning, sessions
+from services.coaching.service.plans import reached
 from services.coaching.store.coaching import Store
+from services.coaching.store.plans import PlanStore
 
 # A fact takes milliseconds to arrive; who asks too early is told to ask again then.
 _EVALUATION_RETRY_SECONDS = 0.2
@@ -24,8 +26,9 @@ _EVALUATION_RETRY_SECONDS = 0.2
 class CoachingService(service_pb2_grpc.CoachingServiceServicer):
     """The contract, on one store and the institutions that are known."""
 
-    def __init__(self, store: Store, assignments: Assignments, institutions: Container[str]) -> None:
+    def __init__(self, store: Store, plans: PlanStore, assignments: Assignments, institutions: Container[str]) -> None:
         self._store = store
+        self._plans = plans
         self._assignments = assignments
         self._institutions = institutions
         # Everybody is after the coach with the most places: in turn they need not try again.
@@ -47,8 +50,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
         return await self._store.db.once(request, decide, pb.RegisterCoachResponse)
 
     async def ListCoaches(self, request: pb.ListCoachesRequest, context: Any) -> pb.ListCoachesResponse:
-        size = mongo.page_size(request.page_size)
-        coaches, token = await self._store.coach_page(request.rehearsal, size, request.page_token)
+        coaches, token = await self._store.coach_page(request)
         caller = auth.caller()
         for coach in coaches:
             # Their addresses are for those who write to them.
@@ -151,11 +153,11 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
         self._require_sound(request)
 
         async def decide(tx: mongo.Tx) -> pb.DraftPlanResponse:
-            found = await self._store.find_plan(tx, plan.plan_id(request.cohort_id, request.institution))
+            found = await self._plans.find(tx, plan.plan_id(request.cohort_id, request.institution))
             if found is None:
                 found = await self._drafted(tx, request)
-                await self._store.save_plan(tx, found)
-                tx.add(plan.drafted(found))
+                plan.wrote(found, auth.caller().subject)
+                await self._plans.save(tx, found, plan.drafted(found))
             model.require_realm(found.rehearsal, request.rehearsal, f"plan {found.id}")
             return pb.DraftPlanResponse(plan=found)
 
@@ -164,28 +166,34 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
     async def SubmitPlan(self, request: pb.SubmitPlanRequest, context: Any) -> pb.SubmitPlanResponse:
         async def decide(tx: mongo.Tx) -> pb.SubmitPlanResponse:
             found = await self._own_plan(request.plan_id, tx)
-            tx.add(plan.submit(found, request.etag))
-            await self._store.save_plan(tx, found)
+            fact = plan.submit(found, request.etag, auth.caller().subject)
+            await self._plans.save(tx, found, fact)
             return pb.SubmitPlanResponse(plan=found)
 
         return await self._store.db.once(request, decide, pb.SubmitPlanResponse)
 
     async def ReviewPlan(self, request: pb.ReviewPlanRequest, context: Any) -> pb.ReviewPlanResponse:
+        ids, now, who = [naming.new_id() for _ in request.remarks], datetime.now(UTC), auth.caller()
+
         async def decide(tx: mongo.Tx) -> pb.ReviewPlanResponse:
-            found = await self._store.plan(request.plan_id, tx)
-            tx.add(plan.review(found, request, auth.caller().subject))
-            await self._store.save_plan(tx, found)
+            found = await self._plans.plan(request.plan_id, tx)
+            await self._plans.save(tx, found, plan.review(found, request, who.subject, who.identity.institution))
+            for asked in comments.asked(found, request, ids, who.subject, now):
+                await self._plans.add_comment(tx, asked)
+                tx.add(comments.commented(found, asked))
             return pb.ReviewPlanResponse(plan=found)
 
         return await self._store.db.once(request, decide, pb.ReviewPlanResponse)
 
     async def CompleteAction(self, request: pb.CompleteActionRequest, context: Any) -> pb.CompleteActionResponse:
+        named = {one.evidence_id for one in request.evidence if one.evidence_id}
+
         async def decide(tx: mongo.Tx) -> pb.CompleteActionResponse:
             found = await self._own_plan(request.plan_id, tx)
-            fact = plan.complete(found, request.action_id)
+            pieces = await self._plans.pieces(tx, found, named)
+            fact = plan.complete(found, request, auth.caller().subject, datetime.now(UTC), pieces)
             if fact is not None:
-                tx.add(fact)
-                await self._store.save_plan(tx, found)
+                await self._plans.save(tx, found, fact)
             return pb.CompleteActionResponse(plan=found)
 
         return await self._store.db.once(request, decide, pb.CompleteActionResponse)
@@ -204,8 +212,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
             keys["institution"] = request.institution
         elif (reached := await self._assignments.reached(caller)) is not None:
             keys["institution"] = {"$in": sorted(reached)}
-        size = mongo.page_size(request.page_size)
-        plans, token = await self._store.plan_page(keys, size, request.page_token)
+        plans, token = await self._plans.page(keys, request)
         return pb.ListPlansResponse(plans=plans, next_page_token=token)
 
     async def _drafted(self, tx: mongo.Tx, request: pb.DraftPlanRequest) -> coaching_pb2.Plan:
@@ -234,12 +241,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
 
     async def _own_plan(self, plan_id: str, tx: mongo.Tx | None = None) -> coaching_pb2.Plan:
         """The plan, if the caller may reach its institution."""
-        found = await self._store.plan(plan_id, tx)
-        caller = auth.caller()
-        if caller.role != options_pb2.ROLE_COACH or found.coach_id != caller.subject:
-            await self._assignments.require(found.institution)
-        caller.institution_checked = True
-        return found
+        return await reached(self._plans, self._assignments, plan_id, tx)
 
     def _require_sound(self, request: Any) -> None:
         if "institution" in request.DESCRIPTOR.fields_by_name:

@@ -1,6 +1,7 @@
 """What coaching keeps: coaches, sessions, visits, agreements, plans, and projections of others' facts. Only this file
 knows MongoDB."""
 
+import functools
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,17 +11,17 @@ from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.assessment.v1 import instrument_pb2
 from livinglab.coaching.v1 import coaching_pb2 as pb
 from livinglab.coaching.v1 import service_pb2 as rpc
-from livinglab.coaching.v1 import visit_pb2
+from livinglab.coaching.v1 import visit_pb2, visit_service_pb2
 from pymongo import IndexModel
 
-from chassis import mongo
+from chassis import mongo, pages
 from chassis.errors import not_found, unavailable
 from instruments.tree import Instrument, instrument_of
 from services.coaching.model import coaches as model
 from services.coaching.model import sessions
 from services.coaching.model.planning import Evaluation, period_order
 from services.coaching.store.documents import coach_of, fields, session_of, versioned
-from services.coaching.store.rows import page, save
+from services.coaching.store.rows import save
 
 _INDEXES = {
     "coaches": [IndexModel([("rehearsal", 1), ("_id", 1)])],
@@ -36,10 +37,6 @@ _INDEXES = {
     ],
     "attendance": [IndexModel([("cohort_id", 1), ("institution", 1)])],
     "agreements": [IndexModel([("cohort_id", 1), ("institution", 1)])],
-    "plans": [
-        IndexModel([("cohort_id", 1), ("_id", 1)]),
-        IndexModel([("cohort_id", 1), ("institution", 1), ("_id", 1)]),
-    ],
     "evaluations": [IndexModel([("institution", 1), ("rehearsal", 1), ("order", -1), ("submit_time", -1)])],
     "instruments": [],
 }
@@ -75,10 +72,9 @@ class Store:
         rows = await self.db["coaches"].find({"rehearsal": rehearsal}, session=tx.session).to_list(None)
         return [coach_of(row) for row in rows]
 
-    async def coach_page(self, rehearsal: str, size: int, token: str) -> tuple[list[pb.Coach], str]:
+    async def coach_page(self, request: rpc.ListCoachesRequest) -> tuple[list[pb.Coach], str]:
         """Coaches of a realm, ordered by id, and the token of the next page."""
-        rows, token = await self._page("coaches", {"rehearsal": rehearsal}, size, token)
-        return [coach_of(row) for row in rows], token
+        return await pages.page(self.db["coaches"], {"rehearsal": request.rehearsal}, request, coach_of)
 
     async def coach(self, tx: mongo.Tx, rehearsal: str, coach_id: str) -> pb.Coach:
         """NOT_FOUND where there is none."""
@@ -179,33 +175,12 @@ class Store:
         """Stores the next version; ABORTED where somebody else did so first."""
         await self._save(tx, "visits", visit, {**fields(visit), "parties": [visit.visitor, visit.host]})
 
-    async def visit_page(self, keys: Mapping[str, Any], size: int, token: str) -> tuple[list[visit_pb2.Visit], str]:
+    async def visit_page(
+        self, keys: Mapping[str, Any], request: visit_service_pb2.ListVisitsRequest
+    ) -> tuple[list[visit_pb2.Visit], str]:
         """Visits ordered by id, and the token of the next page."""
-        rows, token = await self._page("visits", keys, size, token)
-        return [versioned(row, visit_pb2.Visit) for row in rows], token
-
-    # Plans.
-
-    async def find_plan(self, tx: mongo.Tx, plan_id: str) -> pb.Plan | None:
-        """The plan as this transaction sees it, or None."""
-        row = await self.db["plans"].find_one({"_id": plan_id}, session=tx.session)
-        return versioned(row, pb.Plan) if row else None
-
-    async def plan(self, plan_id: str, tx: mongo.Tx | None = None) -> pb.Plan:
-        """NOT_FOUND where there is none."""
-        row = await self.db["plans"].find_one({"_id": plan_id}, session=tx.session if tx else None)
-        if row is None:
-            raise not_found("plan", plan_id)
-        return versioned(row, pb.Plan)
-
-    async def save_plan(self, tx: mongo.Tx, plan: pb.Plan) -> None:
-        """Stores the next version; ABORTED where somebody else did so first."""
-        await self._save(tx, "plans", plan, fields(plan))
-
-    async def plan_page(self, keys: Mapping[str, Any], size: int, token: str) -> tuple[list[pb.Plan], str]:
-        """Plans ordered by id, and the token of the next page."""
-        rows, token = await self._page("plans", keys, size, token)
-        return [versioned(row, pb.Plan) for row in rows], token
+        read = functools.partial(versioned, message_class=visit_pb2.Visit)
+        return await pages.page(self.db["visits"], keys, request, read)
 
     # What others said.
 
@@ -250,9 +225,15 @@ class Store:
     async def evaluation(self, tx: mongo.Tx, request: rpc.DraftPlanRequest) -> Evaluation | None:
         """The evaluation that the request names, else the newest of its institution and realm; None before it is
         known here."""
-        keys = {"institution": request.institution, "rehearsal": request.rehearsal}
-        if request.evaluation_id:
-            keys["_id"] = request.evaluation_id
+        return await self.newest_evaluation(tx, request.institution, request.rehearsal, request.evaluation_id)
+
+    async def newest_evaluation(
+        self, tx: mongo.Tx, institution: str, rehearsal: str, evaluation_id: str = ""
+    ) -> Evaluation | None:
+        """The one named, else the newest of an institution in a realm; None where none is known."""
+        keys = {"institution": institution, "rehearsal": rehearsal}
+        if evaluation_id:
+            keys["_id"] = evaluation_id
         newest = [("order", -1), ("submit_time", -1)]
         row = await self.db["evaluations"].find_one(keys, sort=newest, session=tx.session)
         if row is None:
@@ -275,11 +256,6 @@ class Store:
         change = {"$setOnInsert": {**row, "time": datetime.now(UTC)}}
         result = await self.db[collection].update_one({"_id": key}, change, upsert=True, session=tx.session)
         return result.upserted_id is not None
-
-    async def _page(
-        self, collection: str, keys: Mapping[str, Any], size: int, token: str
-    ) -> tuple[list[dict[str, Any]], str]:
-        return await page(self.db, collection, keys, size, token)
 
 
 def _coach_key(rehearsal: str, coach_id: str) -> str:

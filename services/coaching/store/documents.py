@@ -27,6 +27,15 @@ def versioned(row: dict[str, Any], message_class: type[M]) -> M:
     return json_format.ParseDict(told, message_class(), ignore_unknown_fields=True)
 
 
+def plan_of(row: dict[str, Any]) -> pb.Plan:
+    """A plan; one that was stored before its actions had versions of their own has the first of each."""
+    plan = versioned(row, pb.Plan)
+    plan.order_etag = plan.order_etag or "1"
+    for action in plan.actions:
+        action.etag = action.etag or "1"
+    return plan
+
+
 def session_of(row: dict[str, Any]) -> pb.Session:
     """A session; one that was stored before sessions could be cancelled is on."""
     session = versioned(row, pb.Session)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from chassis.errors import Kind, Refused, not_found
 from chassis.status import from_rpc_error
 from services.console.model import charts
-from services.console.pages import shown
+from services.console.pages import evidence, shown
 from services.console.pages.asked import Asked
 from services.console.pages.assessment import WRITERS, evaluation_of, id_of, leaves_of
 from services.console.session import people
@@ -63,6 +63,9 @@ async def page(request: Request) -> Response:
         asks={level.level: level for level in guide.levels} if guide else {},
         met=met,
         scale=instrument.scale,
+        pieces=await evidence.shown_for(person, asked.neighbours, evaluation.id, number),
+        told={name: request.query_params.get(name, "") for name in ("attached", "detached", "refused", "doubt")},
+        attaches=session.has(*WRITERS) and bool(session.institution),
         before=await _before(asked, person, evaluation, number),
         gain=await _gain(asked, person, evaluation, number),
         writes=session.has(*WRITERS) and evaluation.state == _OPEN,

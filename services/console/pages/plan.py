@@ -17,6 +17,7 @@ from services.console.pages import shown
 from services.console.session import people
 from services.console.session.neighbours import Person
 
+_AGREED = (coaching_pb2.PLAN_STATE_APPROVED, coaching_pb2.PLAN_STATE_IN_PROGRESS)
 _WRITERS = (options_pb2.ROLE_OPERATOR, options_pb2.ROLE_HEAD)
 
 
@@ -34,7 +35,7 @@ async def page(request: Request) -> Response:
         except grpc.aio.AioRpcError as refused:
             error = from_rpc_error(refused)
     plan = (await person.ask(coaching.GetPlan, pb.GetPlanRequest(plan_id=plan_id))).plan
-    approved = plan.state == coaching_pb2.PLAN_STATE_APPROVED
+    approved = plan.state in _AGREED
     drafted = plan.state in (coaching_pb2.PLAN_STATE_DRAFT, coaching_pb2.PLAN_STATE_RETURNED)
     return shown.page(
         request,
@@ -44,6 +45,8 @@ async def page(request: Request) -> Response:
         plan=plan,
         done=sum(action.state == coaching_pb2.ACTION_STATE_DONE for action in plan.actions),
         done_state=coaching_pb2.ACTION_STATE_DONE,
+        dropped_state=coaching_pb2.ACTION_STATE_DROPPED,
+        counted=sum(action.state != coaching_pb2.ACTION_STATE_DROPPED for action in plan.actions),
         today=datetime.now(UTC).date().isoformat(),
         reports=approved and session.has(*_WRITERS),
         hands=drafted and session.has(options_pb2.ROLE_HEAD),
@@ -60,6 +63,8 @@ async def _done(person: Person, coaching: Any, plan_id: str, form: dict[str, str
     request_id, what = form.get("request_id", ""), form.get("what", "")
     if what == "done":
         order: Any = pb.CompleteActionRequest(request_id=request_id, plan_id=plan_id, action_id=form.get("action", ""))
+        if link := form.get("link", "").strip():
+            order.evidence.add(link=link)
         await person.ask(coaching.CompleteAction, order)
     elif what == "hand":
         order = pb.SubmitPlanRequest(request_id=request_id, plan_id=plan_id, etag=form.get("etag", ""))

@@ -10,7 +10,7 @@ from livinglab.program.v1 import service_pb2 as program_pb
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.console.pages import shown
+from services.console.pages import dossier, shown
 from services.console.session import people
 from services.console.session.neighbours import Neighbours, Person
 from services.console.session.sessions import REGION_ROLES, Session
@@ -43,10 +43,13 @@ async def page(request: Request) -> Response:
     if session.has(*_SEE_COHORTS):
         listed = await person.ask(neighbours.program.ListCohorts, program_pb.ListCohortsRequest(page_size=_MOST))
         cohorts = list(listed.cohorts)
+    dossiers = await dossier.assigned(person, neighbours) if session.has(options_pb2.ROLE_ASSESSOR) else []
     return shown.page(
         request,
         "work.html",
         session,
+        dossiers=dossiers,
+        assesses=session.has(options_pb2.ROLE_ASSESSOR),
         duties=[duty for duty in duties if duty.state in _STILL_OWED],
         until=lambda duty: shown.last_day(duty.deadline_time, duty.time_zone, shown.language_of(request)),
         day=lambda duty: shown.day(duty.open_time, duty.time_zone, shown.language_of(request)),

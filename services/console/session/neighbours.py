@@ -4,7 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from livinglab.assessment.v1 import results_service_pb2_grpc, service_pb2_grpc, understanding_pb2_grpc
+from livinglab.assessment.v1 import (
+    evidence_service_pb2_grpc,
+    results_service_pb2_grpc,
+    service_pb2_grpc,
+    understanding_pb2_grpc,
+    verification_pb2_grpc,
+)
 from livinglab.benchmark.v1 import analysis_service_pb2_grpc
 from livinglab.benchmark.v1 import service_pb2_grpc as benchmark_grpc
 from livinglab.coaching.v1 import service_pb2_grpc as coaching_grpc
@@ -26,6 +32,8 @@ class Neighbours:
     def __init__(self, channel: Callable[[str], Any]) -> None:
         assessment, benchmark, program = channel("assessment"), channel("benchmark"), channel("program")
         self.instruments: Any = service_pb2_grpc.AssessmentServiceStub(assessment)
+        self.evidence: Any = evidence_service_pb2_grpc.EvidenceServiceStub(assessment)
+        self.verification: Any = verification_pb2_grpc.VerificationServiceStub(assessment)
         self.results: Any = results_service_pb2_grpc.ResultServiceStub(assessment)
         self.understanding: Any = understanding_pb2_grpc.UnderstandingServiceStub(assessment)
         self.race: Any = benchmark_grpc.BenchmarkServiceStub(benchmark)
@@ -48,9 +56,10 @@ class Person:
 
     async def ask(self, method: Any, request: Any) -> Any:
         """What the method answers to this person; AioRpcError says why not."""
-        metadata = []
+        return await method(request, metadata=self.metadata(), timeout=_SECONDS)
+
+    def metadata(self) -> list[tuple[str, str]]:
+        """What a call of this person carries."""
         if self.token:
-            metadata.append(("authorization", f"Bearer {self.token}"))
-        elif self.origin:
-            metadata.append(("x-forwarded-for", self.origin))
-        return await method(request, metadata=metadata, timeout=_SECONDS)
+            return [("authorization", f"Bearer {self.token}")]
+        return [("x-forwarded-for", self.origin)] if self.origin else []

@@ -1,4 +1,4 @@
-"""Who a request comes from, and whether it is really theirs."""
+"""The person behind a request, and whether the request really comes from their own browser."""
 
 import urllib.parse
 from typing import Any
@@ -9,7 +9,7 @@ from chassis.errors import Kind, Refused, denied
 from services.console.session.neighbours import Person
 from services.console.session.sessions import COOKIE, Session
 
-_LARGEST_FORM = 64 * 1024
+LARGEST_FORM = 64 * 1024
 
 
 class NotSignedIn(Exception):
@@ -49,9 +49,14 @@ async def form_of(request: Request, session: Session) -> dict[str, str]:
     session; RESOURCE_EXHAUSTED for one that is too large."""
     require_same_site(request)
     form = await _form(request)
-    if not session.holds(form.get("csrf", "")):
-        raise denied("FORM", "the form is too old, or of another session: load the page again")
+    require_own(session, form.get("csrf", ""))
     return form
+
+
+def require_own(session: Session, csrf: str) -> None:
+    """Refuses a form that is not of this session."""
+    if not session.holds(csrf):
+        raise denied("FORM", "the form is too old, or of another session: load the page again")
 
 
 def require_same_site(request: Request) -> None:
@@ -71,8 +76,8 @@ async def _form(request: Request) -> dict[str, str]:
     body = b""
     async for piece in request.stream():
         body += piece
-        if len(body) > _LARGEST_FORM:
-            raise Refused(Kind.RESOURCE_EXHAUSTED, "FORM", f"a form holds at most {_LARGEST_FORM} bytes")
+        if len(body) > LARGEST_FORM:
+            raise Refused(Kind.RESOURCE_EXHAUSTED, "FORM", f"a form holds at most {LARGEST_FORM} bytes")
     pairs: Any = urllib.parse.parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=200)
     return dict(pairs)
 

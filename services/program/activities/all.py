@@ -1,6 +1,6 @@
-"""What the workflows have done for them: each activity is one idempotent call to a service, or one write of our own."""
+"""The activities of cohorts: each is one idempotent call to another service, or one write to our own store."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from livinglab.assessment.v1 import service_pb2 as assessment
@@ -57,26 +57,6 @@ class Activities:
         self._outcomes: Together[str, pb.OutcomeStep, pb.ParticipantResult] = Together(
             self._record, _MOST_OUTCOMES, is_refusal=lambda error: isinstance(error, Refused)
         )
-
-    def all(self) -> list[Callable[..., Awaitable[object]]]:
-        """For the worker."""
-        return [
-            self.start_participants,
-            self.announce,
-            self.record_command,
-            self.choose_addressed,
-            self.open_phase,
-            self.extend_phase,
-            self.close_phase,
-            self.schedule_session,
-            self.open_evaluation,
-            self.assign_coach,
-            self.read_ledger,
-            self.notify_people,
-            self.record_outcome,
-            self.report,
-            self.complete_cohort,
-        ]
 
     @activity.defn
     async def start_participants(self, step: pb.RosterStep) -> pb.Reached:

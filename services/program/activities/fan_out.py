@@ -1,4 +1,4 @@
-"""Reaching everybody of a cohort, in batches: their workflows are started, and told what everybody is told."""
+"""Starts or tells all participants of a cohort, in batches."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,5 +1,5 @@
-"""Letters to participants' people: those of one cohort that are written at the same time go to notify in one call, and
-each of them is written once, however often it is asked for."""
+"""Letters to the people of participants. Letters of one cohort that are written at the same time go to notify in one
+call, and each of them once, however often it is asked for."""
 
 import asyncio
 import hashlib

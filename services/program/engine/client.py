@@ -1,7 +1,7 @@
 """Temporal as this service uses it: workflows started once by their id, signals to them, and nothing more."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -16,8 +16,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from chassis.errors import Kind, Refused, precondition, unavailable
 from programs import names
 from services.program.engine import search_attributes, versions
+from services.program.model import identity
 from services.program.model.course import Course
-from services.program.model.orders import words
 
 A = TypeVar("A")
 
@@ -26,6 +26,8 @@ _STEERING_TIMEOUT = timedelta(seconds=20)
 _FOR_GOOD = (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION)
 # Well within the ten seconds that our clients wait. A start is idempotent: whoever is refused asks again.
 _START_SECONDS = 6.0
+# After that, and for that long, Temporal is asked whether it is there at all.
+_AWAY_SECONDS = 3.0
 _NO_ANSWER = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED)
 
 
@@ -68,7 +70,7 @@ class Engine:
         """Tells a participant's workflow something; False when there is none that runs."""
         handle = self._client.get_workflow_handle(names.workflow_id(cohort_id, institution))
         try:
-            await _in_time(handle.signal(signal, news))
+            await _in_time(handle.signal(signal, news), _START_SECONDS)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 _require_namespace(error)
@@ -81,7 +83,8 @@ class Engine:
         answers."""
         handle = self._client.get_workflow_handle(names.workflow_id(cohort_id))
         try:
-            return await _in_time(handle.query("progress", result_type=pb.ProgramState, rpc_timeout=_STEERING_TIMEOUT))
+            query = handle.query("progress", result_type=pb.ProgramState, rpc_timeout=_STEERING_TIMEOUT)
+            return await self._while_there(query)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 _require_namespace(error)
@@ -93,11 +96,11 @@ class Engine:
         the like as the cohort says; UNAVAILABLE where no worker takes it up in time: it may come to count later."""
         handle = self._client.get_workflow_handle(names.workflow_id(cohort_id))
         try:
-            return await _in_time(
+            return await self._while_there(
                 handle.execute_update(
                     "steer",
                     command,
-                    id=words.key(command),
+                    id=identity.key(command),
                     result_type=command_pb2.CommandAnswer,
                     rpc_timeout=_STEERING_TIMEOUT,
                 )
@@ -142,6 +145,23 @@ class Engine:
         except WorkflowAlreadyStartedError:
             # It has run to its end.
             return
+
+    async def _while_there(self, call: Coroutine[Any, Any, A]) -> A:
+        """As `_in_time`, for what a worker answers in its own time: UNAVAILABLE soon where Temporal itself is away."""
+        task = asyncio.create_task(call)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=_AWAY_SECONDS)
+            if not done and not await self._is_there():
+                raise unavailable("Temporal")
+            return await _in_time(task)
+        finally:
+            task.cancel()
+
+    async def _is_there(self) -> bool:
+        try:
+            return await self._client.service_client.check_health(timeout=timedelta(seconds=_AWAY_SECONDS))
+        except RPCError:
+            return False
 
 
 async def _in_time(call: Awaitable[A], seconds: float | None = None) -> A:

@@ -1,4 +1,5 @@
-"""What Temporal's lists and its UI find cohorts and participants by. Pure: it also runs inside the workflows."""
+"""The search attributes by which cohorts and participants are found in Temporal's lists and UI. Pure: it also runs
+inside the workflows."""
 
 from livinglab.program.v1 import cohort_pb2
 from temporalio import workflow

@@ -1,4 +1,4 @@
-"""Which letters a participant's people get: what activity notify_people is to write. Pure."""
+"""Which letters the people of a participant get: the input of the activity notify_people. Pure."""
 
 import unicodedata
 from collections.abc import Sequence

@@ -1,4 +1,5 @@
-"""What a participant's record says of the phases open for it: their dates, what is done and what is due. Pure."""
+"""What a participant's state says of the phases that are open for it: their dates, what is done and what is due.
+Pure."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What opening and closing a phase change in a cohort's state, and what others are told of it. Pure."""
+"""What changes in a cohort's state when a phase opens or closes, and what participants are told of it. Pure."""
 
 from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from datetime import datetime

@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 from livinglab.assessment.v1 import evaluation_pb2, evidence_events_pb2
 from livinglab.assessment.v1 import events_pb2 as assessment
 from livinglab.coaching.v1 import events_pb2 as coaching
+from livinglab.coaching.v1 import plan_events_pb2
 from livinglab.program.v1 import events_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from prometheus_client import Counter
@@ -59,8 +60,8 @@ class Reactions:
         """The coach approved the plan."""
         await self._learn(tx, event, lambda ledger: ledger.approve_plan(event.actions))
 
-    async def on_action_completed(self, tx: Tx, event: coaching.ActionCompleted) -> None:
-        """An action of the plan is done."""
+    async def on_actions_counted(self, tx: Tx, event: coaching.ActionCompleted | plan_events_pb2.PlanAmended) -> None:
+        """An action of the plan is done, or the plan has other actions than it had."""
         await self._learn(tx, event, lambda ledger: ledger.complete_actions(event.done, event.total))
 
     async def on_session_changed(self, tx: Tx, event: coaching.SessionScheduled | coaching.SessionCancelled) -> None:
@@ -143,7 +144,8 @@ class Reactions:
             fact(coaching.AttendanceRecorded, self.on_attendance_recorded),
             fact(coaching.AgreementSigned, self.on_agreement_signed),
             fact(coaching.PlanApproved, self.on_plan_approved),
-            fact(coaching.ActionCompleted, self.on_action_completed),
+            fact(coaching.ActionCompleted, self.on_actions_counted),
+            fact(plan_events_pb2.PlanAmended, self.on_actions_counted),
             fact(coaching.VisitHeld, self.on_visit_held),
             Reaction(coaching.SessionScheduled, self.on_session_changed, self.tell_of_session),
             Reaction(coaching.SessionCancelled, self.on_session_changed, self.tell_of_session),

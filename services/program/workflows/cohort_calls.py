@@ -1,4 +1,4 @@
-"""What a cohort's workflow has done for it: participants started and told, phases recorded, sessions scheduled."""
+"""The activities that a cohort's workflow calls: participants started and told, phases recorded, sessions scheduled."""
 
 import asyncio
 from collections.abc import Callable, Iterable

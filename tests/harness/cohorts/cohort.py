@@ -22,6 +22,7 @@ from services.program.activities.reports import Reporter
 from services.program.engine.client import Engine
 from services.program.model import states as model
 from services.program.model.course import Course
+from services.program.workflows import registered
 from services.program.workflows.cohort import ProgramWorkflow
 from services.program.workflows.participant import ParticipantWorkflow
 
@@ -31,7 +32,6 @@ ALL_DUTIES = {
     "summit": ["commitment-signed", "summit-attended"],
     "follow-up": ["followed-up", "reassessed"],
 }
-WORKFLOWS = [ProgramWorkflow, ParticipantWorkflow]
 # The time-skipping server gives out a workflow task again after this time by the real clock, should it refuse one.
 TASK_TIMEOUT = timedelta(seconds=1)
 
@@ -82,26 +82,6 @@ class Played:
 
     def __post_init__(self) -> None:
         self.reporter = Reporter(self.engine)
-
-    def activities(self) -> list[Callable[..., Awaitable[object]]]:
-        """For the worker."""
-        return [
-            self.start_participants,
-            self.announce,
-            self.record_command,
-            self.choose_addressed,
-            self.open_phase,
-            self.extend_phase,
-            self.close_phase,
-            self.schedule_session,
-            self.open_evaluation,
-            self.assign_coach,
-            self.read_ledger,
-            self.notify_people,
-            self.record_outcome,
-            self.report,
-            self.complete_cohort,
-        ]
 
     @activity.defn
     async def start_participants(self, step: pb.RosterStep) -> pb.Reached:
@@ -323,8 +303,8 @@ async def running_cohort(
     worker = Worker(
         client,
         task_queue=cohort_id,
-        workflows=workflows or WORKFLOWS,
-        activities=played.activities(),
+        workflows=workflows or registered.WORKFLOWS,
+        activities=registered.bound(registered.OF_COHORTS, played),
         max_concurrent_activities=100,
         max_cached_workflows=len(institutions) + 100 if crowd else 1_000,
         # As many at once as in the worker, and no watch on how long each takes, with thousands of them.

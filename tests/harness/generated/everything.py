@@ -32,7 +32,7 @@ BOUND = ("operator", "head", "secretary", "regent")
 _FILES = {
     "assessment": ("service", "evidence_service", "results_service", "understanding", "verification"),
     "benchmark": ("service", "analysis_service", "steward_service"),
-    "coaching": ("service", "visit_service", "practice_service"),
+    "coaching": ("service", "plan_service", "visit_service", "practice_service"),
     "notify": ("service",),
     "program": (
         "service",

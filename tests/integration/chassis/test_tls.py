@@ -1,4 +1,4 @@
-"""TLS and mutual TLS between processes, and certificates that are renewed while calls go on."""
+"""TLS and mutual TLS between processes and to the servers, and certificates that are renewed while calls go on."""
 
 import asyncio
 import contextlib
@@ -13,10 +13,17 @@ import pytest
 from cryptography import x509
 from livinglab.assessment.v1 import service_pb2 as pb
 from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceStub
+from nats.errors import Error as NatsError
 
 from chassis import rpc
+from chassis.config import Settings
+from chassis.events import stream
+from chassis.temporal import client as temporal_client
 from chassis.tls import PLAIN, Tls
+from stack import binaries
 from stack.issuer import Issuer
+from stack.ports import free_ports
+from stack.process import Process
 from tests.harness.authority import Authority
 from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
@@ -118,6 +125,110 @@ async def _serial(address: str, tls: Tls) -> int:
     with contextlib.suppress(ssl.SSLError, ConnectionError):
         await writer.wait_closed()
     return x509.load_der_x509_certificate(shown).serial_number
+
+
+async def test_the_broker_is_spoken_to_by_tls_and_believed_only_with_a_certificate_of_ours(
+    tmp_path: Path, authority: Authority
+) -> None:
+    """It asks for one too."""
+    authority.sign(tmp_path / "server", "nats")
+    [port] = free_ports(1)
+    config = tmp_path / "nats.conf"
+    config.write_text(
+        f'listen: "127.0.0.1:{port}"\ntls {{ cert_file: "{tmp_path}/server/tls.crt", '
+        f'key_file: "{tmp_path}/server/tls.key", ca_file: "{authority.file}", verify: true }}\n'
+    )
+    argv = [str(binaries.find(binaries.NATS_SERVER)), "--config", str(config)]
+    server = Process("nats-server", argv, log_path=tmp_path / "nats.log")
+    await server.start()
+    try:
+        await server.wait_for_line("Server is ready", timeout=20)
+        url = f"tls://127.0.0.1:{port}"
+        async with await stream.connect(url, "test", client(tmp_path, authority).context()) as nc:
+            assert (await nc.rtt()) > 0
+        stranger = Authority(tmp_path / "stranger")
+        for refused in (
+            Tls(authorities=authority.file),
+            Tls(authorities=stranger.file),
+            client(tmp_path, authority, signed_by=stranger),
+        ):
+            with pytest.raises((OSError, NatsError, TimeoutError)):
+                await stream.connect(url, "test", refused.context())
+    finally:
+        await server.kill()
+
+
+async def test_temporal_is_spoken_to_by_tls_as_the_settings_say(
+    servers: Servers, tmp_path: Path, authority: Authority
+) -> None:
+    """The development server speaks plainly: what stands before it does not."""
+    authority.sign(tmp_path / "server", "temporal")
+    authority.sign(tmp_path / "client", "program")
+    secured = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    secured.load_cert_chain(tmp_path / "server" / "tls.crt", tmp_path / "server" / "tls.key")
+    secured.load_verify_locations(authority.file)
+    secured.verify_mode = ssl.CERT_REQUIRED
+    secured.set_alpn_protocols(["h2"])
+    carrying = Carrying(servers.temporal_address)
+    server = await asyncio.start_server(carrying.talk, "127.0.0.1", 0, ssl=secured)
+    address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    shown: dict[str, Any] = {
+        "tls_certificate": tmp_path / "client" / "tls.crt",
+        "tls_key": tmp_path / "client" / "tls.key",
+        "tls_authorities": authority.file,
+        "tls_mutual": True,
+    }
+    async with server:
+        right = Settings(temporal_tls=True, temporal_tls_authorities=authority.file, **shown)
+        found = await temporal_client.connect(address, "default", temporal_client.tls(right))
+        assert await found.service_client.check_health()
+        stranger = Authority(tmp_path / "stranger")
+        for wrong in (
+            Settings(**shown),
+            Settings(temporal_tls=True, temporal_tls_authorities=authority.file),
+            Settings(temporal_tls=True, temporal_tls_authorities=stranger.file, **shown),
+        ):
+            with pytest.raises(RuntimeError):
+                await temporal_client.connect(address, "default", temporal_client.tls(wrong))
+        await carrying.end()
+
+
+class Carrying:
+    """Carries what comes to an address, until `end`."""
+
+    def __init__(self, address: str) -> None:
+        self._host, _, self._port = address.rpartition(":")
+        self._talks: set[asyncio.Task[Any]] = set()
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._talks.add(task)
+        there, back = await asyncio.open_connection(self._host, int(self._port))
+        ways = [asyncio.create_task(_carry(reader, back)), asyncio.create_task(_carry(there, writer))]
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            for one in (writer, back):
+                one.transport.abort()
+                with contextlib.suppress(ssl.SSLError, OSError):
+                    await one.wait_closed()
+            self._talks.discard(task)
+
+    async def end(self) -> None:
+        for talk in self._talks:
+            talk.cancel()
+        await asyncio.gather(*self._talks, return_exceptions=True)
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65_536):
+        writer.write(data)
+        await writer.drain()
 
 
 def test_half_of_what_belongs_together_is_refused(tmp_path: Path) -> None:

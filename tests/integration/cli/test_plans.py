@@ -76,8 +76,11 @@ async def test_a_plan_from_its_draft_to_its_first_action_done(coaching: Running)
     approved = await answered("plan", "approve", PLAN, "--etag", resubmitted["etag"], **coached)
     assert approved["state"] == "approved"
     first = approved["actions"][0]["id"]
-    code, out, _ = await livinglab("plan", "complete", PLAN, first, **operator)
-    assert (code, out) == (0, f"{PLAN} is approved, 1 of {len(approved['actions'])} actions done\n")
+    code, out, err = await livinglab("plan", "complete", PLAN, first, **operator)
+    assert (code, out, "evidence: is required" in err) == (1, "", True)
+    shown = ("--link", "https://jdih.sumedang.example/12")
+    code, out, _ = await livinglab("plan", "complete", PLAN, first, *shown, **operator)
+    assert (code, out) == (0, f"{PLAN} is in_progress, 1 of {len(approved['actions'])} actions done\n")
     [listed] = await answered("plan", "list", COHORT, **caller(coaching, "manager"))
     assert [action["state"] for action in listed["actions"]][:2] == ["done", "planned"]
     code, out, _ = await livinglab("plan", "list", COHORT, **operator)

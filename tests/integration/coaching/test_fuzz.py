@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from livinglab.coaching.v1 import practice_service_pb2, service_pb2, visit_service_pb2
+from livinglab.coaching.v1 import plan_service_pb2, practice_service_pb2, service_pb2, visit_service_pb2
 from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
 from livinglab.coaching.v1.visit_service_pb2_grpc import VisitServiceStub
 
@@ -22,6 +22,7 @@ from tests.harness.service import Running
 
 SERVICES = [
     service_pb2.DESCRIPTOR.services_by_name["CoachingService"],
+    plan_service_pb2.DESCRIPTOR.services_by_name["PlanService"],
     visit_service_pb2.DESCRIPTOR.services_by_name["VisitService"],
     practice_service_pb2.DESCRIPTOR.services_by_name["PracticeService"],
 ]

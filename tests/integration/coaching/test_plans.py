@@ -168,7 +168,9 @@ async def test_an_action_is_done_once(coaching: Running) -> None:
     operator = called_by(coaching, "operator", SUMEDANG)
 
     def completion(action_id: str) -> pb.CompleteActionRequest:
-        return pb.CompleteActionRequest(request_id=request_id(), plan_id=PLAN, action_id=action_id)
+        request = pb.CompleteActionRequest(request_id=request_id(), plan_id=PLAN, action_id=action_id)
+        request.evidence.add(link="https://jdih.sumedang.example/12")
+        return request
 
     first, second = plan.actions[0].id, plan.actions[1].id
     assert (await refusal(operator.CompleteAction(completion(first)))).reason == "PLAN_STATE"

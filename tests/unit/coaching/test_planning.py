@@ -1,5 +1,6 @@
 """Plans are drafted from the largest gains within reach, and live from draft to done."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 
@@ -31,6 +32,7 @@ from services.coaching.model.planning import (
 
 OFFICIAL = {name: load(path.read_bytes()) for name, path in instrument_files().items()}
 SPBE = "spbe-59-2020"
+NOW = datetime(2022, 12, 1, tzinfo=UTC)
 
 
 def evaluation(values: dict[str, Decimal], name: str = SPBE) -> Evaluation:
@@ -201,10 +203,12 @@ def test_a_plan_goes_from_hand_to_hand() -> None:
     assert isinstance(approved, events_pb2.PlanApproved)
     assert approved.meta.version == 5
     assert approved.actions == len(made.actions) > 0
-    first = plan.complete(made, made.actions[0].id)
+    report = pb.CompleteActionRequest(action_id=made.actions[0].id)
+    report.evidence.add(link="https://jdih.example/1")
+    first = plan.complete(made, report, "operator", NOW, ())
     assert first is not None
     assert (first.done, first.total, first.meta.version) == (1, len(made.actions), 6)
-    assert plan.complete(made, made.actions[0].id) is None
+    assert plan.complete(made, report, "operator", NOW, ()) is None
 
 
 @pytest.mark.parametrize("state", [coaching_pb2.PLAN_STATE_SUBMITTED, coaching_pb2.PLAN_STATE_APPROVED])
