@@ -77,7 +77,7 @@ class WritesOnceMore(ParticipantWorkflow):
         return await super().run(start)
 
     async def _prepare(self, open_phase: pb.OpenPhase) -> None:
-        await self._write(letter_steps.invitation(open_phase.opening, []), open_phase.opening)
+        await self._calls.write(letter_steps.invitation(open_phase.opening, []), open_phase.opening)
         await super()._prepare(open_phase)
 
 

@@ -1,6 +1,7 @@
 """RPCs in: one method is one use case: read, decide, one transaction, answer."""
 
 import asyncio
+import functools
 from collections.abc import Container
 from datetime import UTC, datetime
 from typing import Any
@@ -13,9 +14,10 @@ from chassis import auth, mongo, naming
 from chassis.errors import Kind, Refused, denied, invalid, not_found, precondition
 from directory.assignments import Assignments
 from directory.projection import require_heard
+from services.coaching.model import assigning, comments, plan, planning, sessions, terms
 from services.coaching.model import coaches as model
-from services.coaching.model import comments, plan, planning, sessions
 from services.coaching.service.plans import reached
+from services.coaching.store.assignments import AssignmentRows
 from services.coaching.store.coaching import Store
 from services.coaching.store.plans import PlanStore
 
@@ -28,6 +30,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
 
     def __init__(self, store: Store, plans: PlanStore, assignments: Assignments, institutions: Container[str]) -> None:
         self._store = store
+        self._rows = AssignmentRows(store.db)
         self._plans = plans
         self._assignments = assignments
         self._institutions = institutions
@@ -41,7 +44,15 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
             email=request.email,
             capacity=request.capacity,
             rehearsal=request.rehearsal,
+            expertise=request.expertise,
+            institution=request.institution,
+            languages=request.languages,
+            time_zone=request.time_zone,
+            conflicts=request.conflicts,
         )
+        faults = assigning.coach_faults(request, self._institutions)
+        if faults:
+            raise invalid(faults)
 
         async def decide(tx: mongo.Tx) -> pb.RegisterCoachResponse:
             await self._store.save_coach(tx, coach)
@@ -69,6 +80,8 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
                 model.require_choice(request, coach)
                 return pb.AssignCoachResponse(coach=coach)
             coaches = await self._store.coaches(tx, request.rehearsal)
+            gone = await self._rows.gone(tx, request.cohort_id)
+            coaches = [coach for coach in coaches if coach.id not in gone]
             loads = await self._store.loads(tx, request.cohort_id)
             coach, assignment, fact = model.assigned(request, coaches, loads)
             await self._store.assign(tx, assignment)
@@ -177,7 +190,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
 
         async def decide(tx: mongo.Tx) -> pb.ReviewPlanResponse:
             found = await self._plans.plan(request.plan_id, tx)
-            await self._plans.save(tx, found, plan.review(found, request, who.subject, who.identity.institution))
+            await self._plans.save(tx, found, plan.review(found, request, who.subject, who.identity.institution, now))
             for asked in comments.asked(found, request, ids, who.subject, now):
                 await self._plans.add_comment(tx, asked)
                 tx.add(comments.commented(found, asked))
@@ -230,7 +243,11 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
                 retry_seconds=_EVALUATION_RETRY_SECONDS,
             )
         instrument = await self._store.instrument(tx, evaluation.instrument, evaluation.instrument_version)
-        return planning.draft(request, assignment.coach_id, evaluation, instrument)
+        if not request.HasField("terms"):
+            return planning.draft(request, assignment.coach_id, evaluation, instrument)
+        solver = functools.partial(terms.least_effort, today=datetime.now(UTC).date())
+        # To solve takes a tenth of a second: others must not wait for it.
+        return await asyncio.to_thread(planning.draft, request, assignment.coach_id, evaluation, instrument, solver)
 
     async def _known_session(self, tx: mongo.Tx, session_id: str) -> coaching_pb2.Session:
         """NOT_FOUND where there is none."""

@@ -200,13 +200,13 @@ class Store:
             self._known[key] = instrument_of(instrument_pb2.Instrument.FromString(row["body"]))
         return self._known[key]
 
-    async def keep_evaluation(self, tx: mongo.Tx, event: Evaluated) -> None:
-        """Keeps what was submitted unless what is there is as new."""
+    async def keep_evaluation(self, tx: mongo.Tx, event: Evaluated) -> bool:
+        """Keeps what was submitted; False where what is there is as new."""
         meta = event.meta
         key = {"_id": event.evaluation_id}
         stored = await self.db["evaluations"].find_one(key, {"version": 1}, session=tx.session)
         if stored is not None and stored["version"] >= meta.version:
-            return
+            return False
         row = {
             "version": meta.version,
             "institution": event.institution,
@@ -221,6 +221,7 @@ class Store:
             "values": [{"item": item, "value": value} for item, value in event.values.items()],
         }
         await self.db["evaluations"].replace_one(key, row, upsert=True, session=tx.session)
+        return True
 
     async def evaluation(self, tx: mongo.Tx, request: rpc.DraftPlanRequest) -> Evaluation | None:
         """The evaluation that the request names, else the newest of its institution and realm; None before it is
@@ -245,6 +246,7 @@ class Store:
             rehearsal=row["rehearsal"],
             index=row["index"],
             values={value["item"]: Decimal(value["value"]) for value in row["values"]},
+            period=row["period"],
         )
 
     # How all of it is kept.

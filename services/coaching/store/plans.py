@@ -15,6 +15,7 @@ from pymongo import IndexModel
 from chassis import auth, mongo, pages
 from chassis.errors import not_found
 from services.coaching.model.ground import Window
+from services.coaching.model.plan import AGREED
 from services.coaching.store import rows
 from services.coaching.store.documents import fields, plan_of
 
@@ -22,6 +23,7 @@ _INDEXES = {
     "plans": [
         IndexModel([("cohort_id", 1), ("_id", 1)]),
         IndexModel([("cohort_id", 1), ("institution", 1), ("_id", 1)]),
+        IndexModel([("institution", 1), ("rehearsal", 1)]),
     ],
     "plan_revisions": [IndexModel([("plan_id", 1), ("version", -1)])],
     "plan_comments": [IndexModel([("plan_id", 1), ("_id", 1)])],
@@ -54,6 +56,11 @@ class PlanStore:
         if row is None:
             raise not_found("plan", plan_id)
         return plan_of(row)
+
+    async def agreed(self, tx: mongo.Tx, institution: str, rehearsal: str) -> list[pb.Plan]:
+        """The approved plans of an institution in a realm."""
+        query = {"institution": institution, "rehearsal": rehearsal, "state": {"$in": list(AGREED)}}
+        return [plan_of(row) for row in await self.db["plans"].find(query, session=tx.session).to_list(None)]
 
     async def save(self, tx: mongo.Tx, plan: pb.Plan, fact: Message) -> None:
         """Stores the next version with the fact that made it, and keeps it as a revision. ABORTED where somebody else

@@ -56,6 +56,18 @@ def farewell(record: pb.ParticipantRecord, leaving: pb.Withdrawal | None) -> pb.
     return pb.LetterStep(template=template, occasion="end", reason=record.reason) if template else None
 
 
+def address(
+    step: pb.LetterStep, cohort_id: str, institution: str, readmissions: int, opening: pb.PhaseOpening | None
+) -> None:
+    """To whose people it goes, in which of the participant's lives, and the phase that it is about, if any."""
+    step.cohort_id = cohort_id
+    step.institution = institution
+    step.readmissions = readmissions
+    if opening:
+        step.phase = opening.phase.id
+        step.deadline_time.CopyFrom(opening.deadline_time)
+
+
 def one_line(text: str) -> str:
     """What a person wrote may hold line breaks, and a mail takes none in a value like this."""
     readable = "".join(c if unicodedata.category(c) not in {"Cc", "Zl", "Zp"} else " " for c in text)

@@ -1,6 +1,7 @@
 """What program stores of cohorts. `Store` is what services and activities use; it puts the other stores together."""
 
 import functools
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -185,6 +186,12 @@ class Store:
     async def record_phase(self, cohort_id: str, record: pb.PhaseRecord, revision: int = 0) -> None:
         """A phase as its workflow tells it; see PhaseStore."""
         await self._phases.record_phase(cohort_id, record, revision)
+
+    async def concern_now(self, cohort_id: str, duties: Sequence[str]) -> bool:
+        """Whether one of these duties belongs to a phase that has opened."""
+        course = await self.known_course(cohort_id)
+        named = [p.id for p in course.definition.phases if any(duty.id in duties for duty in p.duties)]
+        return await self._phases.some_begun(cohort_id, named)
 
     async def complete(self, step: pb.CompletionStep) -> None:
         """How a cohort ended, and the fact of it. Refused while a participant has no end."""

@@ -86,9 +86,10 @@ class ParticipantStore:
         key = {"_id": participant_id(cohort_id, institution)}
         return await self._participants.find_one(key, {"_id": 1}) is not None
 
-    async def active(self, cohort_id: str) -> list[str]:
-        """Those still active, in order."""
-        query = {"cohort": cohort_id, "state": states.ACTIVE}
+    async def active(self, cohort_id: str, *, graduated: bool = False) -> list[str]:
+        """Those still active, in order; with those that have graduated where these are asked for too."""
+        among = [states.ACTIVE, states.GRADUATED] if graduated else [states.ACTIVE]
+        query = {"cohort": cohort_id, "state": {"$in": among}}
         rows = await self._participants.find(query, {"institution": 1}).sort("_id").to_list(None)
         return [row["institution"] for row in rows]
 
@@ -125,6 +126,12 @@ class ParticipantStore:
         """The people of a participant."""
         row = await self._participants.find_one({"_id": participant_id(cohort_id, institution)}, {"people": 1})
         return documents.people(row) if row else []
+
+    async def people_of(self, cohort_id: str, institutions: Sequence[str]) -> dict[str, list[definition_pb2.Person]]:
+        """The people of each of these participants."""
+        keys = [participant_id(cohort_id, institution) for institution in institutions]
+        rows = self._participants.find({"_id": {"$in": keys}}, {"institution": 1, "people": 1})
+        return {row["institution"]: documents.people(row) async for row in rows}
 
     async def with_people(self, cohort_id: str) -> dict[str, tuple[bool, list[definition_pb2.Person], list[str]]]:
         """Of each participant whether it is active, its people, and the duties that it is excused of."""

@@ -1,6 +1,7 @@
 """Stores the phases of a cohort as its workflow tells them. The workflow's state has a revision; news with an older one
 change nothing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from livinglab.common.v1.meta_pb2 import Meta
@@ -53,6 +54,13 @@ class PhaseStore:
                 _tell(tx, row, record, record.state)
 
         await self._db.transaction(body)
+
+    async def some_begun(self, cohort_id: str, names: Sequence[str]) -> bool:
+        """Whether one of these phases has opened, or was skipped."""
+        known = {f"phases.{name}.state": 1 for name in names}
+        row = await self._cohorts.find_one({"_id": cohort_id}, known) if names else None
+        told = row.get("phases", {}).values() if row else ()
+        return any(phase["state"] != cohort_pb2.PHASE_STATE_PENDING for phase in told)
 
     async def overtake(self, tx: mongo.Tx, row: Row, record: pb.PhaseRecord, revision: int) -> None:
         """Keeps a phase as an order found or left it. What the workflow had recorded before it may only come after it,

@@ -32,8 +32,8 @@ BOUND = ("operator", "head", "secretary", "regent")
 _FILES = {
     "assessment": ("service", "evidence_service", "results_service", "understanding", "verification"),
     "benchmark": ("service", "analysis_service", "steward_service"),
-    "coaching": ("service", "plan_service", "visit_service", "practice_service"),
-    "notify": ("service",),
+    "coaching": ("service", "plan_service", "visit_service", "practice_service", "assignment_service"),
+    "notify": ("service", "inbox_service", "template_service"),
     "program": (
         "service",
         "audit_service",
