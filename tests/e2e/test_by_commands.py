@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from stack.home import Home, is_running
-from tests.harness.people import Person, eventually_does
+from tests.harness.terminal import Person, eventually_does
 from tests.harness.waiting import eventually
 
 EIGHT = ("32.11", "32.04", "32.05", "32.78", "33.22", "33.74", "16.06", "32.10")

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from stack.home import Home, is_running
-from tests.harness.people import Person, mail, text
+from tests.harness.terminal import Person, mail, text
 from tests.harness.waiting import eventually
 
 COHORT, SPLIT = "jam-1", "jam-2"
