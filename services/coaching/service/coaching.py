@@ -1,6 +1,7 @@
 """RPCs in: one method is one use case: read, decide, one transaction, answer."""
 
 import asyncio
+import functools
 from collections.abc import Container
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from chassis import auth, mongo, naming
 from chassis.errors import Kind, Refused, denied, invalid, not_found, precondition
 from directory.assignments import Assignments
 from directory.projection import require_heard
-from services.coaching.model import assigning, comments, plan, planning, sessions
+from services.coaching.model import assigning, comments, plan, planning, sessions, terms
 from services.coaching.model import coaches as model
 from services.coaching.service.plans import reached
 from services.coaching.store.assignments import AssignmentRows
@@ -242,7 +243,11 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
                 retry_seconds=_EVALUATION_RETRY_SECONDS,
             )
         instrument = await self._store.instrument(tx, evaluation.instrument, evaluation.instrument_version)
-        return planning.draft(request, assignment.coach_id, evaluation, instrument)
+        if not request.HasField("terms"):
+            return planning.draft(request, assignment.coach_id, evaluation, instrument)
+        solver = functools.partial(terms.least_effort, today=datetime.now(UTC).date())
+        # To solve takes a tenth of a second: others must not wait for it.
+        return await asyncio.to_thread(planning.draft, request, assignment.coach_id, evaluation, instrument, solver)
 
     async def _known_session(self, tx: mongo.Tx, session_id: str) -> coaching_pb2.Session:
         """NOT_FOUND where there is none."""
