@@ -111,7 +111,7 @@ histories: setup ## records the workflow histories that tests/replay replays
 k8s-check: setup ## builds and validates every manifest, lints the Dockerfile
 	@bash deploy/k8s/check.sh
 
-schemas: setup ## what others build on: docs/events.md, the AsyncAPI document and packages of the protos in dist/schemas
+schemas: setup foreign ## what others build on: docs/events.md, the AsyncAPI document and packages of the protos in dist/schemas
 	@$(BIN)/python -m schemas
 
 released: setup ## takes the protos as they are for the released contract

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from schemas import asyncapi, page
+from schemas import asyncapi, packages, page
 from schemas.contract import ROOT
 from stack.access import accounts, read
 
@@ -27,6 +27,8 @@ def main() -> int:
         yaml.safe_dump(asyncapi.document(), sort_keys=False, allow_unicode=True, width=110)
     )
     sys.stdout.write(f"written: {page.PAGE.relative_to(ROOT)}, {out / 'asyncapi.yaml'}\n")
+    for line in packages.build(out.resolve()):
+        sys.stdout.write(f"{line}\n")
     return 0
 
 
