@@ -33,7 +33,7 @@ _FILES = {
     "assessment": ("service", "evidence_service", "results_service", "understanding", "verification"),
     "benchmark": ("service", "analysis_service", "steward_service"),
     "coaching": ("service", "plan_service", "visit_service", "practice_service", "assignment_service"),
-    "notify": ("service",),
+    "notify": ("service", "inbox_service", "template_service"),
     "program": (
         "service",
         "audit_service",
