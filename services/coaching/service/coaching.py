@@ -73,7 +73,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
         self._require_sound(request)
 
         async def decide(tx: mongo.Tx) -> pb.AssignCoachResponse:
-            assignment = await self._store.assignment(tx, request.cohort_id, request.institution)
+            assignment = await self._rows.assignment(tx, request.cohort_id, request.institution)
             if assignment is not None:
                 model.require_realm(assignment.rehearsal, request.rehearsal, f"assignment {assignment.id}")
                 coach = await self._store.coach(tx, assignment.rehearsal, assignment.coach_id)
@@ -82,9 +82,9 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
             coaches = await self._store.coaches(tx, request.rehearsal)
             gone = await self._rows.gone(tx, request.cohort_id)
             coaches = [coach for coach in coaches if coach.id not in gone]
-            loads = await self._store.loads(tx, request.cohort_id)
+            loads = await self._rows.loads(tx, request.cohort_id)
             coach, assignment, fact = model.assigned(request, coaches, loads)
-            await self._store.assign(tx, assignment)
+            await self._rows.assign(tx, assignment)
             tx.add(fact)
             return pb.AssignCoachResponse(coach=coach)
 
@@ -230,7 +230,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
 
     async def _drafted(self, tx: mongo.Tx, request: pb.DraftPlanRequest) -> coaching_pb2.Plan:
         """A new plan from what is known here now."""
-        assignment = await self._store.assignment(tx, request.cohort_id, request.institution)
+        assignment = await self._rows.assignment(tx, request.cohort_id, request.institution)
         if assignment is None:
             raise precondition("NO_COACH", f"{request.institution} has no coach in cohort {request.cohort_id} yet")
         model.require_realm(assignment.rehearsal, request.rehearsal, f"assignment {assignment.id}")
