@@ -1,0 +1,1 @@
+"""The rules of the catalogue of good practices, and of copying them."""
