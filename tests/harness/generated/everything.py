@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +44,17 @@ SERVICES = ("assessment", "benchmark", "coaching", "notify", "program")
 
 def methods() -> list[tuple[str, MethodDescriptor]]:
     """Every method of every contract, with the service whose process answers it; what all serve, by one of them."""
-    found = []
+    found = {}
+    # The schemas' own package holds the same again.
     for folder in livinglab.__path__:
         for path in sorted(Path(folder).rglob("*_pb2.py")):
             name, version, module = path.relative_to(folder).with_suffix("").parts
             descriptor = importlib.import_module(f"livinglab.{name}.{version}.{module}").DESCRIPTOR
             served_by = "coaching" if name == "common" else name
-            found += [(served_by, one) for of in descriptor.services_by_name.values() for one in of.methods]
+            for service in descriptor.services_by_name.values():
+                found |= {one.full_name: (served_by, one) for one in service.methods}
     assert found
-    return found
+    return list(found.values())
 
 
 @dataclass
@@ -164,12 +167,27 @@ async def _launched(program: Running, temporal: Client) -> None:
 
 
 async def _planned(coaching: Running, institution: str) -> str:
-    """As the store keeps it; no evaluation has been submitted here."""
+    """As the store keeps it, with what it is held against; nothing was submitted in this world."""
+    evaluation = {
+        "_id": f"submitted-{institution}",
+        "version": 1,
+        "institution": institution,
+        "rehearsal": "",
+        "instrument": SPBE,
+        "instrument_version": 1,
+        "period": PERIOD,
+        "order": 202299,
+        "submit_time": datetime.now(UTC),
+        "index": "2.00",
+        "values": [],
+    }
+    await coaching.db["evaluations"].insert_one(evaluation)
     plan = coaching_pb2.Plan(
         id=f"plan:{COHORT}:{institution}",
         cohort_id=COHORT,
         institution=institution,
         coach_id="the-coach",
+        evaluation_id=str(evaluation["_id"]),
         state=coaching_pb2.PLAN_STATE_DRAFT,
         etag="1",
     )
