@@ -44,7 +44,7 @@ SERVICES = ("assessment", "benchmark", "coaching", "notify", "program")
 
 def methods() -> list[tuple[str, MethodDescriptor]]:
     """Every method of every contract, with the service whose process answers it; what all serve, by one of them."""
-    found = {}
+    found: dict[str, tuple[str, MethodDescriptor]] = {}
     # The schemas' own package holds the same again.
     for folder in livinglab.__path__:
         for path in sorted(Path(folder).rglob("*_pb2.py")):
