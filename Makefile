@@ -15,7 +15,7 @@ RELEASED := tests/contract/released.binpb
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup browser foreign proto demo up down check test unit integration e2e chaos bench histories k8s-check schemas released lock clean
+.PHONY: help setup browser foreign proto demo up down check test unit integration e2e chaos bench rivals histories k8s-check schemas released lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -96,13 +96,22 @@ chaos: setup ## cohorts under drawn faults: SEEDS=200 many of them, FIRST=17 SEE
 bench: setup ## ours beside the bare limit, in one run; writes bench/latest.json
 	@$(BIN)/python -m bench
 
+# What other people would pick, to be measured beside: an environment of its own, and Debian's PostgreSQL.
+RIVALS := .livinglab/rivals
+rivals: setup ## brings DBOS and PostgreSQL, for `python -m bench rivals`
+	@[ -x $(RIVALS)/bin/python ] || $(PYTHON) -m venv $(RIVALS)
+	@$(RIVALS)/bin/python -m pip install --quiet --disable-pip-version-check -r bench/rivals/requirements.txt
+	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } \
+		|| echo "no PostgreSQL: 'apt-get install postgresql' brings it" >&2
+
 histories: setup ## records the workflow histories that tests/replay replays
 	@$(BIN)/python -m tests.replay.record
 
 k8s-check: setup ## builds and validates every manifest, lints the Dockerfile
 	@bash deploy/k8s/check.sh
 
-schemas: setup ## what others build on: docs/events.md, the AsyncAPI document and packages of the protos in dist/schemas
+schemas: setup foreign ## what others build on: docs/events.md, the AsyncAPI document and packages of the protos in dist/schemas
 	@$(BIN)/python -m schemas
 
 released: setup ## takes the protos as they are for the released contract

@@ -1,4 +1,4 @@
-"""A cohort of ours and a bare one, with the same participants, launched and waited for in the same way."""
+"""Launches one of our cohorts and a bare one, with the same participants, and waits for both in the same way."""
 
 import asyncio
 import time

@@ -1,9 +1,8 @@
-"""A running cohort of 514, beside 514 bare workflows: a fact's way in, a killed worker, memory, and its history."""
+"""Measures a running cohort of 514 beside 514 bare workflows: how a fact gets in, a killed worker, memory, history."""
 
 from collections.abc import AsyncIterator, Sequence
 
 import psutil
-from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio.client import WorkflowExecutionStatus
 
 from bench.bare_worker import bare_worker
@@ -11,7 +10,7 @@ from bench.bare_workflows import FACT, BareParticipant
 from bench.cohorts import BareCohort, Connected, OurCohort, connected
 from bench.effects import Side, in_turn
 from bench.rows import Row, at_most, at_most_over, middle, percentile, within, within_beside
-from bench.signing import Signing
+from bench.signing import Signing, our_side
 from programs import names
 from stack.process import Process
 from stack.system import System
@@ -35,7 +34,7 @@ async def rows(system: System) -> AsyncIterator[Row]:
     ):
         cohort, bare = OurCohort(at, _PARTICIPANTS, _PHASES), BareCohort(at, _PARTICIPANTS)
         signing = Signing(at, cohort)
-        sides = _our_side(at, worker, cohort, signing), _bare_side(at, bare_process, bare)
+        sides = our_side(at, worker, cohort, signing), _bare_side(at, bare_process, bare)
         await cohort.launch()
         await bare.launch()
         some = iter(cohort.institutions)
@@ -57,25 +56,6 @@ async def rows(system: System) -> AsyncIterator[Row]:
         await bare.end()
         for row in _history_rows(await _run_to_its_end(at, cohort, signing)):
             yield row
-
-
-def _our_side(at: Connected, worker: Process, cohort: OurCohort, signing: Signing) -> Side:
-    def workflow_id(institution: str) -> str:
-        return names.workflow_id(cohort.id, institution)
-
-    async def known(institution: str) -> Sequence[str]:
-        handle = at.temporal.get_workflow_handle(workflow_id(institution))
-        record: pb.ParticipantRecord = await handle.query("progress", result_type=pb.ParticipantRecord)
-        return record.duties
-
-    return Side(
-        temporal=at.temporal,
-        worker=worker,
-        tell=lambda institution: signing.sign(institution, cohort.phases[0]),
-        workflow_id=workflow_id,
-        known=known,
-        signal="duties_done",
-    )
 
 
 def _bare_side(at: Connected, worker: Process, bare: BareCohort) -> Side:

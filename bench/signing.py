@@ -1,14 +1,18 @@
 """The fact that moves a measured cohort: a regent signs the commitment of a phase."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from livinglab.coaching.v1 import service_pb2 as coaching
 from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
+from livinglab.program.v1 import workflow_pb2 as pb
 
 from bench.cohorts import Connected, OurCohort
+from bench.effects import Side
 from chassis import naming
+from programs import names
+from stack.process import Process
 
 _IN_FLIGHT = 16
 
@@ -42,3 +46,24 @@ class Signing:
         """By everybody, in every phase, also in those that have not opened."""
         for phase in reversed(self._cohort.phases):
             await asyncio.gather(*(self.sign(code, phase) for code in self._cohort.institutions))
+
+
+def our_side(at: Connected, worker: Process, cohort: OurCohort, signing: Signing) -> Side:
+    """A cohort of ours, to be told facts of its first phase."""
+
+    def workflow_id(institution: str) -> str:
+        return names.workflow_id(cohort.id, institution)
+
+    async def known(institution: str) -> Sequence[str]:
+        handle = at.temporal.get_workflow_handle(workflow_id(institution))
+        record: pb.ParticipantRecord = await handle.query("progress", result_type=pb.ParticipantRecord)
+        return record.duties
+
+    return Side(
+        temporal=at.temporal,
+        worker=worker,
+        tell=lambda institution: signing.sign(institution, cohort.phases[0]),
+        workflow_id=workflow_id,
+        known=known,
+        signal="duties_done",
+    )

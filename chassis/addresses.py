@@ -1,6 +1,6 @@
-"""What an e-mail address is, for everybody who takes one: the dot-atom of RFC 5322 at a host name. Quoted local parts
-and addresses in other scripts are none: hardly a mail server of those whom we write to takes them. And what a web
-address is that people follow."""
+"""What counts as an e-mail address and as a web address, for everybody who takes one. An e-mail address is a dot-atom
+of RFC 5322 at a host name; quoted local parts and addresses in other scripts are refused, since hardly any mail server
+that we write to accepts them."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What changes in a database, in commit order, without a gap between where it starts and what a reader sees then."""
+"""A change stream of a database: every change in commit order, without a gap after what a reader has read before."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

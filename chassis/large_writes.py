@@ -1,8 +1,9 @@
-"""Writes of more than one transaction can hold: laid down in parts, decided in one, carried out part by part.
+"""Writes that are too large for one transaction: stored in parts first, decided in one transaction, then carried out
+part by part.
 
-The decision is the switch. Before it nobody sees anything, and a crash leaves nothing that counts; after it every part
-is carried out, by the process that was asked or, where that ended, by whichever runs. Writers of one kind take turns:
-what one has read still stands when it decides."""
+Before the decision nobody sees anything of it, and after a crash nothing counts. After the decision every part is
+carried out: by the process that was asked or, if that one ends, by any other replica. Writers of the same kind take
+turns, so what one has read still holds when it decides."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,6 +1,5 @@
-"""MongoDB as every store uses it: transactions that retry as the server asks, idempotent commands, pages."""
+"""MongoDB as every store uses it: transactions that retry as the server asks, idempotent commands."""
 
-import base64
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from pymongo.errors import CollectionInvalid, DuplicateKeyError, NotPrimaryError
 from pymongo.read_concern import ReadConcern
 
 from chassis import auth, naming, telemetry
-from chassis.errors import Kind, Refused, invalid_field
+from chassis.errors import Kind, Refused
 from chassis.transactions import ACKNOWLEDGED
 from chassis.transactions import Sessions as Sessions
 from chassis.transactions import run_transaction as run_transaction
@@ -22,8 +21,6 @@ from chassis.transactions import run_transaction as run_transaction
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
-# Bytes of a page of a list; an answer may have twice as many.
-LARGEST_PAGE = 4 * 2**20
 _NAMESPACE_EXISTS = 48
 # In bytes. Brokers take 1 MiB by default, headers included.
 LARGEST_FACT = 1_000_000
@@ -208,16 +205,6 @@ async def require_primary(uri: str) -> None:
         raise NotPrimaryError("the server is not primary")
 
 
-def fitting(messages: Sequence[Message]) -> int:
-    """How many of them, from the first, make a page that fits into an answer: one at least."""
-    size = 0
-    for n, message in enumerate(messages):
-        size += message.ByteSize()
-        if n and size > LARGEST_PAGE:
-            return n
-    return len(messages)
-
-
 def require_fits(event: Message) -> None:
     """RESOURCE_EXHAUSTED for a fact that `Tx.add` may refuse once it says who, when and which."""
     if (size := event.ByteSize() + _META_BYTES) > LARGEST_FACT:
@@ -230,26 +217,6 @@ def _too_large(event: Message, size: int) -> Refused:
         f"at most {LARGEST_FACT:,} can be told to others"
     )
     return Refused(Kind.RESOURCE_EXHAUSTED, "FACT_TOO_LARGE", message)
-
-
-def page_size(asked: int) -> int:
-    """What a list request means by its page_size."""
-    return asked or 100
-
-
-def page_token(last_id: str) -> str:
-    """Where the next page starts: after this id."""
-    return base64.urlsafe_b64encode(last_id.encode()).decode()
-
-
-def after(token: str) -> dict[str, Any]:
-    """The filter for a page_token; INVALID_ARGUMENT for one that is not ours."""
-    if not token:
-        return {}
-    try:
-        return {"_id": {"$gt": base64.b64decode(token, altchars=b"-_", validate=True).decode()}}
-    except ValueError as error:
-        raise invalid_field("page_token", "is not one that this service gave") from error
 
 
 def stored_precision(moment: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""chassis.errors to google.rpc.Status with details, and back, in one table."""
+"""Translates chassis.errors into google.rpc.Status with details, and back, by one table."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar

@@ -1,5 +1,5 @@
-"""TLS: what a process shows, and whom it trusts. Files that change are read again at the next handshake, so that a
-certificate is renewed without a restart."""
+"""TLS: the certificate that a process shows, and the authorities that it trusts. The files are read again when they
+change, so a certificate is renewed without a restart."""
 
 import ssl
 from collections.abc import Callable

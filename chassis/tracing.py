@@ -1,4 +1,5 @@
-"""The trace that a call belongs to, in what costs a command nothing to load: begun, continued, handed on."""
+"""The trace that a call belongs to: started, continued from the caller, passed on. Loads nothing heavy, since every
+command of the CLI imports it."""
 
 import random
 from contextlib import AbstractContextManager

@@ -1,5 +1,5 @@
-"""Field rules of the protos, compiled once per message and enforced on every request: all faults at once, as long as
-looking for them is little work. What one caller sends must not hold up the others."""
+"""Checks every request against the field rules of its proto, and names all faults at once. The rules are compiled once
+per message. Checking stops early for a huge request, so that one caller cannot hold up the others."""
 
 import re
 import zoneinfo

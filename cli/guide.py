@@ -62,7 +62,7 @@ def guides_of(name: str, instrument: "instrument_pb2.Instrument") -> "Guides | N
 
 def published_guides(instrument: "instrument_pb2.Instrument") -> "Guides | None":
     """What the running service knows of that version; None where it knows none."""
-    from cli.assessment.calls import ask
+    from cli.speak.calls import ask
     from cli.speak.connection import run
     from instruments.guidance import Guides
 
@@ -168,7 +168,7 @@ def lint_guidance(file: Path, as_json: bool) -> "guidance_pb2.Guidance":
 
 def _instrument_of(file: Path, name: str) -> "instrument_pb2.Instrument":
     """The official instrument, or the one whose file lies beside."""
-    from cli.instrument import find_instrument
+    from cli.speak.instruments import find_instrument
 
     beside = file.parent / f"{name}.yaml"
     return find_instrument(str(beside) if beside.is_file() else name)

@@ -8,7 +8,7 @@ import typer
 
 from cli.speak.codes import as_code
 from cli.speak.files import read_file, tell_of
-from cli.speak.output import AsJson, print_json, refuse_rows, say, table
+from cli.speak.output import AsJson, print_json, refuse_rows, say, table, write_csv
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import directory_service_pb2 as pb
@@ -32,14 +32,13 @@ def list_institutions(
 ) -> None:
     """List the official regions and what was registered beside them."""
     from cli.speak.connection import run
+    from cli.speak.known import listed
 
     found = run(listed(kind, parent))
     rows = [{column: getattr(one, column) for column in _COLUMNS} for one in found]
     if as_json:
         print_json(rows)
     elif as_csv:
-        from cli.race.ranking import write_csv
-
         write_csv(_COLUMNS, [list(row.values()) for row in rows])
     elif rows:
         table(_COLUMNS, [list(row.values()) for row in rows])
@@ -147,20 +146,3 @@ async def _import(content: bytes, tell: "Callable[[Table], None]", *, dry_run: b
 
     async with connected("program", DirectoryServiceStub) as stub:
         return await stub.ImportInstitutions(requests())
-
-
-async def listed(kind: str = "", parent: str = "") -> "list[pb.Institution]":
-    """Every institution of the platform's directory, or those of a kind or parent."""
-    from livinglab.program.v1 import directory_service_pb2 as pb
-    from livinglab.program.v1.directory_service_pb2_grpc import DirectoryServiceStub
-
-    from cli.speak.connection import connected, every_page
-
-    async with connected("program", DirectoryServiceStub) as stub:
-
-        async def page(token: str) -> pb.ListInstitutionsResponse:
-            return await stub.ListInstitutions(
-                pb.ListInstitutionsRequest(kind=kind, parent=parent, page_size=1000, page_token=token)
-            )
-
-        return await every_page(page, lambda found: found.institutions)

@@ -8,6 +8,7 @@ import typer
 from cli import guide
 from cli.guide import Language, is_english
 from cli.speak.files import read_file
+from cli.speak.instruments import find_instrument
 from cli.speak.output import AsJson, fail, print_json, say, table
 
 if TYPE_CHECKING:
@@ -20,27 +21,8 @@ _AGGREGATIONS = {2: "mean of all items below", 3: "mean of its children", 4: "lo
 Published = Annotated[bool, typer.Option("--published", help="Ask the running service, not the official files.")]
 
 
-def find_instrument(name: str) -> "pb.Instrument":
-    """The instrument of that id, or in the file of that path; refuses one that is unknown or has faults."""
-    from instruments import instrument_files
-    from instruments.file import LARGEST_FILE, InstrumentFaults, load
-
-    official = instrument_files()
-    path = Path(name)
-    if name in official:
-        content = official[name].read_bytes()
-    elif len(path.parts) > 1 or path.suffix in (".yaml", ".yml") or path.is_file():
-        content = read_file(path, LARGEST_FILE)
-    else:
-        fail(f"there is no instrument '{name}', only {', '.join(official)}; or name a file")
-    try:
-        return load(content)
-    except InstrumentFaults as faults:
-        fail(*(f"{name}: {fault}" for fault in faults.faults))
-
-
 def _published(instrument: str, version: int) -> "pb.Instrument":
-    from cli.assessment.calls import call
+    from cli.speak.calls import call
 
     found: pb.Instrument = call("service", "GetInstrument", id=instrument, version=version).instrument
     return found
@@ -49,7 +31,7 @@ def _published(instrument: str, version: int) -> "pb.Instrument":
 @app.command("list")
 def list_instruments(published: Published = False, as_json: AsJson = False) -> None:
     """List the official instruments, or every version that the running service knows."""
-    from cli.assessment.calls import call
+    from cli.speak.calls import call
     from instruments import instrument_files
     from instruments.lint import leaves
 
@@ -160,7 +142,7 @@ def publish(
     as_json: AsJson = False,
 ) -> None:
     """Publish a version of an instrument; running evaluations keep theirs. Or a revision of what its levels ask for."""
-    from cli.assessment.calls import call
+    from cli.speak.calls import call
 
     if guide.is_guidance(file):
         told = call("service", "PublishGuidance", guidance=guide.lint_guidance(file, as_json=False)).guidance

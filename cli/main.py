@@ -10,7 +10,7 @@ from cli.cohort import commands as cohort
 from cli.events import commands as events
 from cli.evidence import commands as evidence
 from cli.plan import agreement, coach, duties, session, visit
-from cli.plan import history as plan
+from cli.plan import progress as plan
 from cli.practice import copying as practice
 from cli.race import benchmark
 from cli.race.ranking import ranking

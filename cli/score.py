@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.instrument import find_instrument
 from cli.speak.files import read_file, tell_of
+from cli.speak.instruments import find_instrument
 from cli.speak.output import AsJson, fail, print_json, say, table
 
 if TYPE_CHECKING:

@@ -1,7 +1,6 @@
-"""Which coach and which assessor is assigned where, as a service hears it: beyond that they see what the public sees.
-
-Coaches are assigned to institutions, assessors to evaluations of them; each service keeps the facts in a collection of
-its own."""
+"""Which coach and which assessor is assigned where, learnt from facts. Beyond their assignments they see only what the
+public sees. Coaches are assigned to institutions, assessors to evaluations; each service keeps the assignments in a
+collection of its own."""
 
 from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.coaching.v1 import events_pb2 as coaching_pb

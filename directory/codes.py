@@ -1,4 +1,4 @@
-"""Codes of institutions as people and spreadsheets write them, and what became of codes that are no longer given."""
+"""Codes of institutions as people and spreadsheets write them, and what has replaced codes that are no longer used."""
 
 import csv
 import re

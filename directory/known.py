@@ -1,4 +1,4 @@
-"""Who is known by code in one process: the official regions, and what was registered beside them."""
+"""The institutions that a process knows, by code: the official regions, and those registered beside them."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Names of institutions as people write them, held against their codes."""
+"""Compares an institution's name, as people write it, with the name that belongs to its code."""
 
 import re
 from collections.abc import Mapping

@@ -1,7 +1,6 @@
-"""What a service keeps of the institutions that program registered: a collection of its own, and all of it in memory.
-
-Every replica follows the collection by a change stream: whichever of them heard the fact, all know the institution
-within milliseconds, and no lookup asks the database."""
+"""A service's copy of the institutions that program has registered: a collection of its own, and all of it in memory.
+Each replica follows the collection by a change stream, so all of them know a new institution within milliseconds,
+whichever has heard the fact, and no lookup asks the database."""
 
 import asyncio
 from collections.abc import Container, Iterable, Mapping, Sequence

@@ -1,4 +1,5 @@
-"""What each level of an indicator asks for: patterns and an indicator's own terms put together, and what is missing."""
+"""What each level of an indicator asks for, put together from patterns and the indicator's own terms; and which of it
+an answer still lacks."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""A definition as one cohort has it: with the cohort's own time zone, dates, gates, reminders and sessions. Pure."""
+"""A definition as one cohort uses it: with the cohort's own time zone, dates, gates, reminders and sessions. Pure."""
 
 from livinglab.program.v1 import definition_pb2
 

@@ -1,4 +1,4 @@
-"""`make schemas`: the written part of docs/events.md, and dist/schemas with the AsyncAPI document."""
+"""`make schemas`: the written part of docs/events.md, the broker's accounts, and in dist/schemas what others need."""
 
 import argparse
 import sys
@@ -6,9 +6,12 @@ from pathlib import Path
 
 import yaml
 
-from schemas import asyncapi, page
+from schemas import asyncapi, packages, page
 from schemas.contract import ROOT
+from stack.access import accounts, read
 
+SUBSCRIBERS = ROOT / "deploy" / "subscribers.yaml"
+ACCOUNTS = ROOT / "deploy" / "k8s" / "infra" / "accounts.conf"
 _OUT = ROOT / "dist" / "schemas"
 
 
@@ -19,10 +22,13 @@ def main() -> int:
     out: Path = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     page.PAGE.write_text(page.written())
+    ACCOUNTS.write_text(accounts(read(SUBSCRIBERS), open=True))
     (out / "asyncapi.yaml").write_text(
         yaml.safe_dump(asyncapi.document(), sort_keys=False, allow_unicode=True, width=110)
     )
     sys.stdout.write(f"written: {page.PAGE.relative_to(ROOT)}, {out / 'asyncapi.yaml'}\n")
+    for line in packages.build(out.resolve()):
+        sys.stdout.write(f"{line}\n")
     return 0
 
 

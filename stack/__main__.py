@@ -1,4 +1,5 @@
-"""The supervisor behind `livinglab up`: runs the platform of one folder until told to stop, mends what ends."""
+"""The process behind `livinglab up`: runs the platform of one folder until it is told to stop, and restarts what
+ends."""
 
 import asyncio
 import signal

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack import servers
+from stack import access, servers
 from stack.servers import Server
 
 
@@ -84,7 +84,7 @@ def _servers(data_dir: Path, addresses: Addresses, ports: Ports, test_commands: 
     if not addresses.mongodb:
         chosen.append(servers.mongod(data_dir / "mongod", ports.mongodb, test_commands=test_commands))
     if not addresses.nats:
-        chosen.append(servers.nats(data_dir / "nats-server", ports.nats))
+        chosen.append(servers.nats(data_dir / "nats-server", ports.nats, access.local_accounts()))
     if not addresses.temporal:
         chosen.append(servers.temporal(data_dir / "temporal", ports.temporal, ports.temporal_ui))
     if not (addresses.smtp and addresses.rehearsal_smtp):

@@ -13,6 +13,7 @@ from typing import Any
 
 from programs.names import SEARCH_ATTRIBUTES
 from stack import binaries, ready
+from stack.access import SYSTEM
 from stack.mailbox import READY_LINE
 from stack.ports import LOOPBACK, free_port, free_ports
 from stack.process import Process, python_argv
@@ -132,15 +133,18 @@ def mongod(data_dir: Path, port: int = 0, *, test_commands: bool = False) -> Ser
     )
 
 
-def nats(data_dir: Path, port: int = 0) -> Server:
-    """nats-server with JetStream that acknowledges a message after it is on the disk."""
+def nats(data_dir: Path, port: int = 0, accounts: str = "") -> Server:
+    """nats-server with JetStream that acknowledges a message after it is on the disk. `accounts` is a part of its
+    configuration, see stack.access; without it whoever reaches it may do everything."""
     address, monitor = Address(LOOPBACK, port or free_port()), Address(LOOPBACK, free_port())
     config = _folder(data_dir) / "nats-server.conf"
     store = json.dumps(str(data_dir / "jetstream"))
     config.write_text(
         f'server_name: livinglab\nlisten: "{address}"\nhttp: "{monitor}"\nmax_payload: 1MB\n'
-        f"jetstream {{\n  store_dir: {store}\n  sync_interval: always\n}}\n"
+        f"jetstream {{\n  store_dir: {store}\n  sync_interval: always\n}}\n{accounts}"
     )
+    if accounts:
+        _own_account(data_dir / "jetstream" / "jetstream")
     uri = f"nats://{address}"
     return Server(
         Process(
@@ -154,6 +158,13 @@ def nats(data_dir: Path, port: int = 0) -> Server:
         data_dir=data_dir,
         ails=lambda: ready.jetstream_ails(monitor.host, monitor.port),
     )
+
+
+def _own_account(streams: Path) -> None:
+    """What was stored while there were no accounts belongs to the system's."""
+    before, after = streams / "$G", streams / SYSTEM
+    if before.exists() and not after.exists():
+        before.rename(after)
 
 
 def temporal(data_dir: Path, port: int = 0, ui_port: int = 0) -> Server:

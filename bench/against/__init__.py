@@ -1,1 +1,1 @@
-"""Another revision beside this one: set up in a folder of its own, both run from outside, turned about."""
+"""Measures another revision beside this one: each is set up in a folder of its own, and they run in turn."""

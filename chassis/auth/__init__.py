@@ -1,4 +1,5 @@
-"""Who calls, and whether they may: tokens checked against a JWKS, callers without one, policies of the protos."""
+"""Who calls, and whether they may: tokens are checked against the issuer's keys, callers without a token are the
+public, and each proto says who may call a method."""
 
 from chassis.auth.identity import (
     Caller,

@@ -1,4 +1,4 @@
-"""Who a caller is, what they may reach, and the policies that the protos declare."""
+"""Who a caller is, which institution they may act for, and what the protos say about who may call a method."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class Identity:
 
     @property
     def key(self) -> str:
-        """Tells callers apart."""
+        """One string a caller: the subject, or for the public the subject and the address."""
         return f"{self.subject}@{self.peer}" if self.peer else self.subject
 
 
@@ -48,7 +48,7 @@ class Caller:
     """The identity behind the call that is being served."""
 
     identity: Identity
-    # The one role in which it is served here, whatever other roles the token carries.
+    # The role that this call is served in. The token may carry others.
     role: int
     institution_checked: bool = field(default=False)
 
@@ -59,12 +59,12 @@ class Caller:
 
     @property
     def bound_to(self) -> str | None:
-        """The one institution that this caller may reach here; None where there is no such bound."""
+        """The one institution that this caller may act for; None where the role is not tied to one."""
         return self.identity.institution if self.role in _BOUND_ROLES else None
 
     def require_institution(self, institution: str) -> None:
-        """Refuses a region's user who touches another institution. Methods whose policy says
-        own_institution call it for what they touch."""
+        """PERMISSION_DENIED (OTHER_INSTITUTION) where a user of one institution asks about another. Every method with
+        the policy `own_institution` has to call this."""
         self.institution_checked = True
         bound = self.bound_to
         if bound is not None and bound != institution:
@@ -86,20 +86,21 @@ def actor(default: str) -> str:
 
 
 def moved() -> str:
-    """Tells apart what the same subject may ask for as a person of one institution and, later, of another."""
+    """A suffix for keys of stored answers: a person who has moved to another institution does not get the answers that
+    the same subject got before. "" for who has no institution."""
     found = _caller.get(None)
     return f"@{found.identity.institution}" if found and found.identity.institution else ""
 
 
 def set_caller(identity: Identity, role: int) -> Caller:
-    """Names the caller for the rest of this task, in one of the roles of its token."""
+    """Makes this the caller of the current task, in one of the roles of the token."""
     found = Caller(identity, role)
     _caller.set(found)
     return found
 
 
 def policy_of(method: MethodDescriptor) -> options_pb2.Policy:
-    """The declared policy of a method; TypeError where there is none, so that it cannot be served."""
+    """The policy that a method declares in its proto; TypeError where it declares none: such a method is not served."""
     options = method.GetOptions()
     if not options.HasExtension(options_pb2.policy) or not options.Extensions[options_pb2.policy].roles:
         raise TypeError(f"{method.full_name} declares no policy")
@@ -107,7 +108,8 @@ def policy_of(method: MethodDescriptor) -> options_pb2.Policy:
 
 
 def require_roles(identity: Identity, allowed: frozenset[int], method: str) -> tuple[int, ...]:
-    """The roles of the caller that are allowed, those first that reach furthest; refuses who has none of them."""
+    """The caller's roles that the method allows, the most powerful first. PERMISSION_DENIED (ROLE) where there is
+    none."""
     admitted = tuple(role for role in _BY_REACH if role in identity.roles and role in allowed)
     if not admitted:
         names = ", ".join(sorted(role_name(role) for role in allowed))

@@ -1,4 +1,5 @@
-"""The keys that a token issuer signs with: known ones at once, new ones when they appear, old ones gone in time."""
+"""The public keys of a token issuer. Known keys are used without waiting, new ones are fetched when a token needs them,
+and keys that the issuer has withdrawn are forgotten at the next refresh."""
 
 import asyncio
 import json
@@ -13,9 +14,9 @@ from joserfc.jwk import KeySet
 from chassis import telemetry
 from chassis.errors import unavailable
 
-# Shortest time between two questions to the issuer, whatever its answer to the first was.
+# The issuer is asked at most this often, also while it fails.
 _REFETCH_SECONDS = 10.0
-# As long as no key is known at all, nobody is served: the issuer is asked more often.
+# Until the first keys have arrived nobody can be served, so the issuer is asked more often.
 _FIRST_SECONDS = 1.0
 _FETCH_SECONDS = 5.0
 _MOST_BYTES = 2**20
@@ -23,21 +24,21 @@ _MOST_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys of one answer of the issuer."""
+    """The keys as the issuer sent them in one answer."""
 
     found: KeySet
     names: frozenset[str]
-    # As the issuer wrote them.
+    # The answer's bytes, to see whether the next answer is another one.
     content: bytes
 
 
 class Issued:
-    """What one issuer signs with. Who shows a key that is known never waits for the issuer; of all who wait for an
-    unknown one, the issuer is asked once."""
+    """The keys of one issuer. A token with a known key is checked without waiting for the issuer. When several tokens
+    with an unknown key arrive together, the issuer is asked once for all of them."""
 
     def __init__(self, url: str, refresh_seconds: float, changed: Callable[[], None]) -> None:
-        """Asks again every `refresh_seconds`, so that a key taken out of the set is trusted no longer than that;
-        `changed` is called when the set is another one."""
+        """The keys are fetched again every `refresh_seconds`, so a key that the issuer has withdrawn is trusted no
+        longer than that. `changed` is called when the issuer has sent other keys than before."""
         self._url = url
         self._refresh_seconds = refresh_seconds
         self._changed = changed
@@ -45,24 +46,24 @@ class Issued:
         self._asked = float("-inf")
         self._failed = False
         self._asking: asyncio.Task[None] | None = None
-        # A thread of its own: an issuer that hangs takes none of those that others need.
+        # A thread of its own, so that an issuer that hangs does not use up the threads that others need.
         self._thread = ThreadPoolExecutor(1, "keys")
 
     def known(self) -> Keys | None:
-        """The keys as last seen, at once; asks for them anew in the background when that was long ago."""
+        """The keys that were fetched last, without waiting. Starts a refresh in the background when they are old."""
         if time.monotonic() - self._asked > self._refresh_seconds:
             self._ask()
         return self._keys
 
     async def after(self, seen: Keys | None) -> Keys | None:
-        """The keys once the issuer was asked again, or None where there are no others than those `seen`. UNAVAILABLE
-        where it does not answer, at once where that is known already."""
+        """Newer keys than `seen`, after asking the issuer; None where it has no others. UNAVAILABLE where the issuer
+        does not answer; without waiting if it failed a moment ago."""
         if self._keys is seen:
             pause = _FIRST_SECONDS if self._keys is None else _REFETCH_SECONDS
             if self._asking is None and time.monotonic() - self._asked > pause:
                 self._ask()
             if self._asking is not None:
-                # One caller's end is not the end of the question.
+                # Others wait for the same answer: if this caller goes away, the question goes on.
                 await asyncio.shield(self._asking)
         if self._keys is not seen:
             return self._keys
@@ -80,7 +81,7 @@ class Issued:
             loop = asyncio.get_running_loop()
             async with asyncio.timeout(_FETCH_SECONDS):
                 found = await loop.run_in_executor(self._thread, _read, self._url)
-        # An issuer that answers nonsense is one that does not answer.
+        # An answer that cannot be read is treated like no answer.
         except Exception as error:
             self._failed = True
             telemetry.log.warning("no keys from the token issuer", because=f"{type(error).__name__}: {error}"[:200])
@@ -97,7 +98,7 @@ def _read(url: str) -> Keys:
     until = time.monotonic() + _FETCH_SECONDS
     content = b""
     with urllib.request.urlopen(url, timeout=_FETCH_SECONDS) as response:
-        # An issuer may send a byte every second, or no end of them.
+        # The time-out is for one read alone: a slow or endless answer has to be ended here.
         while chunk := response.read1() if hasattr(response, "read1") else response.read(_MOST_BYTES):
             content += chunk
             if len(content) > _MOST_BYTES or time.monotonic() > until:

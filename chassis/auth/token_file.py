@@ -1,4 +1,4 @@
-"""The token that this process shows to the others."""
+"""The token that this process sends with its own calls to other services."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Bearer tokens: whose signature they carry, what they claim, and how long that is believed."""
+"""Bearer tokens: checks who signed them, reads what they claim, and remembers valid ones until they expire."""
 
 import base64
 import json
@@ -21,8 +21,8 @@ _SYSTEM = frozenset({options_pb2.ROLE_SYSTEM})
 
 
 class Verifier:
-    """Checks the tokens of people, and those of pods where a cluster signs them. A valid token is remembered until it
-    expires or the issuer's keys change, so that a signature is checked once and not on every call."""
+    """Checks the tokens of people, and those of pods where the cluster signs tokens for them. A valid token is
+    remembered until it expires or the issuer's keys change, so its signature is checked once and not on every call."""
 
     def __init__(self, settings: Settings, workloads: "Workloads | None" = None) -> None:
         self._workloads = workloads
@@ -30,8 +30,8 @@ class Verifier:
         self._known: dict[str, Identity] = {}
 
     async def identify(self, authorization: str) -> Identity:
-        """The identity behind an authorization header; UNAUTHENTICATED says what is wrong with it, UNAVAILABLE where
-        its issuer would have to be asked and does not answer."""
+        """The identity behind an authorization header. UNAUTHENTICATED says what is wrong with it; UNAVAILABLE where
+        the issuer would have to be asked for its keys and does not answer."""
         self._tokens.refresh()
         known = self._known.get(authorization)
         if known is not None and known.expires > time.time():
@@ -45,7 +45,7 @@ class Verifier:
         elif _part(token, 1).get("iss") == self._workloads.issuer:
             return await self._workloads.identify(authorization, token)
         else:
-            # Processes show what their cluster signed; a person's token makes nobody one of them.
+            # The role `system` is for tokens that the cluster has signed: a person's token never gives it.
             identity = await self._tokens.identity(token)
             identity = replace(identity, roles=identity.roles - _SYSTEM)
         _remember(self._known, authorization, identity)
@@ -56,8 +56,8 @@ class Verifier:
 
 
 class Workloads:
-    """Tokens that a cluster signs for its pods. They carry no roles: who runs under one of our accounts is another
-    process of this system."""
+    """Tokens that the cluster signs for its pods. They carry no roles: a pod under one of our service accounts is a
+    process of this system and gets the role `system`."""
 
     def __init__(self, settings: Settings) -> None:
         self.issuer = settings.workload_issuer
@@ -66,7 +66,7 @@ class Workloads:
         self._tokens = _Tokens(settings, settings.workload_jwks_url, self.issuer, self._known.clear)
 
     async def identify(self, authorization: str, token: str) -> Identity:
-        """The process behind the token; UNAUTHENTICATED where it is a stranger."""
+        """The pod behind the token; UNAUTHENTICATED (STRANGER) where its account is not one of ours."""
         self._tokens.refresh()
         known = self._known.get(authorization)
         if known is not None and known.expires > time.time():
@@ -80,7 +80,7 @@ class Workloads:
 
 
 def verifier(settings: Settings) -> Verifier:
-    """Checks tokens as the settings say; those of a cluster only where they name one."""
+    """A verifier as the settings say. Pods' tokens are taken only where the settings name a cluster's issuer."""
     return Verifier(settings, Workloads(settings) if settings.workload_issuer else None)
 
 
@@ -109,7 +109,7 @@ class _Tokens:
         )
 
     def refresh(self) -> None:
-        """Has the keys asked for anew where that is due; waits for nothing."""
+        """Starts a refresh of the keys if one is due, and does not wait for it."""
         self._issued.known()
 
     async def identity(self, token: str) -> Identity:
@@ -117,7 +117,8 @@ class _Tokens:
         name = _part(token, 0).get("kid")
         claims = _decoded(token, keys)
         if claims is None and (keys is None or not isinstance(name, str) or name not in keys.names):
-            # A new key may have been put into use since. With a key that is known, the signature is wrong.
+            # The issuer may use a new key by now, so it is asked. If the token names a key that is known, its signature
+            # is simply wrong, and asking would not help.
             claims = _decoded(token, await self._issued.after(keys))
         if claims is None:
             raise unauthenticated("BAD_TOKEN", "the token is not one of ours")
@@ -140,39 +141,40 @@ class _Tokens:
         )
 
     def _roles(self, names: object) -> Iterator[int]:
-        """Our roles among what the issuer calls them; others say nothing to us."""
+        """The roles among the claim's names that this system knows; other names are ignored."""
         for name in names if isinstance(names, list) else []:
             number = role_number(self._role_names.get(name, name)) if isinstance(name, str) else None
             if number:
                 yield number
 
     def _require_short(self, claims: dict[str, object]) -> None:
-        """Until it expires nobody can take a token back."""
+        """LONG_LIVED for a token that holds for longer than the settings allow: a token cannot be revoked before it
+        expires."""
         now = time.time()
         expires, issued = claims["exp"], claims.get("iat", now)
         assert isinstance(expires, int | float)
         assert isinstance(issued, int | float)
-        # A number of any size is compared before it is reckoned with.
+        # Compared first: `iat` may be a number of any size, and arithmetic with it could overflow.
         since = now if issued > now else max(issued, 0)
         if expires > since + self._longest + self._leeway:
             raise unauthenticated("LONG_LIVED", f"a token may hold for {self._longest:.0f} seconds, this one is longer")
 
 
 def _decoded(token: str, keys: Keys | None) -> dict[str, object] | None:
-    """What the token claims if one of the keys has signed it."""
+    """The claims, if one of the keys has signed the token; None otherwise."""
     if keys is None:
         return None
     try:
         claims = jwt.decode(token, keys.found, algorithms=_ALGORITHMS).claims
-    # What can be wrong with bytes that anybody may send has no end; none of it is an error of ours.
+    # Anybody may send any bytes, and the decoder fails in many ways: each means that the token is not valid.
     except (JoseError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     return claims if isinstance(claims, dict) else None
 
 
 def _part(token: str, n: int) -> dict[str, object]:
-    """The header (0) or the claims (1) as a token says them itself, unproven; empty where they cannot be read. They
-    decide whose keys it is checked with, and nothing else."""
+    """The header (0) or the claims (1) of a token before its signature is checked; empty where they cannot be read.
+    Used only to choose the keys that it is checked with."""
     try:
         part = token.split(".")[n]
         found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
@@ -182,7 +184,8 @@ def _part(token: str, n: int) -> dict[str, object]:
 
 
 def _at(claims: object, path: str) -> object:
-    """The claim of that name, which may hold dots itself; else the one that the path leads to. None where none is."""
+    """The claim of that name, or the one that a path with dots leads to: realm_access.roles. None where there is
+    none."""
     if not isinstance(claims, dict):
         return None
     if path in claims:

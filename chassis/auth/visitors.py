@@ -1,4 +1,4 @@
-"""Callers without a token: the public, of which each peer may call so often a minute and no more."""
+"""Callers without a token. They are the public, and each address may make a limited number of calls a minute."""
 
 import ipaddress
 import math
@@ -12,8 +12,8 @@ from livinglab.common.v1 import options_pb2
 from chassis.auth.identity import Identity
 from chassis.errors import Kind, Refused, unauthenticated
 
-# Peers whose calls are counted at once. Who comes after that puts out whoever has been silent for longest, so that
-# many addresses cost no memory.
+# How many addresses are counted at the same time. One more replaces the address that has been silent for longest, so
+# that memory stays bounded however many addresses call.
 _MOST_PEERS = 10_000
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _PUBLIC = frozenset({options_pb2.ROLE_PUBLIC})
@@ -21,28 +21,28 @@ _PUBLIC = frozenset({options_pb2.ROLE_PUBLIC})
 
 @dataclass
 class _Allowance:
-    """What a peer may still call; it grows back with time."""
+    """How many calls an address may still make; it grows back with time."""
 
     calls: float
     counted: float
 
 
 class Visitors:
-    """Who calls without a token is the public, where the policy of a method lets the public in."""
+    """Gives a caller without a token the role `public`; the policy of a method says whether the public may call it."""
 
     def __init__(
         self, calls_per_minute: int, proxies: Sequence[str] = (), clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`calls_per_minute` of one peer, 0 where nobody may call without a token; `proxies` are the networks whose
-        x-forwarded-for is believed. ValueError where one of them is no network."""
+        """`calls_per_minute` is for each address; with 0 nobody may call without a token. `proxies` are the networks
+        whose header x-forwarded-for is believed. ValueError where one of them is not a network."""
         self._most = calls_per_minute
         self._proxies = [ipaddress.ip_network(proxy) for proxy in proxies]
         self._clock = clock
         self._peers: OrderedDict[str, _Allowance] = OrderedDict()
 
     def admit(self, peer: str, forwarded: str) -> Identity:
-        """The public's identity, for a call from `peer` as gRPC writes it (ipv4:127.0.0.1:4711) that carried this
-        x-forwarded-for. UNAUTHENTICATED where only tokens count, RESOURCE_EXHAUSTED for a peer beyond its allowance."""
+        """The public's identity. `peer` is the caller as gRPC writes it (ipv4:127.0.0.1:4711), `forwarded` the header
+        x-forwarded-for. UNAUTHENTICATED where a token is needed, RESOURCE_EXHAUSTED for too many calls a minute."""
         if not self._most:
             raise unauthenticated("NO_TOKEN", "send a bearer token: authorization: Bearer ...")
         block = _block(self._origin(peer, forwarded))
@@ -59,8 +59,8 @@ class Visitors:
         return Identity("public", _PUBLIC, "", math.inf, block)
 
     def _origin(self, peer: str, forwarded: str) -> str:
-        """The address that a call comes from: the last one in front of our own proxies. What stands before it in the
-        header is anybody's word."""
+        """The address that a call comes from. The header is read from its end for as long as the address is one of our
+        proxies; what stands further left was written by the caller and is not believed."""
         address = _address(peer)
         for hop in reversed(forwarded.split(",") if forwarded else []):
             if not any(_within(address, proxy) for proxy in self._proxies):
@@ -82,7 +82,7 @@ class Visitors:
 
 
 def _address(peer: str) -> str:
-    """127.0.0.1 of ipv4:127.0.0.1:4711, ::1 of ipv6:%5B::1%5D:4711; a socket of this machine is one peer."""
+    """127.0.0.1 of ipv4:127.0.0.1:4711, ::1 of ipv6:%5B::1%5D:4711; all local sockets count as one address."""
     kind, _, rest = peer.partition(":")
     if kind not in ("ipv4", "ipv6"):
         return kind
@@ -97,7 +97,7 @@ def _within(address: str, network: _Network) -> bool:
 
 
 def _block(address: str) -> str:
-    """Whom an address belongs to: one holder of IPv6 has a network of 2^64 of them."""
+    """What is counted as one caller: an IPv4 address, or an IPv6 network /64, which one customer usually has whole."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

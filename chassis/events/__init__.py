@@ -1,1 +1,1 @@
-"""Facts out and in: the outbox and its relay, durables, the inbox, and what is set aside."""
+"""Facts in and out: the outbox and the relay that publishes it, the consumer with its inbox, and the dead letters."""

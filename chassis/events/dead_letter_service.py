@@ -1,4 +1,4 @@
-"""The operator's door to what a service has set aside: look, let it try once more, or give it up."""
+"""The RPCs with which an operator looks at dead letters, has one handled again, or gives it up."""
 
 import asyncio
 from contextvars import Context
@@ -29,9 +29,7 @@ class DeadLetterService:
 
     async def ListDeadLetters(self, request: pb.ListDeadLettersRequest, context: Any) -> pb.ListDeadLettersResponse:
         """A page, by id."""
-        letters, token = await dead_letters.page(
-            self._db, request.type, mongo.page_size(request.page_size), request.page_token
-        )
+        letters, token = await dead_letters.page(self._db, request)
         return pb.ListDeadLettersResponse(letters=letters, next_page_token=token)
 
     async def ReplayDeadLetters(

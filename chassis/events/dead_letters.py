@@ -12,11 +12,8 @@ from nats.aio.msg import Msg
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from chassis import mongo, naming, telemetry
+from chassis import mongo, naming, pages, telemetry
 from chassis.mongo import Database, Tx
-
-# Of one answer: well below what a message may have.
-_PAGE_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -84,18 +81,10 @@ def reason_of(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-async def page(db: Database, event_type: str, size: int, token: str) -> tuple[list[pb.DeadLetter], str]:
-    """Letters after the token, by id, as many as one answer has room for, and the token of the next page."""
-    wanted = {**mongo.after(token), **({"headers.ce-type": event_type} if event_type else {})}
-    found: list[pb.DeadLetter] = []
-    room = _PAGE_BYTES
-    async for row in db["dead_letters"].find(wanted).sort("_id").limit(size + 1):
-        letter = _message(row)
-        room -= letter.ByteSize()
-        if found and (len(found) == size or room < 0):
-            return found, mongo.page_token(found[-1].id)
-        found.append(letter)
-    return found, ""
+async def page(db: Database, request: pb.ListDeadLettersRequest) -> tuple[list[pb.DeadLetter], str]:
+    """Letters by id, as many as one answer has room for, and the token of the next page."""
+    wanted = {"headers.ce-type": request.type} if request.type else {}
+    return await pages.page(db["dead_letters"], wanted, request, _message)
 
 
 async def find(db: Database, letter_id: str) -> Letter | None:

@@ -1,4 +1,4 @@
-"""Facts as a subscriber outside sees them: every kind that the contract knows, and following the streams live."""
+"""Facts for a subscriber outside of the services: every kind that the contracts know, and following them live."""
 
 import asyncio
 import importlib

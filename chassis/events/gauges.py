@@ -1,5 +1,5 @@
-"""What a process tells of its outbox, its dead letters and who listens to its facts: looked at beside the work and
-never by it, so that the figures are true while the work stumbles."""
+"""Metrics about the outbox, the dead letters and the consumers of a service's facts. They are read from the database
+and the broker beside the work, so they are right also when the work itself is stuck."""
 
 import asyncio
 from datetime import UTC, datetime

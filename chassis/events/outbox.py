@@ -1,4 +1,4 @@
-"""The relay: publishes what the outbox holds, in commit order, one relay at a time per service."""
+"""The relay: publishes the rows of the outbox in commit order. Of all replicas of a service one does it at a time."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence

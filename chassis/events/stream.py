@@ -1,4 +1,5 @@
-"""JetStream in: consumers with inbox, retries and dead letters."""
+"""Facts from JetStream: a service's consumer, which handles each fact once, tries again what fails, and sets aside what
+cannot be handled."""
 
 import asyncio
 import ssl
@@ -24,7 +25,8 @@ from chassis.events.durables import ensure_durable, retire
 from chassis.events.durables import ensure_stream as ensure_stream
 from chassis.mongo import Database, Tx
 
-# Well within durables.ACK_WAIT_SECONDS.
+# The server is told this often that a message is still being worked on; must be well below
+# durables.ACK_WAIT_SECONDS, after which it would deliver the message again.
 _SAY_SECONDS = 1.5
 _UNDER_WAY = 64
 _CONNECT_SECONDS = 2.5
@@ -35,21 +37,22 @@ _TRANSIENT = frozenset({Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED, Kind.ABORTED})
 
 @dataclass(frozen=True)
 class Reaction:
-    """What happens on one kind of fact. `handle` reads and writes in the transaction that also notes the
-    event as seen, so its effect happens once. `after` is an idempotent effect elsewhere: it runs after the
-    commit, again on each redelivery until it succeeds."""
+    """What a service does when it hears one kind of fact. `handle` works in the database, in the same transaction that
+    records the event as seen, so its effect happens exactly once. `after` is for an effect outside of the database. It
+    runs after the commit, and again at each redelivery until it succeeds, so it must be idempotent."""
 
     event: type[Message]
     handle: Callable[[Tx, Any], Awaitable[None]] | None = None
     after: Callable[[Any], Awaitable[None]] | None = None
 
 
-# What is written in the same transaction.
+# Something more to write in the transaction of the reaction.
 Settle = Callable[[Tx], Awaitable[None]]
 
 
 async def connect(url: str, name: str, tls: ssl.SSLContext | None = None) -> Client:
-    """A connection that, once made, never gives up; TimeoutError while there is nobody, for the caller to wait out."""
+    """A connection that reconnects for ever once it is made. TimeoutError while the broker cannot be reached at first:
+    the caller tries again."""
 
     async def on_error(error: Exception) -> None:
         telemetry.log.warning("nats", error=str(error) or type(error).__name__)
@@ -68,8 +71,8 @@ async def connect(url: str, name: str, tls: ssl.SSLContext | None = None) -> Cli
 
 
 class Consumer:
-    """One service's reactions. Each fact is held from its arrival on, so that it comes to nobody else meanwhile, and
-    handled when one of the slots is free."""
+    """Runs the reactions of one service. A fact that has arrived waits for a free slot; meanwhile the broker is told
+    that it is being worked on, so that it is not delivered to another replica as well."""
 
     def __init__(self, db: Database, nc: Client, name: str, reactions: Sequence[Reaction], replicas: int = 1) -> None:
         self._db = db
@@ -88,7 +91,8 @@ class Consumer:
         self._ending = False
 
     async def run(self) -> None:
-        """Consumes until cancelled; then waits for what is under way and gives back what is not."""
+        """Consumes until cancelled. Then it finishes the facts that are being handled and hands the waiting ones back
+        to the broker."""
         owners = {naming.owner(r.event) for r in self._by_type.values()}
         for owner in owners:
             await ensure_stream(self._js, owner, self._replicas)
@@ -103,11 +107,12 @@ class Consumer:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _say_that_we_live(self) -> None:
-        """So that what waits here for its turn is not given to another as well."""
+        """Keeps the broker from delivering the waiting facts to somebody else."""
         while True:
             await asyncio.sleep(_SAY_SECONDS)
             for key, msg in list(self._held.items()):
-                # Not after its answer: it would put off what that one asked for.
+                # A message that was answered meanwhile is left alone: "in progress" would undo, say, a redelivery in a
+                # second.
                 if key in self._held:
                     with suppress(NatsError):
                         await msg.in_progress()
@@ -115,13 +120,13 @@ class Consumer:
     async def _subscribe(self, event: type[Message]) -> Any:
         durable = naming.durable(self._name, event)
         deliver = naming.deliver_subject(naming.stream(naming.owner(event)), durable)
-        # Subscribed before the durable exists, so that its first message finds somebody.
+        # Subscribe first: the durable delivers as soon as it exists.
         subscription = await self._nc.subscribe(deliver, queue=durable, cb=self._take)
         await ensure_durable(self._js, self._name, event)
         return subscription
 
     async def _take(self, msg: Msg) -> None:
-        """Facts of one aggregate one after the other, aggregates side by side."""
+        """Facts about the same aggregate are handled one after the other, those about others at the same time."""
         self._held[id(msg)] = msg
         key = (msg.headers or {}).get(naming.CE_SUBJECT, msg.subject)
         task = asyncio.create_task(self._in_turn(self._last.get(key), msg))
@@ -155,7 +160,7 @@ class Consumer:
             with span, telemetry.REACTION_SECONDS.labels(label).time():
                 outcome = await self._settle(msg, reaction)
         except (NatsError, PyMongoError) as error:
-            # Not acknowledged: it comes again.
+            # It was not acknowledged, so the broker delivers it again.
             telemetry.log.warning("an event stays unsettled", type=label, error=str(error))
             outcome = "unsettled"
         telemetry.EVENTS_HANDLED.labels(label, outcome).inc()
@@ -176,8 +181,9 @@ class Consumer:
         await answer
 
     async def replay(self, letter: Letter, handled: Settle, settle: Settle) -> None:
-        """Reacts once more to what was set aside, as if it had just come; raises what goes wrong. `settle` runs in
-        the transaction of the effect; where an effect elsewhere follows, `handled` does and `settle` after that one."""
+        """Handles a fact that was set aside, as if it had just arrived; raises what goes wrong. `settle` is written in
+        the transaction of `handle`. Where the reaction has an `after`, `handled` is written there instead, and `settle`
+        when `after` has succeeded."""
         reaction, event = _understood(self._by_type.get(letter.type), letter.payload)
         settled = False
         if reaction.handle and not letter.handled:
@@ -188,7 +194,7 @@ class Consumer:
             await self._db.transaction(settle)
 
     async def _apply(self, reaction: Reaction, event: Any, also: Settle | None = None) -> bool:
-        """False when the event was seen before."""
+        """Runs `handle` in its transaction; False, and no effect, when the event was seen before."""
         handle = reaction.handle
         if handle is None:
             return True
@@ -209,7 +215,8 @@ class Consumer:
         return True
 
     async def _refuse(self, msg: Msg, error: Exception) -> str:
-        """A part that is down is waited for without end; a fact that cannot be handled is set aside in time."""
+        """Decides what becomes of a fact whose handling failed. While a server or another service is down, it is tried
+        again without end; any other failure is tried a few times, and then the fact is set aside."""
         if _transient(error):
             delay = min(_LONGEST_PAUSE, 0.1 * 2 ** min(msg.metadata.num_delivered, 10))
             await self._answer(msg, msg.nak(delay=delay))
@@ -224,8 +231,8 @@ class Consumer:
         return "dead"
 
     async def _failures(self, msg: Msg) -> int:
-        """With this one, of all processes of the service. Deliveries say nothing: each wait for a part that is down,
-        and each death of a process, is one."""
+        """How often this fact has failed, this time included, over all replicas. The broker's count of deliveries is no
+        measure: it also grows while another server is down, and when a process is killed."""
         change = {"$inc": {"times": 1}, "$set": {"time": datetime.now(UTC)}}
         row = await self._db["failures"].find_one_and_update(
             {"_id": id_of(msg)}, change, upsert=True, return_document=ReturnDocument.AFTER

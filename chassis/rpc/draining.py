@@ -1,4 +1,5 @@
-"""Calls under way when a server is told to stop: they may end, and what takes too long is told so."""
+"""The calls that are running when a server is told to stop: they may finish, and those that take too long are told
+so."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is known of a method before any call, and what is told of each call: metrics, trace, log line."""
+"""What is known about a method before any call, and what is recorded about each call: metrics, trace, log line."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What a caller sends: read only once it is known who that is, and no more of it than the method takes."""
+"""Reads a request: only when the caller is known, and no more bytes than the method takes."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,5 @@
-"""Calls at once: what one caller sends too much of waits for its own calls, and for nobody else's."""
+"""Limits how many calls of one caller run at the same time: the rest wait for that caller's own calls, and hold up
+nobody else."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,5 @@
-"""A table that somebody brought, row by row: what cannot be read is a row that says so, and the rest is read on."""
+"""Reads a table that somebody has brought, row by row. A row that cannot be read becomes a fault with its line, and
+reading goes on."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field

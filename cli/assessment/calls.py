@@ -1,4 +1,4 @@
-"""What the commands on evaluations share: one call, levels written as 1=3, how an evaluation is shown."""
+"""What the commands on evaluations share: levels written as 1=3, and how an evaluation is shown."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.speak.calls import ask
 from cli.speak.language import word
 from cli.speak.output import fail, print_json, say
 from cli.speak.sentences import sentence
@@ -20,33 +21,6 @@ EvaluationId = Annotated[str, typer.Argument(metavar="ID", help="The evaluation,
 Levels = Annotated[list[str], typer.Argument(metavar="INDICATOR=LEVEL...", help="Such as 1=3 35-2=4.")]
 Etag = Annotated[str, typer.Option("--etag", help="Refuse where somebody else has written since this version.")]
 Overwrite = Annotated[bool, typer.Option("--force", help="Also over what somebody else has written.")]
-
-_SERVICES = {"service": "AssessmentService", "verification": "VerificationService"} | {
-    "understanding": "UnderstandingService"
-}
-
-
-def call(module: str, method: str, **fields: Any) -> Any:
-    """The answer of one method, for a command that needs no other; see `ask`."""
-    from cli.speak.connection import run
-
-    return run(ask(module, method, **fields))
-
-
-async def ask(module: str, method: str, **fields: Any) -> Any:
-    """The answer of one method of service.proto, verification.proto or understanding.proto; a write gets its
-    request_id."""
-    import importlib
-
-    from cli.speak.connection import connected, new_request_id
-
-    package = "livinglab.assessment.v1."
-    stub = getattr(importlib.import_module(f"{package}{module}_pb2_grpc"), f"{_SERVICES[module]}Stub")
-    request_class = getattr(importlib.import_module(f"{package}{module}_pb2"), f"{method}Request")
-    if "request_id" in request_class.DESCRIPTOR.fields_by_name:
-        fields["request_id"] = new_request_id()
-    async with connected("assessment", stub) as service:
-        return await getattr(service, method)(request_class(**fields))
 
 
 def all_pages(module: str, method: str, items: str, **fields: Any) -> list[Any]:

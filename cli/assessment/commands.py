@@ -12,14 +12,13 @@ from cli.assessment.calls import (
     Overwrite,
     all_pages,
     as_dict,
-    ask,
-    call,
     levels_of_file,
     pairs,
     show_evaluation,
     stage_names,
 )
 from cli.guide import Language, is_english, published_guides
+from cli.speak.calls import ask, call
 from cli.speak.codes import as_code
 from cli.speak.files import Force, new_file, write_file
 from cli.speak.output import AsJson, note, print_json, say, table

@@ -11,14 +11,13 @@ from cli.assessment.calls import (
     Levels,
     Overwrite,
     as_dict,
-    ask,
-    call,
     choose,
     pairs,
     show_evaluation,
     stage_names,
     stage_number,
 )
+from cli.speak.calls import ask, call
 from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say, table
 

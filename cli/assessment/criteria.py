@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.assessment.calls import EvaluationId, as_dict, ask, call, show_evaluation
+from cli.assessment.calls import EvaluationId, as_dict, show_evaluation
 from cli.guide import Language, is_english, needs_lines, published_guides, text
+from cli.speak.calls import ask, call
 from cli.speak.output import AsJson, fail, note, print_json, say, table
 from cli.speak.sentences import sentence
 

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 
-from cli.assessment.calls import ask
-from cli.speak.connection import token_subject
+from cli.speak.calls import ask
 from cli.speak.output import fail
 from cli.speak.sentences import sentence
 
@@ -16,7 +15,7 @@ async def require_answers(evaluation: str, given: Mapping[str, str]) -> str:
     """The version that was looked at; ends the command where another person's answers would be changed, and names
     them."""
     found = (await ask("service", "GetEvaluation", evaluation_id=evaluation)).evaluation
-    me = token_subject()
+    me = _me()
     _refuse(
         sentence(
             "their_answer", indicator=one.indicator, who=one.answered_by, value=one.value, mine=given[one.indicator]
@@ -31,7 +30,7 @@ async def require_verdicts(evaluation: str, given: Mapping[str, int]) -> str:
     """The same for verdicts of the review."""
     found = (await ask("service", "GetEvaluation", evaluation_id=evaluation)).evaluation
     dossier = (await ask("verification", "GetDossier", evaluation_id=evaluation)).dossier
-    me = token_subject()
+    me = _me()
     names = {1: "Valid", 2: "Tidak Valid"}
     _refuse(
         sentence(
@@ -45,6 +44,13 @@ async def require_verdicts(evaluation: str, given: Mapping[str, int]) -> str:
         if one.indicator in given and one.reviewed_by != me and one.verdict != given[one.indicator]
     )
     return str(found.etag)
+
+
+def _me() -> str:
+    # Commands that ask no server load no client.
+    from cli.speak.connection import token_subject
+
+    return token_subject()
 
 
 def _refuse(conflicts: Iterable[str]) -> None:

@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.assessment.calls import Etag, EvaluationId, as_dict, call, pairs, show_evaluation, stage_names, stage_number
+from cli.assessment.calls import Etag, EvaluationId, as_dict, pairs, show_evaluation, stage_names, stage_number
 from cli.guide import Language, is_english, text
+from cli.speak.calls import call
 from cli.speak.output import AsJson, print_json, say, table
 
 _SHOWN = 10

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.speak.codes import as_code
-from cli.speak.output import MOST_ROWS_SHOWN, AsJson, fail, print_json, refuse_rows, say, table
+from cli.speak.output import MOST_ROWS_SHOWN, AsJson, fail, print_json, refuse_rows, say, table, write_csv
 from cli.speak.progress import progress
 
 if TYPE_CHECKING:
@@ -114,7 +114,6 @@ def list_results(
     from livinglab.assessment.v1.results_service_pb2_grpc import ResultServiceStub
 
     from cli.assessment.results_file import EXPORTED, exported
-    from cli.race.ranking import write_csv
     from cli.speak.connection import connected, every_page, run
     from cli.speak.known import names_of
 

@@ -45,7 +45,7 @@ def ics(
 def standing(cohort: "cohort_pb2.Cohort", now: datetime) -> bytes:
     """A cohort that runs, as its days stand now, with the same UIDs: it replaces what was planned. A session that was
     called off says so."""
-    from cli.cohort.standing import days
+    from cli.cohort.view import days
 
     mark = "[GLADI] " if cohort.rehearsal else ""
     stamp = f"DTSTAMP:{_utc(now)}"

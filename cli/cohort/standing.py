@@ -1,6 +1,6 @@
 """`livinglab cohort calendar`: the days of a cohort as they stand now, for people and for the calendars they keep."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from cli.cohort import view
-from cli.cohort.view import CohortId
+from cli.cohort.view import CohortId, days
 from cli.speak.files import Force, new_file, write_file
 from cli.speak.language import word
 from cli.speak.output import AsJson, print_json, say
@@ -50,16 +50,6 @@ def calendar(
             off = sentence("cancelled") if session.cancelled else ""
             place = f", {session.place}" if session.place else ""
             say(f"  {hours(session)}  {session.title}{place}{off}")
-
-
-def days(cohort: "cohort_pb2.Cohort", phase: "cohort_pb2.PhaseProgress") -> tuple[Any, Any]:
-    """The first day of a phase and its last, as they stand in the cohort's zone."""
-    zone = ZoneInfo(cohort.time_zone or "UTC")
-    ends = phase.close_time if phase.HasField("close_time") else phase.deadline_time
-    opens = phase.open_time.ToDatetime(UTC).astimezone(zone).date()
-    # A deadline is the end of a day.
-    last = (ends.ToDatetime(UTC) - timedelta(milliseconds=1)).astimezone(zone).date()
-    return opens, max(opens, last)
 
 
 def as_dict(cohort: "cohort_pb2.Cohort") -> dict[str, Any]:

@@ -239,3 +239,13 @@ def closing(cohort: "cohort_pb2.Cohort", phase: "cohort_pb2.PhaseProgress") -> s
         return local_time(phase.deadline_time, cohort.time_zone)
     before = moment - timedelta(days=1)
     return f"{before:%Y-%m-%d} 24:00 {zone_word(before)}"
+
+
+def days(cohort: "cohort_pb2.Cohort", phase: "cohort_pb2.PhaseProgress") -> tuple[Any, Any]:
+    """The first day of a phase and its last, as they stand in the cohort's zone."""
+    zone = ZoneInfo(cohort.time_zone or "UTC")
+    ends = phase.close_time if phase.HasField("close_time") else phase.deadline_time
+    opens = phase.open_time.ToDatetime(UTC).astimezone(zone).date()
+    # A deadline is the end of a day.
+    last = (ends.ToDatetime(UTC) - timedelta(milliseconds=1)).astimezone(zone).date()
+    return opens, max(opens, last)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.events import lag, letters
+from cli.events import access, lag, letters
 from cli.events.lag import broker_url
 from cli.speak.codes import as_code
 from cli.speak.output import AsJson, fail
@@ -22,6 +22,7 @@ app.command("dead-letters")(letters.dead_letters)
 app.command("replay")(letters.replay)
 app.command("discard")(letters.discard)
 app.command("lag")(lag.lag)
+app.command("access")(access.access)
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 

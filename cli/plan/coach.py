@@ -1,15 +1,20 @@
 """`livinglab coach`: who guides the participants: registered by managers, given to institutions or chosen for one."""
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.plan import assignments
 from cli.speak.output import AsJson, print_json, say, table
 
 if TYPE_CHECKING:
     from livinglab.coaching.v1 import coaching_pb2
 
+_EXPERTISE = re.compile(r"([^:=]+):([^:=]+)=([1-3])", re.ASCII)
+
 app = typer.Typer(help="Coaches: registered, and who guides whom.", no_args_is_help=True)
+assignments.add_to(app)
 
 Rehearsal = Annotated[
     str, typer.Option("--rehearsal", metavar="COHORT", help="Of this rehearsal; real ones, unless named.")
@@ -22,10 +27,22 @@ def register(
     name: Annotated[str, typer.Option("--name", help="Name, with titles.")],
     email: Annotated[str, typer.Option("--email", help="Address for letters.")],
     capacity: Annotated[int, typer.Option("--capacity", help="Most institutions at a time in one cohort.")] = 10,
+    expertise: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--expertise", metavar="INSTRUMENT:ASPECT=GRADE", help="1 seen, 2 done, 3 teaches; several times."
+        ),
+    ] = None,
+    house: Annotated[str, typer.Option("--from", help="Their university or agency.")] = "",
+    language: Annotated[list[str] | None, typer.Option("--language", metavar="id|en", help="Several times.")] = None,
+    zone: Annotated[str, typer.Option("--zone", metavar="ZONE", help="Their clock: Asia/Jakarta.")] = "",
+    conflict: Annotated[
+        list[str] | None, typer.Option("--conflict", metavar="CODE", help="Must not coach it; several times.")
+    ] = None,
     rehearsal: Rehearsal = "",
     as_json: AsJson = False,
 ) -> None:
-    """Register a coach, or change name, address and capacity of one; managers do."""
+    """Register a coach, or say all of one anew; managers do."""
     from livinglab.coaching.v1 import service_pb2 as pb
 
     from cli.speak import connection
@@ -37,7 +54,16 @@ def register(
         email=email,
         capacity=capacity,
         rehearsal=rehearsal,
+        institution=house,
+        languages=language or (),
+        time_zone=zone,
+        conflicts=conflict or (),
     )
+    for one in expertise or ():
+        found = _EXPERTISE.fullmatch(one)
+        if found is None:
+            raise typer.BadParameter(f"--expertise is INSTRUMENT:ASPECT=GRADE such as spbe-59-2020:3=2, not {one}")
+        request.expertise.add(instrument=found[1], aspect=found[2], grade=int(found[3]))
     _told(_call("RegisterCoach", request).coach, as_json, "is registered")
 
 
@@ -114,5 +140,12 @@ def _as_dict(coach: "coaching_pb2.Coach") -> dict[str, Any]:
         "name": coach.name,
         "email": coach.email,
         "capacity": coach.capacity,
+        "expertise": [
+            {"instrument": one.instrument, "aspect": one.aspect, "grade": one.grade} for one in coach.expertise
+        ],
+        "from": coach.institution,
+        "languages": list(coach.languages),
+        "time_zone": coach.time_zone,
+        "conflicts": list(coach.conflicts),
         "rehearsal": coach.rehearsal,
     }

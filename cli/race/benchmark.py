@@ -18,14 +18,13 @@ from cli.race.ranking import (
     Stage,
     Svg,
     Version,
-    group_words,
-    institution_words,
     race_of,
-    race_words,
 )
+from cli.race.words import group_words, race_words
 from cli.speak.answers import ask, fields, message_json, write
 from cli.speak.codes import as_code
 from cli.speak.files import Force, write_file
+from cli.speak.known import name_of
 from cli.speak.output import AsJson, print_json, say
 
 app = typer.Typer(help="What the race teaches.", no_args_is_help=True)
@@ -290,9 +289,9 @@ def _draw_gap(path: Path, institution: str, role_model: str, where: str, answer:
     from cli.speak import charts
 
     nodes = [node for node in answer.nodes if node.kind == "aspect"] or [n for n in answer.nodes if n.number]
-    name = institution_words(institution)
+    name = name_of(institution)
     polygons = {name: [float(node.value) for node in nodes]}
-    others = {"median": "median of the group", "best": "best of the group", "role_model": institution_words(role_model)}
+    others = {"median": "median of the group", "best": "best of the group", "role_model": name_of(role_model)}
     for other, words in others.items():
         if nodes and all(getattr(node, other) for node in nodes):
             polygons[words] = [float(getattr(node, other)) for node in nodes]

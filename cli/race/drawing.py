@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cli.race.ranking import group_words, race_words
+from cli.race.words import group_words, race_words
 
 if TYPE_CHECKING:
     from livinglab.benchmark.v1 import analysis_service_pb2 as analysis_pb

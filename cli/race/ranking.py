@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from cli.speak.files import Force, new_file, write_file
-from cli.speak.output import AsJson, fail, print_json, say, table
+from cli.speak.output import AsJson, fail, print_json, say, table, write_csv
 
 if TYPE_CHECKING:
     from livinglab.benchmark.v1 import service_pb2 as pb
@@ -228,33 +228,3 @@ def _ranked_on(answer: "pb.GetRankingResponse") -> str:
         return ""
     word = pb.Basis.Name(answer.basis).removeprefix("BASIS_").lower()
     return f"By the {word} index" + (f", version {answer.version} of the instrument" if answer.version > 1 else "")
-
-
-def group_words(group: str) -> str:
-    """A group as people call it: the nation, Jawa Barat, kota, cohort living-lab-2022."""
-    from directory import official_regions
-
-    sort, _, name = group.partition(":")
-    if sort == "province" and name in official_regions():
-        return official_regions()[name].name
-    return {"": "the nation", "nation": "the nation", "kind": f"all {name}"}.get(sort, f"{sort} {name}")
-
-
-def institution_words(code: str) -> str:
-    """An institution as people call it; its code where nobody knows it."""
-    from cli.speak.known import known_institutions
-
-    known = known_institutions().get(code) if code else None
-    return known.name if known else code
-
-
-def race_words(race: "pb.Race") -> str:
-    """What is compared with what, without the group and the period."""
-    return f"{race.instrument}, {race.stage or 'self-assessment'}"
-
-
-def write_csv(columns: list[str], rows: list[list[str]]) -> None:
-    """Write rows with their header to standard output, so that no spreadsheet runs what is in them."""
-    from chassis.tables import csv_of
-
-    sys.stdout.write(csv_of([columns, *rows], "\n"))

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.race.ranking import AsCsv, Group, Instrument, institution_words
+from cli.race.ranking import AsCsv, Group, Instrument
 from cli.speak.answers import ask, done, write
+from cli.speak.known import name_of
 from cli.speak.output import AsJson, fail, print_json, say
 
 
@@ -100,7 +101,7 @@ def set_capacity(
     elif file:
         say(f"{len(rows)} capacities are set")
     else:
-        done(answers[0], f"{institution_words(rows[0][0])} receives {visitors}", as_json)
+        done(answers[0], f"{name_of(rows[0][0])} receives {visitors}", as_json)
 
 
 def set_population(
@@ -125,7 +126,7 @@ def set_population(
     elif file:
         say(f"{len(rows)} populations are set")
     else:
-        say(f"{institution_words(rows[0][0])} serves {people} people")
+        say(f"{name_of(rows[0][0])} serves {people} people")
 
 
 async def _set_each(stub: Any, rows: list[tuple[str, int]]) -> None:

@@ -15,13 +15,13 @@ from cli.race.ranking import (
     Stage,
     Svg,
     Version,
-    group_words,
-    institution_words,
     race_of,
 )
+from cli.race.words import group_words
 from cli.speak.answers import ask, write
 from cli.speak.codes import as_code
 from cli.speak.files import Force, write_file
+from cli.speak.known import name_of
 from cli.speak.output import AsJson, say
 
 Since = Annotated[str, typer.Option("--since", metavar="PERIOD", help="The earlier period.")]
@@ -133,7 +133,7 @@ def series(
         for line in answer.breaks:
             say(f"{line.institution}: {_break(line)}")
     if svg and institution:
-        title = f"{institution_words(institution)}: index by period"
+        title = f"{name_of(institution)}: index by period"
         write_file(svg, draw_series(title, answer, with_instrument=True), force=force)
     elif svg:
         drawn, left = first_by_index(answer, period)

@@ -4,8 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cli.race.ranking import write_csv
-from cli.speak.output import note, print_json, say, table
+from cli.speak.output import note, print_json, say, table, write_csv
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

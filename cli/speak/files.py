@@ -1,5 +1,5 @@
-"""Files of commands: what is read is read whole, with a limit; what is written goes over no file that is there. What
-cannot be is refused in one clear line."""
+"""Files that commands read and write. A file is read whole, up to a limit; writing never overwrites a file unless
+forced. What is not possible is refused in one clear line."""
 
 from collections.abc import Callable
 from pathlib import Path

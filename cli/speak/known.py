@@ -3,8 +3,12 @@
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
+from typing import TYPE_CHECKING
 
 from directory import Institution, official_regions
+
+if TYPE_CHECKING:
+    from livinglab.program.v1 import directory_service_pb2 as pb
 
 
 class KnownInstitutions(Mapping[str, Institution]):
@@ -52,7 +56,6 @@ def _registered() -> dict[str, Institution]:
     """All of the platform's; without one that answers there are none, and a line on stderr says so."""
     import typer
 
-    from cli.institution import listed
     from cli.speak.connection import run
 
     try:
@@ -61,3 +64,20 @@ def _registered() -> dict[str, Institution]:
         sys.stderr.write("no directory can be asked: only the official regions are known\n")
         return {}
     return {one.code: Institution(one.code, one.name, one.kind, one.parent, one.version) for one in found}
+
+
+async def listed(kind: str = "", parent: str = "") -> "list[pb.Institution]":
+    """Every institution of the platform's directory, or those of a kind or parent."""
+    from livinglab.program.v1 import directory_service_pb2 as pb
+    from livinglab.program.v1.directory_service_pb2_grpc import DirectoryServiceStub
+
+    from cli.speak.connection import connected, every_page
+
+    async with connected("program", DirectoryServiceStub) as stub:
+
+        async def page(token: str) -> pb.ListInstitutionsResponse:
+            return await stub.ListInstitutions(
+                pb.ListInstitutionsRequest(kind=kind, parent=parent, page_size=1000, page_token=token)
+            )
+
+        return await every_page(page, lambda found: found.institutions)

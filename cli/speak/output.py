@@ -120,3 +120,10 @@ def printable(text: str) -> str:
 def _one_line(text: str) -> str:
     """What came from a file may hold line breaks, or codes that would steer the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def write_csv(columns: list[str], rows: list[list[str]]) -> None:
+    """Write rows with their header to standard output, so that no spreadsheet runs what is in them."""
+    from chassis.tables import csv_of
+
+    sys.stdout.write(csv_of([columns, *rows], "\n"))

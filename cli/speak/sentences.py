@@ -81,6 +81,14 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "{plan} is {state}, coach {coach}: {before} to {after}",
     ),
     "sent_back": ("dikembalikan: {reason}", "sent back: {reason}"),
+    "plan_written": ("ditulis: {file}", "written: {file}"),
+    "plan_status": (
+        "{plan}: {reported} dari {actions} aksi dilaporkan, {proven} terbukti",
+        "{plan}: {reported} of {actions} actions reported, {proven} proven",
+    ),
+    "plan_overdue": ("terlambat: {which}", "overdue: {which}"),
+    "plan_stalled": ("mandek: {which}", "stalled: {which}"),
+    "plan_forecast": ("dengan laju ini selesai {day}", "at this pace done on {day}"),
     "amendment_waits": (
         "perubahan {amendment} menunggu pendamping: {reason}",
         "amendment {amendment} waits for the coach: {reason}",

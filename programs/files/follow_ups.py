@@ -1,4 +1,5 @@
-"""Which broken rules only follow from something that could not be read: telling them would hide what to mend. Pure."""
+"""Faults that only follow from another fault, such as something that could not be read. They are left out, so that
+people see what to mend. Pure."""
 
 import re
 from collections.abc import Iterable

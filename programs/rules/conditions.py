@@ -1,4 +1,5 @@
-"""For whom a phase may be: by what was done, or by the index of a self-assessment, before it opens. Pure."""
+"""Rules of a phase's condition, which says for whom the phase is: by what they have done, or by the index of their
+self-assessment. Pure."""
 
 from decimal import Decimal
 

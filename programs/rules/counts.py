@@ -1,5 +1,5 @@
-"""How many there may be of everything in a definition and a cohort: looked at before any rule, which then has little to
-do. Pure."""
+"""The most of everything that a definition and a cohort may have. Checked before all other rules, so that none of them
+has to work through a huge file. Pure."""
 
 from collections.abc import Iterator
 

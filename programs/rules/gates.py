@@ -1,4 +1,4 @@
-"""What a gate may ask for, and when those who lack something, or others of their institution, are told. Pure."""
+"""Rules of a gate: what it may require, and when reminders and escalations may go out. Pure."""
 
 from livinglab.program.v1 import definition_pb2
 

@@ -1,4 +1,5 @@
-"""Shapes that values of a definition and a roster have, each with the fault that it makes. Pure."""
+"""The form that single values of a definition and a roster must have: ids, dates, addresses. Each check gives the fault
+in words. Pure."""
 
 import re
 import unicodedata

@@ -1,5 +1,4 @@
-"""Events in: the table of them at the end. Of others assessment needs to know which institutions there are,
-and who coaches them."""
+"""Facts that assessment hears: institutions that were registered, and who coaches them. The table is at the end."""
 
 from livinglab.assessment.v1 import events_pb2
 from livinglab.coaching.v1 import events_pb2 as coaching_pb

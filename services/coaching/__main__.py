@@ -1,6 +1,8 @@
 """Wiring of the coaching process."""
 
 from livinglab.coaching.v1 import (
+    assignment_service_pb2,
+    assignment_service_pb2_grpc,
     plan_service_pb2,
     plan_service_pb2_grpc,
     practice_service_pb2,
@@ -16,10 +18,12 @@ from chassis.rpc import Served
 from directory.assignments import Assignments
 from directory.projection import Institutions
 from services.coaching import reactions
+from services.coaching.service.assignments import AssignmentService
 from services.coaching.service.coaching import CoachingService
 from services.coaching.service.plans import PlanService
 from services.coaching.service.practices import PracticeService
 from services.coaching.service.visits import VisitService
+from services.coaching.store.assignments import AssignmentRows
 from services.coaching.store.coaching import Store
 from services.coaching.store.plans import PlanStore
 from services.coaching.store.practices import Practices
@@ -29,6 +33,8 @@ async def main(process: runtime.Process) -> None:
     """Listens to evaluations, serves, and publishes what it decides."""
     store = Store(await process.database())
     await store.prepare()
+    rows = AssignmentRows(store.db)
+    await rows.prepare()
     plans = PlanStore(store.db)
     await plans.prepare()
     catalogue = Practices(store.db)
@@ -60,6 +66,11 @@ async def main(process: runtime.Process) -> None:
             practice_service_pb2.DESCRIPTOR.services_by_name["PracticeService"],
             PracticeService(catalogue, store, assignments, institutions.known),
             practice_service_pb2_grpc.add_PracticeServiceServicer_to_server,
+        ),
+        Served(
+            assignment_service_pb2.DESCRIPTOR.services_by_name["AssignmentService"],
+            AssignmentService(rows, plans, store, institutions.known),
+            assignment_service_pb2_grpc.add_AssignmentServiceServicer_to_server,
         ),
     )
 

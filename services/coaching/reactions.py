@@ -1,5 +1,7 @@
 """Events in: one function a foreign fact; the table of them at the end."""
 
+from datetime import UTC
+from decimal import Decimal
 from functools import partial
 from typing import get_args
 
@@ -13,6 +15,7 @@ from chassis import mongo
 from chassis.events.stream import Reaction
 from directory.assignments import Assignments
 from directory.projection import Institutions
+from services.coaching.model import proof
 from services.coaching.store.coaching import Evaluated, Store
 from services.coaching.store.plans import PlanStore
 
@@ -22,9 +25,19 @@ async def on_instrument_published(store: Store, tx: mongo.Tx, event: assessment_
     await store.keep_instrument(tx, event.instrument)
 
 
-async def on_evaluation_submitted(store: Store, tx: mongo.Tx, event: Evaluated) -> None:
-    """The newest evaluation is what a plan starts from, with the values of its latest stage."""
-    await store.keep_evaluation(tx, event)
+async def on_evaluation_submitted(store: Store, plans: PlanStore, tx: mongo.Tx, event: Evaluated) -> None:
+    """The newest evaluation is what a plan starts from, with the values of its latest stage. One that others have
+    verified proves the actions of earlier plans."""
+    if not await store.keep_evaluation(tx, event) or isinstance(event, assessment_pb.EvaluationSubmitted):
+        return
+    values = {item: Decimal(value) for item, value in event.values.items()}
+    realm = event.meta.rehearsal
+    for plan in await plans.agreed(tx, event.institution, realm):
+        begun = await store.newest_evaluation(tx, event.institution, realm, plan.evaluation_id)
+        if begun is not None and proof.later(begun, event.evaluation_id, event.instrument, event.period):
+            fact = proof.prove(plan, values, event.evaluation_id, event.meta.occurred_time.ToDatetime(UTC))
+            if fact is not None:
+                await plans.save(tx, plan, fact)
 
 
 async def on_participant_left(
@@ -61,7 +74,7 @@ def table(store: Store, plans: PlanStore, institutions: Institutions) -> tuple[R
     assignments = Assignments(store.db)
     return (
         Reaction(assessment_pb.InstrumentPublished, partial(on_instrument_published, store)),
-        *(Reaction(event, partial(on_evaluation_submitted, store)) for event in get_args(Evaluated)),
+        *(Reaction(event, partial(on_evaluation_submitted, store, plans)) for event in get_args(Evaluated)),
         Reaction(program_pb.CohortLaunched, partial(on_cohort_launched, plans)),
         Reaction(program_pb.PhaseRescheduled, partial(on_days_moved, plans)),
         Reaction(program_pb.CohortPaused, partial(on_days_moved, plans)),

@@ -1,4 +1,4 @@
-"""What is live: answers kept for a moment for all who ask the same, and one watch a topic for all who look at it."""
+"""Answers that many visitors ask for are remembered for a moment, and all who watch the same thing share one stream."""
 
 import asyncio
 import time

@@ -48,7 +48,7 @@ class NotifyService(service_pb2_grpc.NotifyServiceServicer):
         keys: dict[str, Any] = {"cohort_id": request.cohort_id}
         if request.state:
             keys["state"] = request.state
-        messages, token = await self._store.page(keys, mongo.page_size(request.page_size), request.page_token)
+        messages, token = await self._store.page(keys, request)
         return pb.ListMessagesResponse(messages=map(_shown, messages), next_page_token=token)
 
     async def CountMessages(self, request: pb.CountMessagesRequest, context: Any) -> pb.CountMessagesResponse:

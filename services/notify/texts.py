@@ -1,5 +1,6 @@
 """The templates as texts in two languages. A file is `<template>.<language>.txt`: the subject in the first line, an
-empty line, the body. `rehearsal` is laid around every text of a rehearsal and is no template to ask for."""
+empty line, the body. The template `rehearsal` is put around every text of a rehearsal and cannot be asked for by
+itself."""
 
 import re
 from collections.abc import Mapping

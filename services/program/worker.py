@@ -23,9 +23,7 @@ from services.program.engine.launch import Launches
 from services.program.engine.visibility import NotRegistered, register_search_attributes
 from services.program.store.cohorts import Store
 from services.program.store.schedules import ScheduleStore
-from services.program.workflows.cohort import ProgramWorkflow
-from services.program.workflows.participant import ParticipantWorkflow
-from services.program.workflows.recurring import RecurringCohortWorkflow, UpgradingRecurringCohortWorkflow
+from services.program.workflows import registered
 
 # More than may hang at once, see neighbours.
 _ACTIVITIES = 200
@@ -56,12 +54,15 @@ async def main(process: runtime.Process) -> None:
         NotifyServiceStub(process.channel("notify")),
         institutions.known,
     )
-    recurring = UpgradingRecurringCohortWorkflow if settings.build_id else RecurringCohortWorkflow
+    recurring = RecurringActivities(ScheduleStore(store.db), launches)
     worker = Worker(
         client,
         task_queue=names.TASK_QUEUE,
-        workflows=[ProgramWorkflow, ParticipantWorkflow, recurring],
-        activities=[*activities.all(), *RecurringActivities(ScheduleStore(store.db), launches).all()],
+        workflows=registered.of_build(settings.build_id),
+        activities=[
+            *registered.bound(registered.OF_COHORTS, activities),
+            *registered.bound(registered.OF_SCHEDULES, recurring),
+        ],
         interceptors=[Refusals(store)],
         max_concurrent_activities=_ACTIVITIES,
         max_concurrent_workflow_tasks=_WORKFLOW_TASKS,

@@ -1,4 +1,5 @@
-"""One examination after the other until everything holds or patience is over: what moves settles by itself."""
+"""Examines the platform again and again, until everything holds or the time is up: what was only in motion settles by
+itself."""
 
 import asyncio
 import time

@@ -1,4 +1,5 @@
-"""What must hold of facts: published, once, in order, heard by everybody, and of what their owners still know."""
+"""What must hold of facts: each published once and in order, heard by everybody who listens, and in agreement with what
+its owner stores."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Every fact of every stream as one table on the disk: read once, asked often, in little memory however many."""
+"""Every fact of every stream in one table on the disk, so that many checks can ask about them in little memory."""
 
 import sqlite3
 import tempfile

@@ -1,4 +1,5 @@
-"""What is examined: the databases as they were at one instant, the facts, and Temporal where it can be asked."""
+"""What the checks look at: the databases as they were at one instant, the facts, and Temporal where it can be
+reached."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager

@@ -1,4 +1,5 @@
-"""What must hold when a cohort has ended: all that holds on any platform, and what only the rehearsal knows."""
+"""What must hold when a cohort has ended: everything that holds on any platform, and what only the rehearsal can
+know."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What every actor stands on: channels to the services, a token for each role, and a count of what was acknowledged."""
+"""What every actor uses: channels to the services, a token for each role, and a count of the acknowledged writes."""
 
 import asyncio
 from collections import Counter

@@ -1,9 +1,11 @@
 """The house is visible from the folder list: the same words in every service, walls that the import contracts hold."""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -72,8 +74,50 @@ PLANTED = {
     "a service in the platform": ("stack/home.py", "import services.notify.model"),
     "a service in another one": ("services/coaching/service/visits.py", "import services.notify.model"),
     "plumbing in an instrument": ("instruments/scoring.py", "import chassis.mongo"),
+    "a page of a list in a rule": ("programs/rules/gates.py", "import chassis.pages"),
     "a file under no word of the house": ("services/coaching/letters.py", ""),
+    "the outbox below the database": ("chassis/mongo.py", "from chassis.events import outbox"),
+    "a call below the settings": ("chassis/config.py", "from chassis.rpc import server"),
+    "a file of the chassis on no floor": ("chassis/letters.py", ""),
+    "a noun in how commands speak": ("cli/speak/output.py", "from cli.cohort import view"),
+    "a circle": ("programs/clock.py", "from programs import timeline"),
 }
+
+
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+LAYERED = ("chassis", "cli", "services")
+# Of the chassis, what rules may know.
+PURE = {"addresses", "errors", "tables", "yaml_message"}
+
+
+def modules_of(top: str) -> set[str]:
+    paths = (path.relative_to(ROOT).with_suffix("") for path in (ROOT / top).rglob("*.py"))
+    return {".".join(path.parts).removesuffix(".__init__") for path in paths}
+
+
+@pytest.mark.parametrize("top", LAYERED)
+def test_every_module_stands_under_a_contract_of_floors(top: str) -> None:
+    floors = {
+        f"{container}.{word.strip(' ()')}"
+        for contract in CONTRACTS
+        if contract["type"] == "layers" and contract.get("exhaustive")
+        for container in contract["containers"]
+        for layer in contract["layers"]
+        for word in re.split("[|:]", layer)
+    }
+    containers = {floor.rpartition(".")[0] for floor in floors}
+    every = modules_of(top) - containers - {"services"}
+    covered = {one for one in every if any(one == floor or one.startswith(floor + ".") for floor in floors)}
+    assert len(every) > 40
+    assert every - covered == set()
+
+
+def test_rules_may_know_of_the_chassis_only_what_does_nothing() -> None:
+    of_rules = [one for one in CONTRACTS if "services.*.model" in one.get("source_modules", ())]
+    [rules] = [one for one in of_rules if "grpc" in one["forbidden_modules"]]
+    forbidden = {one.removeprefix("chassis.") for one in rules["forbidden_modules"] if one.startswith("chassis.")}
+    assert forbidden | PURE == words(ROOT / "chassis") - {"__init__"}
+    assert not forbidden & PURE
 
 
 @pytest.fixture(scope="module")

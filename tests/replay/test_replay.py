@@ -16,6 +16,7 @@ from services.program.model import letter_steps
 from services.program.model.agenda import Step
 from services.program.workflows.cohort import ProgramWorkflow
 from services.program.workflows.participant import ParticipantWorkflow
+from services.program.workflows.registered import WORKFLOWS
 
 HISTORIES = sorted(Path(__file__).with_name("histories").glob("*.json"))
 
@@ -44,7 +45,7 @@ def test_there_are_histories_of_every_way_it_is_steered() -> None:
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
-    await replayer(ProgramWorkflow, ParticipantWorkflow).replay_workflow(recorded(path))
+    await replayer(*WORKFLOWS).replay_workflow(recorded(path))
 
 
 @workflow.defn(name="ProgramWorkflow", sandboxed=False)
@@ -76,7 +77,7 @@ class WritesOnceMore(ParticipantWorkflow):
         return await super().run(start)
 
     async def _prepare(self, open_phase: pb.OpenPhase) -> None:
-        await self._write(letter_steps.invitation(open_phase.opening, []), open_phase.opening)
+        await self._calls.write(letter_steps.invitation(open_phase.opening, []), open_phase.opening)
         await super()._prepare(open_phase)
 
 

@@ -55,7 +55,7 @@ async def test_a_cohorts_participants_are_found_by_cohort_institution_and_state(
         return {found.id async for found in client.list_workflows(mine)}
 
     async with running_cohort(
-        client, datetime.now(UTC), [one, other], seconds_per_day="60", cohort_id=cohort_id
+        client, datetime.now(UTC), [one, other], does=lambda *_: (), seconds_per_day="60", cohort_id=cohort_id
     ) as cohort:
         names = {f"program/{cohort_id}/{code}" for code in (one, other)}
 
@@ -64,6 +64,12 @@ async def test_a_cohorts_participants_are_found_by_cohort_institution_and_state(
 
         await eventually(all_are_listed)
         assert await listed(f"LivingLabInstitution = '{one}'") == {f"program/{cohort_id}/{one}"}
+
+        async def all_are_idle() -> bool:
+            # What is under way when its workflow is terminated has nobody to answer.
+            return (await cohort.progress()).participants_started
+
+        await eventually(all_are_idle, timeout=30)
         await cohort.handle.terminate()
         for code in (one, other):
             await cohort.participant(code).terminate()

@@ -1,4 +1,5 @@
-"""Which criteria an answer says are met, what it still needs, and what is doubtful about it before it is handed in."""
+"""Which criteria an answer claims to meet, what it still needs for that, and what looks doubtful before it is handed
+in."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal

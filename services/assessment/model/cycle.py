@@ -1,8 +1,8 @@
-"""The course of an evaluation as a state machine: which stage may come when, what a stage inherits, what it leaves.
+"""The course of an evaluation as a state machine: which stage may follow which, and what a stage takes over from the
+one before.
 
-Everything that writes to an evaluation passes `require_stage`, so that no path skips a stage, and `advance`, so that
-its versions count the writes.
-"""
+Everything that writes to an evaluation passes `require_stage`, so no path can skip a stage, and `advance`, so each
+write gives it a new version."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

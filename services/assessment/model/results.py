@@ -1,4 +1,5 @@
-"""Rules of earlier results: what rows of a file come to, which of them are bad, what a result becomes by them."""
+"""Rules of earlier results that are imported: which rows of a file are bad, and what a result becomes by the good
+ones."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,5 @@
-"""The review, and the end of each external stage: what is missing until it can be concluded, and what it leaves."""
+"""The review, and how each external stage is concluded: what is still missing for it, and what the stage leaves
+behind."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Who reaches which evaluation, how it is shown to them, and how what was decided on it is stored."""
+"""Who may see which evaluation, how it is shown to them, and how a decision about it is stored."""
 
 from typing import Any
 

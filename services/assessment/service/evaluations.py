@@ -134,8 +134,7 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
         keys: dict[str, Any] = {key: value for key, value in named.items() if value}
         keys["rehearsal"] = request.rehearsal
         keys |= await self._access.listed(caller, request.institution)
-        size = mongo.page_size(request.page_size)
-        evaluations, token = await self._store.page(keys, size, request.page_token)
+        evaluations, token = await self._store.page(keys, request)
         return pb.ListEvaluationsResponse(evaluations=evaluations, next_page_token=token)
 
     def _require_known(self, request: pb.OpenEvaluationRequest, *, known_instrument: bool) -> None:

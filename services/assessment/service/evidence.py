@@ -57,8 +57,7 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
 
     async def ListEvidence(self, request: pb.ListEvidenceRequest, context: Any) -> pb.ListEvidenceResponse:
         await self._access.assignments.require(request.institution)
-        size = mongo.page_size(request.page_size)
-        found, token = await self._store.page(request.institution, size, request.page_token)
+        found, token = await self._store.page(request)
         return pb.ListEvidenceResponse(evidence=found, next_page_token=token)
 
     async def DownloadEvidence(

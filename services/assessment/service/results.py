@@ -109,7 +109,7 @@ class ResultService(results_service_pb2_grpc.ResultServiceServicer):
     async def ListResults(self, request: pb.ListResultsRequest, context: Any) -> pb.ListResultsResponse:
         named = {key: getattr(request, key) for key in ("institution", "instrument", "period", "stage")}
         keys = {key: value for key, value in named.items() if value}
-        found, token = await self._store.page(keys, mongo.page_size(request.page_size), request.page_token)
+        found, token = await self._store.page(keys, request)
         mine = await self._mine()
         seen = [one if _whole(one, mine) else _index_of(one) for one in found]
         return pb.ListResultsResponse(results=seen, next_page_token=token)

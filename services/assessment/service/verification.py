@@ -163,8 +163,7 @@ class VerificationService(verification_pb2_grpc.VerificationServiceServicer):
         bound = auth.caller().bound_to is not None
         if not bound and not _is_manager():
             _require_duty(evaluation)
-        size = mongo.page_size(request.page_size)
-        changes, token = await self._store.changes(evaluation.id, size, request.page_token)
+        changes, token = await self._store.changes(request)
         seen = [one for one in changes if not bound or one.action not in _HIDDEN]
         return pb.ListChangesResponse(changes=seen, next_page_token=token)
 

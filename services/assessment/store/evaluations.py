@@ -2,16 +2,16 @@
 course, dossiers, changes. Only the stores know MongoDB."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
-from livinglab.assessment.v1 import cycle_pb2, events_pb2, instrument_pb2
+from livinglab.assessment.v1 import cycle_pb2, events_pb2, instrument_pb2, service_pb2, verification_pb2
 from livinglab.assessment.v1 import evaluation_pb2 as pb
 from livinglab.common.v1.meta_pb2 import Meta
 from pymongo import IndexModel
 
-from chassis import mongo
+from chassis import mongo, pages
 from chassis.errors import Kind, Refused, conflict, not_found
 
 _INDEXES = {
@@ -26,8 +26,6 @@ _INDEXES = {
         IndexModel([("assessors", 1), ("_id", 1)]),
     ],
 }
-# Bytes of a page of changes, so that it fits into a message.
-_LARGEST_PAGE = 2 * 2**20
 # What a list leaves out.
 _Large = Literal["answers", "cycle", "results", "assessors", "delegations", "visit", "determination"]
 _LARGE: tuple[_Large, ...] = get_args(_Large)
@@ -106,15 +104,13 @@ class Store:
         row = {"_id": key, "evaluation": evaluation_id, "by": change.by, "body": change.SerializeToString()}
         await self.db["changes"].insert_one(row, session=tx.session)
 
-    async def changes(self, evaluation_id: str, size: int, token: str) -> tuple[list[cycle_pb2.Change], str]:
-        """The history, oldest first, and the token of the next page."""
-        keys = {"evaluation": evaluation_id, **mongo.after(token)}
-        found = await self.db["changes"].find(keys).sort("_id").limit(size + 1).to_list(None)
-        rows = found[:size]
-        while len(rows) > 1 and sum(len(row["body"]) for row in rows) > _LARGEST_PAGE:
-            rows = rows[: len(rows) // 2]
-        changes = [cycle_pb2.Change.FromString(row["body"]) for row in rows]
-        return changes, mongo.page_token(rows[-1]["_id"]) if len(found) > len(rows) else ""
+    async def changes(self, request: verification_pb2.ListChangesRequest) -> tuple[list[cycle_pb2.Change], str]:
+        """The history of an evaluation, oldest first, and the token of the next page."""
+
+        def read(row: dict[str, Any]) -> cycle_pb2.Change:
+            return cycle_pb2.Change.FromString(row["body"])
+
+        return await pages.page(self.db["changes"], {"evaluation": request.evaluation_id}, request, read)
 
     async def find(self, tx: mongo.Tx, evaluation_id: str) -> pb.Evaluation | None:
         """The evaluation as this transaction sees it, or None."""
@@ -139,15 +135,11 @@ class Store:
         if result.matched_count == 0:
             raise conflict("evaluation", evaluation.id)
 
-    async def page(self, keys: dict[str, Any], size: int, token: str) -> tuple[Sequence[pb.Evaluation], str]:
+    async def page(
+        self, keys: dict[str, Any], request: service_pb2.ListEvaluationsRequest
+    ) -> tuple[list[pb.Evaluation], str]:
         """Evaluations without their answers, ordered by id, and the token of the next page."""
-        found = await self._evaluations.find({**keys, **mongo.after(token)}).sort("_id").limit(size + 1).to_list(None)
-        rows = found[:size]
-        evaluations = [_evaluation(row) for row in rows]
-        for evaluation in evaluations:
-            for field in _LARGE:
-                evaluation.ClearField(field)
-        return evaluations, mongo.page_token(rows[-1]["_id"]) if len(found) > size else ""
+        return await pages.page(self._evaluations, keys, request, _without_answers)
 
 
 def _row(evaluation: pb.Evaluation) -> dict[str, Any]:
@@ -165,6 +157,13 @@ def _row(evaluation: pb.Evaluation) -> dict[str, Any]:
         "assessors": [one.assessor for one in evaluation.assessors],
         "body": evaluation.SerializeToString(),
     }
+
+
+def _without_answers(row: dict[str, Any]) -> pb.Evaluation:
+    evaluation = _evaluation(row)
+    for field in _LARGE:
+        evaluation.ClearField(field)
+    return evaluation
 
 
 def _evaluation(row: dict[str, Any]) -> pb.Evaluation:

@@ -1,14 +1,15 @@
 """Evidence as it is kept: files by institution, uploads under way, what is shown for each indicator."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from livinglab.assessment.v1 import evidence_pb2 as pb
+from livinglab.assessment.v1 import evidence_service_pb2
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
-from chassis import mongo
+from chassis import mongo, pages
 from chassis.errors import conflict, not_found
 from services.assessment.model.evidence import STANDING
 
@@ -61,12 +62,9 @@ class EvidenceStore:
         rows = await self._evidence.find({"_id": {"$in": sorted(set(ids))}}).sort("_id").to_list(None)
         return [_evidence(row) for row in rows]
 
-    async def page(self, institution: str, size: int, token: str) -> tuple[Sequence[pb.Evidence], str]:
+    async def page(self, request: evidence_service_pb2.ListEvidenceRequest) -> tuple[list[pb.Evidence], str]:
         """An institution's files, and the token of the next page."""
-        query = {"institution": institution, **mongo.after(token)}
-        found = await self._evidence.find(query).sort("_id").limit(size + 1).to_list(None)
-        rows = found[:size]
-        return [_evidence(row) for row in rows], mongo.page_token(rows[-1]["_id"]) if len(found) > size else ""
+        return await pages.page(self._evidence, {"institution": request.institution}, request, _evidence)
 
     async def of_content(self, tx: mongo.Tx, institution: str, sha256: str) -> tuple[pb.Evidence | None, bool]:
         """The institution's file of that content, and whether it is complete."""

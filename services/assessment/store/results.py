@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
+from livinglab.assessment.v1 import results_service_pb2
 from livinglab.assessment.v1 import results_service_pb2 as pb
 from pymongo import IndexModel, ReplaceOne
 
-from chassis import mongo
+from chassis import mongo, pages
 from chassis.large_writes import LargeWrites
 from services.assessment.model import results
 
@@ -48,13 +49,11 @@ class ResultStore:
             tx.add(fact)
         await self._results.bulk_write(writes, ordered=False, session=tx.session)
 
-    async def page(self, keys: dict[str, Any], size: int, token: str) -> tuple[Sequence[pb.Result], str]:
+    async def page(
+        self, keys: dict[str, Any], request: results_service_pb2.ListResultsRequest
+    ) -> tuple[list[pb.Result], str]:
         """Results that stand, ordered by id, and the token of the next page."""
-        query = {**keys, **mongo.after(token), "withdrawn": None}
-        found = await self._results.find(query).sort("_id").limit(size + 1).to_list(None)
-        shown = [_result(row) for row in found[:size]]
-        shown = shown[: mongo.fitting(shown)]
-        return shown, mongo.page_token(shown[-1].id) if len(found) > len(shown) else ""
+        return await pages.page(self._results, {**keys, "withdrawn": None}, request, _result)
 
 
 def _row(result: pb.Result) -> dict[str, Any]:

@@ -13,8 +13,7 @@ from livinglab.benchmark.v1 import service_pb2 as pb
 from livinglab.benchmark.v1 import service_pb2_grpc
 from livinglab.common.v1 import options_pb2
 
-from chassis import auth, mongo
-from chassis.errors import invalid_field
+from chassis import auth, pages
 from instruments import periods
 from services.benchmark.model import aggregates, disclosure, gaps, likeness, ranking
 from services.benchmark.model import race as model
@@ -39,17 +38,21 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
         """GetRanking's answer as it goes out: one that is remembered is not written again for each who asks."""
         as_of = request.as_of_time.ToDatetime(UTC) if request.HasField("as_of_time") else None
         race, _ = await self._admission.race(request.race, as_of=as_of)
-        first = _position(request.page_token)
+        first, asked = _position(request), pb.GetRankingRequest()
+        asked.CopyFrom(request)
         if request.since_previous:
             periods = await (self._store.periods(race, as_of) if as_of else self._periods(race))
             request.since_period = ranking.previous(periods, race.period)
 
         async def make() -> bytes:
-            return (await self._page(race, request, first, as_of)).SerializeToString()
+            answer = await self._page(race, request, first, as_of)
+            end = first + len(answer.rows)
+            answer.next_page_token = pages.token(asked, str(end)) if end < answer.total else ""
+            return answer.SerializeToString()
 
         if as_of is not None:
             return await make()
-        name = "ranking", request.SerializeToString(deterministic=True)
+        name = "ranking", asked.SerializeToString(deterministic=True), request.since_period
         return await self._live.remembered(name, _keys(race, request.since_period), make)
 
     async def _periods(self, race: pb.Race) -> list[str]:
@@ -71,11 +74,9 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
             before = groups.within(race.group, await self._store.standings(race, request.since_period, as_of))
             earlier, left_out = ranking.places(chosen.of(before)), chosen.left_out(before, request.since_period)
         places = ranking.places(standings)
-        end = first + mongo.page_size(request.page_size)
         return pb.GetRankingResponse(
-            rows=ranking.rows(places[first:end], earlier, self._regions),
+            rows=ranking.rows(places[first : first + pages.size(request)], earlier, self._regions),
             total=len(places),
-            next_page_token=mongo.page_token(str(end)) if end < len(places) else "",
             basis=chosen.basis,
             since_period=request.since_period,
             version=chosen.version,
@@ -204,9 +205,6 @@ def add_to_server(servicer: BenchmarkService, server: grpc.aio.Server) -> None:
     service_pb2_grpc.add_BenchmarkServiceServicer_to_server(servicer, server)
 
 
-def _position(token: str) -> int:
+def _position(request: pb.GetRankingRequest) -> int:
     """A page of the ranking starts at a place, since ranks are made anew for each answer."""
-    text = mongo.after(token)["_id"]["$gt"] if token else "0"
-    if not text.isdecimal():
-        raise invalid_field("page_token", "is not one that this service gave")
-    return int(text)
+    return int(pages.after(request) or "0")

@@ -1,5 +1,5 @@
-"""What changed, as it happens: a change stream tells which races have moved, so that answers may be remembered until
-then and watchers wake. While it is not open nothing is remembered."""
+"""Tells which races have changed, by a change stream. Answers are remembered until their race changes, and watchers
+wake then. While the stream is down nothing is remembered."""
 
 import asyncio
 from collections import OrderedDict

@@ -11,6 +11,7 @@ from livinglab.common.v1 import options_pb2
 from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Violation, not_found, precondition
+from services.coaching.model.matching import excluded
 
 # Whose seats there are at a session: the people of a region.
 SEATS = (options_pb2.ROLE_OPERATOR, options_pb2.ROLE_HEAD, options_pb2.ROLE_SECRETARY, options_pb2.ROLE_REGENT)
@@ -68,19 +69,23 @@ def assigned(
 ) -> tuple[pb.Coach, Assignment, events_pb2.CoachAssigned]:
     """The coach that is named, or the one with the most free capacity, the first by id among equals; `loads` counts the
     institutions that each has in this cohort. NOT_FOUND for a coach that is not among them; FAILED_PRECONDITION when
-    there is none, or no place is left."""
+    there is none, no place is left, or a conflict excludes it."""
 
     def by_places(coach: pb.Coach) -> tuple[int, str]:
         return loads.get(coach.id, 0) - coach.capacity, coach.id
 
     if not coaches:
         raise precondition("NO_COACHES", "no coach is registered: a manager registers the first")
+    free = [one for one in coaches if not excluded(one, request.institution)]
+    if not free or (request.coach_id and request.coach_id in {one.id for one in coaches} - {one.id for one in free}):
+        whose = f"coach {request.coach_id} has" if request.coach_id else "all coaches have"
+        raise precondition("CONFLICT", f"{whose} a conflict with {request.institution}")
     if request.coach_id:
         coach = next((one for one in coaches if one.id == request.coach_id), None)
         if coach is None:
             raise not_found("coach", request.coach_id)
     else:
-        coach = min(coaches, key=by_places)
+        coach = min(free, key=by_places)
     if loads.get(coach.id, 0) >= coach.capacity:
         whose = f"coach {coach.id}" if request.coach_id else "no coach"
         has = "has no" if request.coach_id else "has a"

@@ -49,7 +49,7 @@ def submit(plan: pb.Plan, etag: str, author: str = "") -> events_pb2.PlanSubmitt
 
 
 def review(
-    plan: pb.Plan, request: rpc.ReviewPlanRequest, coach_id: str, acts_for: str = ""
+    plan: pb.Plan, request: rpc.ReviewPlanRequest, coach_id: str, acts_for: str = "", now: datetime | None = None
 ) -> events_pb2.PlanApproved | events_pb2.PlanReturned:
     """Its own coach approves it, or sends it back and says why, item by item or as a whole. `acts_for` is the
     institution of who reviews, where it is one's."""
@@ -60,6 +60,8 @@ def review(
     if plan.state != pb.PLAN_STATE_SUBMITTED:
         raise in_state(plan, "only a plan that was handed in is reviewed")
     if request.approved:
+        if now is not None:
+            plan.approve_time.FromDatetime(now)
         advance(plan, pb.PLAN_STATE_APPROVED)
         return events_pb2.PlanApproved(
             meta=meta(plan),

@@ -32,6 +32,7 @@ class Evaluation:
     rehearsal: str
     index: str
     values: Mapping[str, Decimal]
+    period: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,4 @@
-"""The rules of sessions and of who sits there: put on the calendar, moved, called off, attended. Decisions return
-facts."""
+"""The rules of sessions: put on the calendar, moved, cancelled, and who attended. Decisions return facts."""
 
 from datetime import UTC, datetime, timedelta
 

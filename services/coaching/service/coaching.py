@@ -13,9 +13,10 @@ from chassis import auth, mongo, naming
 from chassis.errors import Kind, Refused, denied, invalid, not_found, precondition
 from directory.assignments import Assignments
 from directory.projection import require_heard
+from services.coaching.model import assigning, comments, plan, planning, sessions
 from services.coaching.model import coaches as model
-from services.coaching.model import comments, plan, planning, sessions
 from services.coaching.service.plans import reached
+from services.coaching.store.assignments import AssignmentRows
 from services.coaching.store.coaching import Store
 from services.coaching.store.plans import PlanStore
 
@@ -28,6 +29,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
 
     def __init__(self, store: Store, plans: PlanStore, assignments: Assignments, institutions: Container[str]) -> None:
         self._store = store
+        self._rows = AssignmentRows(store.db)
         self._plans = plans
         self._assignments = assignments
         self._institutions = institutions
@@ -41,7 +43,15 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
             email=request.email,
             capacity=request.capacity,
             rehearsal=request.rehearsal,
+            expertise=request.expertise,
+            institution=request.institution,
+            languages=request.languages,
+            time_zone=request.time_zone,
+            conflicts=request.conflicts,
         )
+        faults = assigning.coach_faults(request, self._institutions)
+        if faults:
+            raise invalid(faults)
 
         async def decide(tx: mongo.Tx) -> pb.RegisterCoachResponse:
             await self._store.save_coach(tx, coach)
@@ -50,8 +60,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
         return await self._store.db.once(request, decide, pb.RegisterCoachResponse)
 
     async def ListCoaches(self, request: pb.ListCoachesRequest, context: Any) -> pb.ListCoachesResponse:
-        size = mongo.page_size(request.page_size)
-        coaches, token = await self._store.coach_page(request.rehearsal, size, request.page_token)
+        coaches, token = await self._store.coach_page(request)
         caller = auth.caller()
         for coach in coaches:
             # Their addresses are for those who write to them.
@@ -70,6 +79,8 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
                 model.require_choice(request, coach)
                 return pb.AssignCoachResponse(coach=coach)
             coaches = await self._store.coaches(tx, request.rehearsal)
+            gone = await self._rows.gone(tx, request.cohort_id)
+            coaches = [coach for coach in coaches if coach.id not in gone]
             loads = await self._store.loads(tx, request.cohort_id)
             coach, assignment, fact = model.assigned(request, coaches, loads)
             await self._store.assign(tx, assignment)
@@ -178,7 +189,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
 
         async def decide(tx: mongo.Tx) -> pb.ReviewPlanResponse:
             found = await self._plans.plan(request.plan_id, tx)
-            await self._plans.save(tx, found, plan.review(found, request, who.subject, who.identity.institution))
+            await self._plans.save(tx, found, plan.review(found, request, who.subject, who.identity.institution, now))
             for asked in comments.asked(found, request, ids, who.subject, now):
                 await self._plans.add_comment(tx, asked)
                 tx.add(comments.commented(found, asked))
@@ -213,8 +224,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
             keys["institution"] = request.institution
         elif (reached := await self._assignments.reached(caller)) is not None:
             keys["institution"] = {"$in": sorted(reached)}
-        size = mongo.page_size(request.page_size)
-        plans, token = await self._plans.page(keys, size, request.page_token)
+        plans, token = await self._plans.page(keys, request)
         return pb.ListPlansResponse(plans=plans, next_page_token=token)
 
     async def _drafted(self, tx: mongo.Tx, request: pb.DraftPlanRequest) -> coaching_pb2.Plan:

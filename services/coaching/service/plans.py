@@ -1,22 +1,29 @@
 """RPCs on plans between their draft and their end: a method is a use case: read, decide, one transaction, answer."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
-from livinglab.coaching.v1 import coaching_pb2, plan_service_pb2_grpc
+from livinglab.coaching.v1 import coaching_pb2, plan_service_pb2_grpc, service_pb2, visit_pb2, visit_service_pb2
 from livinglab.coaching.v1 import plan_service_pb2 as pb
 from livinglab.common.v1 import options_pb2
 
 from chassis import auth, mongo, naming
 from chassis.errors import not_found, unavailable
-from directory import Institution
 from directory.assignments import Assignments
-from services.coaching.model import amending, comments, plan, revisions
+from directory.known import Directory
+from services.coaching.model import amending, comments, paper, plan, proof, revisions
 from services.coaching.model.ground import Ground
+from services.coaching.service.printing.html import html
+from services.coaching.service.printing.pdf import pdf
 from services.coaching.store.coaching import Store
 from services.coaching.store.plans import PlanStore
+
+T = TypeVar("T")
+_PAGE = 500
 
 
 async def reached(
@@ -34,13 +41,12 @@ async def reached(
 class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
     """The contract, on two stores and the institutions that are known."""
 
-    def __init__(
-        self, store: Store, plans: PlanStore, assignments: Assignments, institutions: Mapping[str, Institution]
-    ) -> None:
+    def __init__(self, store: Store, plans: PlanStore, assignments: Assignments, institutions: Directory) -> None:
         self._store = store
         self._plans = plans
         self._assignments = assignments
         self._institutions = institutions
+        self._printing = asyncio.Lock()
 
     async def EditPlan(self, request: pb.EditPlanRequest, context: Any) -> pb.EditPlanResponse:
         async def decide(tx: mongo.Tx) -> pb.EditPlanResponse:
@@ -114,8 +120,7 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
             keys["action_id"] = request.action_id
         if request.open_only:
             keys["open"] = True
-        size = mongo.page_size(request.page_size)
-        said, token = await self._plans.comments(keys, size, request.page_token)
+        said, token = await self._plans.comments(keys, request)
         return pb.ListPlanCommentsResponse(comments=said, next_page_token=token)
 
     async def ListPlanRevisions(
@@ -132,6 +137,52 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
         before = request.before or await self._before(found.id, after)
         was, now = await self._plans.revision(found.id, before), await self._plans.revision(found.id, after)
         return pb.ComparePlanRevisionsResponse(before=before, after=after, differences=revisions.compare(was, now))
+
+    async def GetPlanProgress(self, request: pb.GetPlanProgressRequest, context: Any) -> pb.GetPlanProgressResponse:
+        found = await self._own(request.plan_id)
+        return pb.GetPlanProgressResponse(progress=self._measured(found, request.as_of))
+
+    async def GetCohortProgress(
+        self, request: pb.GetCohortProgressRequest, context: Any
+    ) -> pb.GetCohortProgressResponse:
+        keys: dict[str, Any] = {"cohort_id": request.cohort_id}
+        seen = await self._assignments.reached(auth.caller())
+        if seen is not None:
+            keys["institution"] = {"$in": sorted(seen)}
+        plans = await _every(lambda token: self._plans.page(keys, _plans_of(request.cohort_id, token)))
+        if not plans:
+            raise not_found("plan", f"of cohort {request.cohort_id}")
+        measured = [self._measured(one, request.as_of) for one in plans if one.state in plan.AGREED]
+        held = {"cohort_id": request.cohort_id, "state": visit_pb2.VISIT_STATE_HELD}
+        visits = await _every(lambda token: self._store.visit_page(held, _visits_of(request.cohort_id, token)))
+        by_institution = {one.institution: one for one in plans}
+        followed_up = [
+            proof.follows_up(
+                [i for lesson in visit.lessons for i in lesson.indicators], by_institution.get(visit.visitor)
+            )
+            for visit in visits
+            if seen is None or visit.visitor in seen
+        ]
+        return proof.together(plans, measured, followed_up)
+
+    async def ExportPlan(self, request: pb.ExportPlanRequest, context: Any) -> pb.ExportPlanResponse:
+        found = await self._own(request.plan_id)
+        known = self._institutions.get(found.institution)
+        printed = paper.paper(found, known.name if known else found.institution)
+        name = f"rencana-aksi-{found.institution}-v{found.etag}"
+        if request.format == pb.PAPER_FORMAT_HTML:
+            return pb.ExportPlanResponse(content=html(printed), media_type="text/html", file_name=f"{name}.html")
+        # To set pages takes a while: others must not wait for it, and the library sets one document at a time.
+        async with self._printing:
+            content = await asyncio.to_thread(pdf, printed)
+        return pb.ExportPlanResponse(content=content, media_type="application/pdf", file_name=f"{name}.pdf")
+
+    def _measured(self, found: coaching_pb2.Plan, as_of: str) -> pb.PlanProgress:
+        zone = self._institutions.time_zone(found.institution)
+        today = date.fromisoformat(as_of) if as_of else None
+        if not as_of and not found.rehearsal:
+            today = datetime.now(ZoneInfo(zone)).date()
+        return proof.measure(found, today, zone)
 
     async def _before(self, plan_id: str, etag: str) -> str:
         """The revision before that one. NOT_FOUND for the first."""
@@ -153,3 +204,20 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
         values: dict[str, Decimal] = dict(evaluation.values)
         window = await self._plans.window(tx, found.cohort_id)
         return Ground(self._institutions, instrument, values, window)
+
+
+async def _every(page: Callable[[str], Awaitable[tuple[list[T], str]]]) -> list[T]:
+    """All pages of a list; `page` takes the token of one."""
+    found, token = await page("")
+    while token:
+        more, token = await page(token)
+        found += more
+    return found
+
+
+def _plans_of(cohort_id: str, token: str) -> service_pb2.ListPlansRequest:
+    return service_pb2.ListPlansRequest(cohort_id=cohort_id, page_size=_PAGE, page_token=token)
+
+
+def _visits_of(cohort_id: str, token: str) -> visit_service_pb2.ListVisitsRequest:
+    return visit_service_pb2.ListVisitsRequest(cohort_id=cohort_id, page_size=_PAGE, page_token=token)

@@ -97,8 +97,7 @@ class PracticeService(practice_service_pb2_grpc.PracticeServiceServicer):
         }
         if request.indicator:
             keys["levels.indicator"] = request.indicator
-        size = mongo.page_size(request.page_size)
-        found, token = await self._catalogue.page(keys, size, request.page_token)
+        found, token = await self._catalogue.page(keys, request)
         return pb.ListPracticesResponse(practices=found, next_page_token=token)
 
     async def ListPracticeMatches(
@@ -185,8 +184,7 @@ class PracticeService(practice_service_pb2_grpc.PracticeServiceServicer):
             keys["parties"] = request.institution
         elif (reached := await self._assignments.reached(caller)) is not None:
             keys["parties"] = {"$in": sorted(reached)}
-        size = mongo.page_size(request.page_size)
-        found, token = await self._catalogue.replication_page(keys, size, request.page_token)
+        found, token = await self._catalogue.replication_page(keys, request)
         return pb.ListReplicationsResponse(replications=found, next_page_token=token)
 
     async def _own(self, practice_id: str, tx: mongo.Tx) -> practice_pb2.Practice:

@@ -103,8 +103,7 @@ class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
             keys["parties"] = request.institution
         elif (reached := await self._assignments.reached(caller)) is not None:
             keys["parties"] = {"$in": sorted(reached)}
-        size = mongo.page_size(request.page_size)
-        found, token = await self._store.visit_page(keys, size, request.page_token)
+        found, token = await self._store.visit_page(keys, request)
         return pb.ListVisitsResponse(visits=found, next_page_token=token)
 
     async def _known(self, tx: mongo.Tx, visit_id: str) -> visit_pb2.Visit:

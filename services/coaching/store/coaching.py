@@ -1,6 +1,7 @@
 """What coaching keeps: coaches, sessions, visits, agreements, plans, and projections of others' facts. Only this file
 knows MongoDB."""
 
+import functools
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,17 +11,17 @@ from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.assessment.v1 import instrument_pb2
 from livinglab.coaching.v1 import coaching_pb2 as pb
 from livinglab.coaching.v1 import service_pb2 as rpc
-from livinglab.coaching.v1 import visit_pb2
+from livinglab.coaching.v1 import visit_pb2, visit_service_pb2
 from pymongo import IndexModel
 
-from chassis import mongo
+from chassis import mongo, pages
 from chassis.errors import not_found, unavailable
 from instruments.tree import Instrument, instrument_of
 from services.coaching.model import coaches as model
 from services.coaching.model import sessions
 from services.coaching.model.planning import Evaluation, period_order
 from services.coaching.store.documents import coach_of, fields, session_of, versioned
-from services.coaching.store.rows import page, save
+from services.coaching.store.rows import save
 
 _INDEXES = {
     "coaches": [IndexModel([("rehearsal", 1), ("_id", 1)])],
@@ -71,10 +72,9 @@ class Store:
         rows = await self.db["coaches"].find({"rehearsal": rehearsal}, session=tx.session).to_list(None)
         return [coach_of(row) for row in rows]
 
-    async def coach_page(self, rehearsal: str, size: int, token: str) -> tuple[list[pb.Coach], str]:
+    async def coach_page(self, request: rpc.ListCoachesRequest) -> tuple[list[pb.Coach], str]:
         """Coaches of a realm, ordered by id, and the token of the next page."""
-        rows, token = await self._page("coaches", {"rehearsal": rehearsal}, size, token)
-        return [coach_of(row) for row in rows], token
+        return await pages.page(self.db["coaches"], {"rehearsal": request.rehearsal}, request, coach_of)
 
     async def coach(self, tx: mongo.Tx, rehearsal: str, coach_id: str) -> pb.Coach:
         """NOT_FOUND where there is none."""
@@ -175,10 +175,12 @@ class Store:
         """Stores the next version; ABORTED where somebody else did so first."""
         await self._save(tx, "visits", visit, {**fields(visit), "parties": [visit.visitor, visit.host]})
 
-    async def visit_page(self, keys: Mapping[str, Any], size: int, token: str) -> tuple[list[visit_pb2.Visit], str]:
+    async def visit_page(
+        self, keys: Mapping[str, Any], request: visit_service_pb2.ListVisitsRequest
+    ) -> tuple[list[visit_pb2.Visit], str]:
         """Visits ordered by id, and the token of the next page."""
-        rows, token = await self._page("visits", keys, size, token)
-        return [versioned(row, visit_pb2.Visit) for row in rows], token
+        read = functools.partial(versioned, message_class=visit_pb2.Visit)
+        return await pages.page(self.db["visits"], keys, request, read)
 
     # What others said.
 
@@ -198,13 +200,13 @@ class Store:
             self._known[key] = instrument_of(instrument_pb2.Instrument.FromString(row["body"]))
         return self._known[key]
 
-    async def keep_evaluation(self, tx: mongo.Tx, event: Evaluated) -> None:
-        """Keeps what was submitted unless what is there is as new."""
+    async def keep_evaluation(self, tx: mongo.Tx, event: Evaluated) -> bool:
+        """Keeps what was submitted; False where what is there is as new."""
         meta = event.meta
         key = {"_id": event.evaluation_id}
         stored = await self.db["evaluations"].find_one(key, {"version": 1}, session=tx.session)
         if stored is not None and stored["version"] >= meta.version:
-            return
+            return False
         row = {
             "version": meta.version,
             "institution": event.institution,
@@ -219,6 +221,7 @@ class Store:
             "values": [{"item": item, "value": value} for item, value in event.values.items()],
         }
         await self.db["evaluations"].replace_one(key, row, upsert=True, session=tx.session)
+        return True
 
     async def evaluation(self, tx: mongo.Tx, request: rpc.DraftPlanRequest) -> Evaluation | None:
         """The evaluation that the request names, else the newest of its institution and realm; None before it is
@@ -243,6 +246,7 @@ class Store:
             rehearsal=row["rehearsal"],
             index=row["index"],
             values={value["item"]: Decimal(value["value"]) for value in row["values"]},
+            period=row["period"],
         )
 
     # How all of it is kept.
@@ -254,11 +258,6 @@ class Store:
         change = {"$setOnInsert": {**row, "time": datetime.now(UTC)}}
         result = await self.db[collection].update_one({"_id": key}, change, upsert=True, session=tx.session)
         return result.upserted_id is not None
-
-    async def _page(
-        self, collection: str, keys: Mapping[str, Any], size: int, token: str
-    ) -> tuple[list[dict[str, Any]], str]:
-        return await page(self.db, collection, keys, size, token)
 
 
 def _coach_key(rehearsal: str, coach_id: str) -> str:

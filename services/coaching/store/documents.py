@@ -20,10 +20,10 @@ def fields(message: Message) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in ("id", "etag")}
 
 
-def versioned(row: dict[str, Any], message_class: type[M]) -> M:
+def versioned(row: dict[str, Any], message_class: type[M], *, etag: bool = True) -> M:
     """The message that a document holds; fields of another release are left out."""
     known = {name: row[name] for name in row.keys() & message_class.DESCRIPTOR.fields_by_name.keys()}
-    told = {**known, "id": row["_id"], "etag": str(row["version"])}
+    told = {**known, "id": row["_id"], **({"etag": str(row["version"])} if etag else {})}
     return json_format.ParseDict(told, message_class(), ignore_unknown_fields=True)
 
 
@@ -45,5 +45,4 @@ def session_of(row: dict[str, Any]) -> pb.Session:
 
 def coach_of(row: dict[str, Any]) -> pb.Coach:
     """A coach; the document's id is made of the realm and the coach's."""
-    known = {name: row[name] for name in ("name", "email", "capacity", "rehearsal")}
-    return pb.Coach(id=row["coach_id"], **known)
+    return versioned({**row, "_id": row["coach_id"], "version": 0}, pb.Coach, etag=False)

@@ -8,12 +8,14 @@ from google.protobuf.message import Message
 from livinglab.assessment.v1 import evidence_events_pb2
 from livinglab.coaching.v1 import coaching_pb2 as pb
 from livinglab.coaching.v1 import plan_service_pb2 as rpc
+from livinglab.coaching.v1 import service_pb2
 from livinglab.program.v1 import events_pb2 as program_pb
 from pymongo import IndexModel
 
-from chassis import auth, mongo
+from chassis import auth, mongo, pages
 from chassis.errors import not_found
 from services.coaching.model.ground import Window
+from services.coaching.model.plan import AGREED
 from services.coaching.store import rows
 from services.coaching.store.documents import fields, plan_of
 
@@ -21,6 +23,7 @@ _INDEXES = {
     "plans": [
         IndexModel([("cohort_id", 1), ("_id", 1)]),
         IndexModel([("cohort_id", 1), ("institution", 1), ("_id", 1)]),
+        IndexModel([("institution", 1), ("rehearsal", 1)]),
     ],
     "plan_revisions": [IndexModel([("plan_id", 1), ("version", -1)])],
     "plan_comments": [IndexModel([("plan_id", 1), ("_id", 1)])],
@@ -54,6 +57,11 @@ class PlanStore:
             raise not_found("plan", plan_id)
         return plan_of(row)
 
+    async def agreed(self, tx: mongo.Tx, institution: str, rehearsal: str) -> list[pb.Plan]:
+        """The approved plans of an institution in a realm."""
+        query = {"institution": institution, "rehearsal": rehearsal, "state": {"$in": list(AGREED)}}
+        return [plan_of(row) for row in await self.db["plans"].find(query, session=tx.session).to_list(None)]
+
     async def save(self, tx: mongo.Tx, plan: pb.Plan, fact: Message) -> None:
         """Stores the next version with the fact that made it, and keeps it as a revision. ABORTED where somebody else
         stored one first."""
@@ -72,10 +80,9 @@ class PlanStore:
         await self.db["plan_revisions"].insert_one(revision, session=tx.session)
         tx.add(fact)
 
-    async def page(self, keys: Mapping[str, Any], size: int, token: str) -> tuple[list[pb.Plan], str]:
+    async def page(self, keys: Mapping[str, Any], request: service_pb2.ListPlansRequest) -> tuple[list[pb.Plan], str]:
         """Plans ordered by id, and the token of the next page."""
-        found, token = await rows.page(self.db, "plans", keys, size, token)
-        return [plan_of(row) for row in found], token
+        return await pages.page(self.db["plans"], keys, request, plan_of)
 
     async def revisions(self, plan_id: str) -> list[rpc.PlanRevision]:
         """The newest thousand, newest first."""
@@ -108,10 +115,11 @@ class PlanStore:
         change = {"$set": {"open": False, **_body(comment)}}
         await self.db["plan_comments"].update_one({"_id": comment.id}, change, session=tx.session)
 
-    async def comments(self, keys: Mapping[str, Any], size: int, token: str) -> tuple[list[rpc.PlanComment], str]:
+    async def comments(
+        self, keys: Mapping[str, Any], request: rpc.ListPlanCommentsRequest
+    ) -> tuple[list[rpc.PlanComment], str]:
         """Oldest first, and the token of the next page."""
-        found, token = await rows.page(self.db, "plan_comments", keys, size, token)
-        return [rpc.PlanComment.FromString(row["body"]) for row in found], token
+        return await pages.page(self.db["plan_comments"], keys, request, _comment)
 
     # What they are held against.
 
@@ -159,3 +167,7 @@ def _revision_of(row: Mapping[str, Any]) -> rpc.PlanRevision:
         what=row["what"],
         state=row["state"],
     )
+
+
+def _comment(row: Mapping[str, Any]) -> rpc.PlanComment:
+    return rpc.PlanComment.FromString(row["body"])

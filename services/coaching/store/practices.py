@@ -1,18 +1,20 @@
 """What is kept of the catalogue: practices, and who copies them."""
 
+import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from livinglab.assessment.v1 import instrument_pb2
 from livinglab.coaching.v1 import practice_pb2 as pb
+from livinglab.coaching.v1 import practice_service_pb2
 from pymongo import IndexModel
 
-from chassis import mongo
+from chassis import mongo, pages
 from chassis.errors import not_found
 from instruments.tree import Instrument, instrument_of
 from services.coaching.store.documents import fields, versioned
-from services.coaching.store.rows import page, save
+from services.coaching.store.rows import save
 
 _INDEXES = {
     "practices": [
@@ -44,25 +46,25 @@ class Practices:
         row = await self.db["practices"].find_one({"_id": practice_id}, session=tx.session if tx else None)
         if row is None:
             raise not_found("practice", practice_id)
-        return (await self._counted([row], tx))[0]
+        return (await self._counted([_practice(row)], tx))[0]
 
     async def save(self, tx: mongo.Tx, practice: pb.Practice) -> None:
         """Stores the next version; ABORTED where somebody else did so first."""
         row = {name: value for name, value in fields(practice).items() if name not in _COUNTED}
         await save(self.db, tx, "practices", practice, row)
 
-    async def page(self, keys: Mapping[str, Any], size: int, token: str) -> tuple[list[pb.Practice], str]:
+    async def page(
+        self, keys: Mapping[str, Any], request: practice_service_pb2.ListPracticesRequest
+    ) -> tuple[list[pb.Practice], str]:
         """Practices ordered by id, as many as fit into an answer, and the token of the next page."""
-        rows, token = await page(self.db, "practices", keys, size, token)
-        found = await self._counted(rows)
-        fit = mongo.fitting(found)
-        return found[:fit], mongo.page_token(found[fit - 1].id) if fit < len(found) else token
+        found, token = await pages.page(self.db["practices"], keys, request, _practice)
+        return await self._counted(found), token
 
     async def published(self, tx: mongo.Tx, rehearsal: str, instrument: str, but: str) -> list[pb.Practice]:
         """All of an instrument that are in the catalogue, those of one institution aside."""
         keys = {"rehearsal": rehearsal, "instrument": instrument, "state": pb.PRACTICE_STATE_PUBLISHED}
         rows = await self.db["practices"].find({**keys, "institution": {"$ne": but}}, session=tx.session).to_list(None)
-        return await self._counted(rows, tx)
+        return await self._counted([_practice(row) for row in rows], tx)
 
     async def newest_instrument(self, tx: mongo.Tx, name: str) -> Instrument | None:
         """Its newest version, where its fact has arrived here."""
@@ -84,15 +86,14 @@ class Practices:
         await save(self.db, tx, "replications", replication, row)
 
     async def replication_page(
-        self, keys: Mapping[str, Any], size: int, token: str
+        self, keys: Mapping[str, Any], request: practice_service_pb2.ListReplicationsRequest
     ) -> tuple[list[pb.Replication], str]:
         """Requests to copy ordered by id, and the token of the next page."""
-        rows, token = await page(self.db, "replications", keys, size, token)
-        return [versioned(row, pb.Replication) for row in rows], token
+        read = functools.partial(versioned, message_class=pb.Replication)
+        return await pages.page(self.db["replications"], keys, request, read)
 
-    async def _counted(self, rows: Sequence[dict[str, Any]], tx: mongo.Tx | None = None) -> list[pb.Practice]:
-        """Practices with how many asked for them and have copied them."""
-        found = [versioned(row, pb.Practice) for row in rows]
+    async def _counted(self, found: list[pb.Practice], tx: mongo.Tx | None = None) -> list[pb.Practice]:
+        """The practices with how many asked for them and have copied them."""
         grouped = [
             {"$match": {"practice_id": {"$in": [one.id for one in found]}}},
             {"$group": {"_id": {"practice": "$practice_id", "state": "$state"}, "count": {"$sum": 1}}},
@@ -104,3 +105,7 @@ class Practices:
             one.requested = sum(row["count"] for row in mine)
             one.replicated = sum(row["count"] for row in mine if row["_id"]["state"] == pb.REPLICATION_STATE_REPLICATED)
         return found
+
+
+def _practice(row: dict[str, Any]) -> pb.Practice:
+    return versioned(row, pb.Practice)

@@ -1,6 +1,5 @@
-"""How the collections of coaching are kept: versioned documents, and pages of them."""
+"""Stores a message as a document with a version."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from chassis import mongo
@@ -21,13 +20,3 @@ async def save(db: mongo.Database, tx: mongo.Tx, collection: str, message: Any, 
     result = await db[collection].update_one(previous, change, session=tx.session)
     if result.matched_count == 0:
         raise conflict(message.DESCRIPTOR.name.lower(), message.id)
-
-
-async def page(
-    db: mongo.Database, collection: str, keys: Mapping[str, Any], size: int, token: str
-) -> tuple[list[dict[str, Any]], str]:
-    """Documents ordered by id, and the token of the next page; empty where this is the last."""
-    query = {"$and": [keys, mongo.after(token)]}
-    found = await db[collection].find(query).sort("_id").limit(size + 1).to_list(None)
-    shown = found[:size]
-    return shown, mongo.page_token(shown[-1]["_id"]) if len(found) > size else ""

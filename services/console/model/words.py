@@ -18,6 +18,29 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "nav_work": ("Pekerjaan saya", "My work"),
     "nav_sign_in": ("Masuk", "Sign in"),
     "nav_sign_out": ("Keluar", "Sign out"),
+    # Good practices.
+    "nav_practices": ("Praktik baik", "Good practices"),
+    "practices_lead": (
+        "Apa yang sudah berhasil di daerah lain, untuk indikator mana, dan bagaimana menirunya.",
+        "What has worked elsewhere, for which indicator, and how to copy it.",
+    ),
+    "choose_practices": ("Pilih praktik", "Choose practices"),
+    "service_kind": ("Untuk siapa", "For whom"),
+    "any": ("semua", "any"),
+    "kind_of_service_1": ("antarpemerintah (G2G)", "between governments (G2G)"),
+    "kind_of_service_2": ("masyarakat (G2C)", "citizens (G2C)"),
+    "kind_of_service_3": ("pegawai (G2E)", "employees (G2E)"),
+    "kind_of_service_4": ("dunia usaha (G2B)", "businesses (G2B)"),
+    "no_practices": ("Belum ada praktik yang cocok.", "No practice fits yet."),
+    "serves": ("Untuk indikator", "For indicator"),
+    "copied_by": ("ditiru {count} daerah", "copied by {count} regions"),
+    "how_to_copy": ("Cara menirunya", "How to copy it"),
+    "whom_to_ask": ("Kepada siapa bertanya", "Whom to ask"),
+    "look_at": ("Lihat juga", "Look at"),
+    "asked_and_copied": (
+        "{asked} daerah pernah bertanya, {copied} sudah menjalankannya.",
+        "{asked} regions have asked, {copied} run it too.",
+    ),
     # The program.
     "programs_lead": (
         "Daerah mana yang belajar bersama, tahapan apa yang sedang berjalan, dan apa sasarannya.",

@@ -5,7 +5,8 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from livinglab.coaching.v1 import coaching_pb2
+from livinglab.coaching.v1 import action_pb2, coaching_pb2
+from livinglab.coaching.v1 import plan_service_pb2 as plan_pb
 from livinglab.coaching.v1 import service_pb2 as pb
 from livinglab.common.v1 import options_pb2
 from starlette.requests import Request
@@ -15,10 +16,20 @@ from chassis.errors import Refused, invalid_field
 from chassis.status import from_rpc_error
 from services.console.pages import shown
 from services.console.session import people
-from services.console.session.neighbours import Person
+from services.console.session.neighbours import Neighbours, Person
 
 _AGREED = (coaching_pb2.PLAN_STATE_APPROVED, coaching_pb2.PLAN_STATE_IN_PROGRESS)
 _WRITERS = (options_pb2.ROLE_OPERATOR, options_pb2.ROLE_HEAD)
+_SPEAKERS = (
+    *_WRITERS,
+    options_pb2.ROLE_SECRETARY,
+    options_pb2.ROLE_REGENT,
+    options_pb2.ROLE_COACH,
+    options_pb2.ROLE_MANAGER,
+)
+# What of an action its form changes.
+_FIELDS = ("description", "owner", "person", "start_date", "due_date", "cost")
+_MOST = 1_000
 
 
 async def page(request: Request) -> Response:
@@ -30,11 +41,14 @@ async def page(request: Request) -> Response:
     if request.method == "POST":
         form = await people.form_of(request, session)
         try:
-            await _done(person, coaching, plan_id, form)
+            await _done(person, request.app.state.neighbours, plan_id, form)
             return shown.there(request, f"work/plan/{plan_id}", saved="1")
         except grpc.aio.AioRpcError as refused:
             error = from_rpc_error(refused)
     plan = (await person.ask(coaching.GetPlan, pb.GetPlanRequest(plan_id=plan_id))).plan
+    plans = request.app.state.neighbours.plans
+    asked = plan_pb.ListPlanCommentsRequest(plan_id=plan_id, page_size=_MOST)
+    comments = (await person.ask(plans.ListPlanComments, asked)).comments
     approved = plan.state in _AGREED
     drafted = plan.state in (coaching_pb2.PLAN_STATE_DRAFT, coaching_pb2.PLAN_STATE_RETURNED)
     return shown.page(
@@ -43,6 +57,12 @@ async def page(request: Request) -> Response:
         session,
         status=409 if error else 200,
         plan=plan,
+        comments={
+            action: [one for one in comments if one.action_id == action]
+            for action in ("", *(action.id for action in plan.actions))
+        },
+        comments_on=session.has(*_SPEAKERS),
+        edits=drafted and session.has(*_WRITERS),
         done=sum(action.state == coaching_pb2.ACTION_STATE_DONE for action in plan.actions),
         done_state=coaching_pb2.ACTION_STATE_DONE,
         dropped_state=coaching_pb2.ACTION_STATE_DROPPED,
@@ -58,9 +78,9 @@ async def page(request: Request) -> Response:
     )
 
 
-async def _done(person: Person, coaching: Any, plan_id: str, form: dict[str, str]) -> None:
+async def _done(person: Person, neighbours: Neighbours, plan_id: str, form: dict[str, str]) -> None:
     """What the form asks for; INVALID_ARGUMENT for anything else."""
-    request_id, what = form.get("request_id", ""), form.get("what", "")
+    request_id, what, coaching = form.get("request_id", ""), form.get("what", ""), neighbours.coaching
     if what == "done":
         order: Any = pb.CompleteActionRequest(request_id=request_id, plan_id=plan_id, action_id=form.get("action", ""))
         if link := form.get("link", "").strip():
@@ -78,5 +98,27 @@ async def _done(person: Person, coaching: Any, plan_id: str, form: dict[str, str
             reason=form.get("reason", ""),
         )
         await person.ask(coaching.ReviewPlan, order)
+    elif what in ("edit", "drop"):
+        change = action_pb2.ActionChange(
+            kind=action_pb2.CHANGE_KIND_EDIT if what == "edit" else action_pb2.CHANGE_KIND_DROP,
+            action_id=form.get("action", ""),
+            etag=form.get("etag", ""),
+        )
+        if what == "edit":
+            for name in _FIELDS:
+                setattr(change.fields, name, form.get(name, "").strip())
+            change.set.extend(_FIELDS)
+        else:
+            change.reason = form.get("reason", "")
+        order = plan_pb.EditPlanRequest(request_id=request_id, plan_id=plan_id, changes=[change])
+        await person.ask(neighbours.plans.EditPlan, order)
+    elif what == "comment":
+        order = plan_pb.CommentOnPlanRequest(
+            request_id=request_id, plan_id=plan_id, action_id=form.get("action", ""), text=form.get("text", "").strip()
+        )
+        await person.ask(neighbours.plans.CommentOnPlan, order)
+    elif what == "resolve":
+        order = plan_pb.ResolveCommentRequest(request_id=request_id, comment_id=form.get("comment", ""))
+        await person.ask(neighbours.plans.ResolveComment, order)
     else:
         raise invalid_field("what", "is nothing that can be done with a plan")

@@ -1,4 +1,5 @@
-"""How pages for signed-in people are made: with their session, kept nowhere; names and days as people say them."""
+"""Makes the pages of signed-in people: with their session, not kept by any cache, with names and days as people write
+them."""
 
 import uuid
 from datetime import UTC, datetime, timedelta

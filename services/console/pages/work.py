@@ -3,6 +3,7 @@
 from typing import Any
 
 from livinglab.assessment.v1 import evaluation_pb2, service_pb2
+from livinglab.coaching.v1 import assignment_service_pb2 as assignment_pb
 from livinglab.coaching.v1 import service_pb2 as coaching_pb
 from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import duty_service_pb2
@@ -44,10 +45,16 @@ async def page(request: Request) -> Response:
         listed = await person.ask(neighbours.program.ListCohorts, program_pb.ListCohortsRequest(page_size=_MOST))
         cohorts = list(listed.cohorts)
     dossiers = await dossier.assigned(person, neighbours) if session.has(options_pb2.ROLE_ASSESSOR) else []
+    regions: list[Any] = []
+    if session.has(options_pb2.ROLE_COACH):
+        listed = await person.ask(neighbours.coached.ListCoachedRegions, assignment_pb.ListCoachedRegionsRequest())
+        regions = sorted(listed.regions, key=lambda one: (not one.waits_for_me, not one.behind, one.institution))
     return shown.page(
         request,
         "work.html",
         session,
+        regions=regions,
+        coaches=session.has(options_pb2.ROLE_COACH),
         dossiers=dossiers,
         assesses=session.has(options_pb2.ROLE_ASSESSOR),
         duties=[duty for duty in duties if duty.state in _STILL_OWED],

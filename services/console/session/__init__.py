@@ -1,1 +1,1 @@
-"""Who asks, and how the services hear it."""
+"""Who asks for a page, and with which token the services are called for them."""

@@ -13,6 +13,7 @@ from livinglab.assessment.v1 import (
 )
 from livinglab.benchmark.v1 import analysis_service_pb2_grpc
 from livinglab.benchmark.v1 import service_pb2_grpc as benchmark_grpc
+from livinglab.coaching.v1 import assignment_service_pb2_grpc, plan_service_pb2_grpc, practice_service_pb2_grpc
 from livinglab.coaching.v1 import service_pb2_grpc as coaching_grpc
 from livinglab.program.v1 import (
     directory_service_pb2_grpc,
@@ -43,7 +44,11 @@ class Neighbours:
         self.duties: Any = duty_service_pb2_grpc.DutyServiceStub(program)
         self.overviews: Any = overview_service_pb2_grpc.OverviewServiceStub(program)
         self.steering: Any = steering_service_pb2_grpc.SteeringServiceStub(program)
-        self.coaching: Any = coaching_grpc.CoachingServiceStub(channel("coaching"))
+        coaching = channel("coaching")
+        self.coaching: Any = coaching_grpc.CoachingServiceStub(coaching)
+        self.plans: Any = plan_service_pb2_grpc.PlanServiceStub(coaching)
+        self.coached: Any = assignment_service_pb2_grpc.AssignmentServiceStub(coaching)
+        self.practices: Any = practice_service_pb2_grpc.PracticeServiceStub(coaching)
 
 
 @dataclass(frozen=True)

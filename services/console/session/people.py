@@ -1,4 +1,4 @@
-"""Who a request comes from, and whether it is really theirs."""
+"""The person behind a request, and whether the request really comes from their own browser."""
 
 import urllib.parse
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who is signed in here: tokens stay on this side, a browser holds a name that says nothing."""
+"""Who is signed in. Tokens stay on the server; a browser holds only a random name for its session."""
 
 import hashlib
 import hmac

@@ -9,7 +9,7 @@ from livinglab.notify.v1 import service_pb2 as pb
 from pymongo import IndexModel, ReturnDocument
 from pymongo.errors import PyMongoError
 
-from chassis import mongo, naming
+from chassis import mongo, naming, pages
 from chassis.errors import not_found
 from services.notify.model import messages as model
 from services.notify.model.messages import Fact
@@ -115,13 +115,9 @@ class Store:
             raise not_found("message", message_id)
         return _message(row)
 
-    async def page(self, keys: dict[str, Any], size: int, token: str) -> tuple[Sequence[pb.Message], str]:
+    async def page(self, keys: dict[str, Any], request: pb.ListMessagesRequest) -> tuple[list[pb.Message], str]:
         """Messages without their text, oldest first, and the token of the next page."""
-        found = await (
-            self._messages.find({**keys, **mongo.after(token)}, _WITHOUT_TEXT).sort("_id").limit(size + 1).to_list(None)
-        )
-        rows = found[:size]
-        return [_message(row) for row in rows], mongo.page_token(rows[-1]["_id"]) if len(found) > size else ""
+        return await pages.page(self._messages, keys, request, _message, fields=_WITHOUT_TEXT)
 
     async def counts(self, cohort_id: str) -> list[pb.MessageCount]:
         """How many messages of a cohort are in each state, by template."""

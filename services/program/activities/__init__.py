@@ -1,1 +1,1 @@
-"""What the workflows have done for them: calls to services, writes of our own store."""
+"""Activities: what workflows need done outside of themselves, by calls to services and writes to our own store."""

@@ -1,27 +1,24 @@
-"""What the workflows have done for them: each activity is one idempotent call to a service, or one write of our own."""
+"""The activities of cohorts: each is one idempotent call to another service, or one write to our own store."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from livinglab.assessment.v1 import service_pb2 as assessment
 from livinglab.coaching.v1 import service_pb2 as coaching
-from livinglab.program.v1 import definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio import activity
 
-from chassis import mongo
 from chassis.errors import Refused
 from directory import Institution, official_regions
 from programs import clock, phases
+from services.program.activities.crowd import Crowd
+from services.program.activities.duties import Duties
 from services.program.activities.fan_out import FanOut
 from services.program.activities.neighbours import Neighbour
 from services.program.activities.reports import Reporter
 from services.program.activities.together import Together
 from services.program.activities.writing import Writing
 from services.program.engine.client import Engine
-from services.program.model import self_assessment
 from services.program.model.course import Course
-from services.program.model.ledger import Ledger
 from services.program.store.cohorts import Store
 
 if TYPE_CHECKING:
@@ -47,36 +44,15 @@ class Activities:
         institutions: Mapping[str, Institution] | None = None,
     ) -> None:
         self._store = store
-        self._fan_out = FanOut(store, engine)
         self._reporter = Reporter(engine)
-        self._assessment = assessment
         self._coaching = coaching
-        self._assessment_calls = Neighbour("assessment", store)
         self._coaching_calls = Neighbour("coaching", store)
+        self._duties = Duties(store, assessment, coaching, self._coaching_calls)
         self._writing = Writing(store, notify, institutions or official_regions())
+        self._fan_out = FanOut(store, engine, Crowd(store, self._duties, self._writing, self._reporter))
         self._outcomes: Together[str, pb.OutcomeStep, pb.ParticipantResult] = Together(
             self._record, _MOST_OUTCOMES, is_refusal=lambda error: isinstance(error, Refused)
         )
-
-    def all(self) -> list[Callable[..., Awaitable[object]]]:
-        """For the worker."""
-        return [
-            self.start_participants,
-            self.announce,
-            self.record_command,
-            self.choose_addressed,
-            self.open_phase,
-            self.extend_phase,
-            self.close_phase,
-            self.schedule_session,
-            self.open_evaluation,
-            self.assign_coach,
-            self.read_ledger,
-            self.notify_people,
-            self.record_outcome,
-            self.report,
-            self.complete_cohort,
-        ]
 
     @activity.defn
     async def start_participants(self, step: pb.RosterStep) -> pb.Reached:
@@ -151,42 +127,12 @@ class Activities:
     @activity.defn
     async def open_evaluation(self, step: pb.DutyStep) -> pb.DutiesDone:
         """Opens the evaluation that a duty asks for. Where it was handed in before, the duty is done already."""
-        course, duty = await self._duty(step)
-        request = assessment.OpenEvaluationRequest(
-            request_id=_request_id(step, "open"),
-            institution=step.institution,
-            instrument=duty.instrument,
-            period=duty.period,
-            cohort_id=course.cohort_id,
-            rehearsal=course.mark,
-        )
-        answer = await self._assessment_calls.ask(
-            self._assessment.OpenEvaluation, request, duty.id, course, step.institution
-        )
-        handed_in, result = self_assessment.read(answer.evaluation)
-        if not handed_in:
-            return pb.DutiesDone()
-
-        def submitted(ledger: Ledger) -> Ledger:
-            return ledger.submit(duty.instrument, duty.period, result)
-
-        async def body(tx: mongo.Tx) -> None:
-            await self._store.participants.learn(tx, course, step.institution, submitted)
-
-        await self._store.db.transaction(body)
-        return pb.DutiesDone(duties=[duty.id])
+        return pb.DutiesDone(duties=await self._duties.open_evaluation(step))
 
     @activity.defn
     async def assign_coach(self, step: pb.DutyStep) -> None:
         """Has coaching give the participant a coach."""
-        course, duty = await self._duty(step)
-        request = coaching.AssignCoachRequest(
-            request_id=_request_id(step, "coach"),
-            cohort_id=course.cohort_id,
-            institution=step.institution,
-            rehearsal=course.mark,
-        )
-        await self._coaching_calls.ask(self._coaching.AssignCoach, request, duty.id, course, step.institution)
+        await self._duties.assign_coach(step)
 
     @activity.defn
     async def read_ledger(self, step: pb.LedgerStep) -> pb.DutiesDone:
@@ -221,12 +167,3 @@ class Activities:
         """Those that end at the same time, in one transaction."""
         course = await self._store.known_course(cohort_id)
         return await self._store.participants.record_outcomes(course, steps)
-
-    async def _duty(self, step: pb.DutyStep) -> tuple[Course, definition_pb2.Duty]:
-        course = await self._store.known_course(step.cohort_id)
-        phase = phases.find_phase(course.definition, step.phase)
-        return course, next(duty for duty in phase.duties if duty.id == step.duty)
-
-
-def _request_id(step: pb.DutyStep, what: str) -> str:
-    return f"{step.cohort_id}:{step.institution}:{step.duty}:{what}"

@@ -1,4 +1,5 @@
-"""Calls of activities to the services next to us: one that hangs holds up only its own."""
+"""Calls to other services. Each service has its own limit of calls at once, so one that hangs does not hold up the
+others."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

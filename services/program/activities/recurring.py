@@ -1,6 +1,4 @@
-"""What the workflow of a schedule has done for it."""
-
-from collections.abc import Awaitable, Callable
+"""The activity of a schedule's workflow: it launches the cohort."""
 
 from livinglab.program.v1 import recurrence_pb2 as pb
 from livinglab.program.v1 import service_pb2
@@ -21,10 +19,6 @@ class RecurringActivities:
     def __init__(self, schedules: ScheduleStore, launches: Launches) -> None:
         self._schedules = schedules
         self._launches = launches
-
-    def all(self) -> list[Callable[..., Awaitable[object]]]:
-        """For the worker."""
-        return [self.launch_recurring_cohort]
 
     @activity.defn
     async def launch_recurring_cohort(self, step: pb.RecurringStep) -> pb.RecurringResult:

@@ -1,4 +1,5 @@
-"""What becomes of an activity that our own store refuses: waited out, or put before a manager."""
+"""What becomes of an activity that was refused: it is tried again where that can help, and otherwise put before a
+manager."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
-"""Work of one kind that is asked for at the same time is done at once: the first goes alone and at once, who comes
-while it is under way goes with the next."""
+"""Puts requests of the same kind together: the first runs at once and alone, and all that arrive meanwhile run together
+next."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence

@@ -1,9 +1,10 @@
-"""Letters to participants' people: those of one cohort that are written at the same time go to notify in one call, and
-each of them is written once, however often it is asked for."""
+"""Letters to the people of participants. Letters of one cohort that are written at the same time go to notify in one
+call, and each of them once, however often it is asked for."""
 
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import grpc
@@ -59,15 +60,56 @@ class Writing:
                 raise error
         for person, why in zip(invited, answers, strict=True):
             if why:
-                told = f"{step.template} to {shapes.role_name(person.role)} {person.name}: {why}"
-                await note_problem(self._store, course.cohort_id, step.institution, told)
+                await self._note(course, step.institution, step.template, person, why)
+
+    async def write_many(self, course: Course, steps: Mapping[str, pb.LetterStep]) -> set[str]:
+        """The same letter to the people of many participants, in as few calls as it takes; answers which of them have
+        all of theirs. The others are to be written to one by one."""
+        first = next(iter(steps.values()))
+        phase = phases.find_phase(course.definition, first.phase) if first.phase else None
+        occasion = await self._occasion(course, first, phase)
+        everybody = await self._store.participants.people_of(course.cohort_id, list(steps))
+        letters: list[tuple[str, definition_pb2.Person, notify.Draft]] = []
+        for institution, step in steps.items():
+            if first.HasField("deadline_time"):
+                step.deadline_time.CopyFrom(first.deadline_time)
+            about = replace(occasion, institution_name=self._name(institution), step=step)
+            meant = [person for person in everybody.get(institution, ()) if _is_meant(step, phase, person)]
+            letters += [(institution, person, _draft(about, step, person)) for person in meant]
+        lacking: set[str] = set()
+        for place in range(0, len(letters), _MOST):
+            chunk = letters[place : place + _MOST]
+            lacking |= await self._send_some(course, first.template, chunk)
+        return set(steps) - lacking
+
+    async def _send_some(
+        self, course: Course, template: str, chunk: Sequence[tuple[str, definition_pb2.Person, notify.Draft]]
+    ) -> set[str]:
+        """Participants who are not written to by it; an address that is not taken is a problem, and no reason."""
+        try:
+            answers = await self._send(course.cohort_id, [draft for _, _, draft in chunk])
+        except grpc.RpcError:
+            return {institution for institution, _, _ in chunk}
+        for (institution, person, _), why in zip(chunk, answers, strict=True):
+            if why:
+                await self._note(course, institution, template, person, why)
+        return set()
+
+    async def _note(
+        self, course: Course, institution: str, template: str, person: definition_pb2.Person, why: object
+    ) -> None:
+        told = f"{template} to {shapes.role_name(person.role)} {person.name}: {why}"
+        await note_problem(self._store, course.cohort_id, institution, told)
+
+    def _name(self, institution: str) -> str:
+        known = self._institutions.get(institution)
+        return known.name if known else institution
 
     async def _occasion(
         self, course: Course, step: pb.LetterStep, phase: definition_pb2.Phase | None
     ) -> letters.Occasion:
         """What a letter tells, as it stands now: its phase may have moved since the letter was asked for."""
-        known = self._institutions.get(step.institution)
-        name = known.name if known else step.institution
+        name = self._name(step.institution)
         if phase is None:
             return letters.Occasion(course.title, course.cohort_id, course.definition, course.clock, name, step=step)
         if step.HasField("deadline_time"):

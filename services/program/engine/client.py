@@ -16,8 +16,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from chassis.errors import Kind, Refused, precondition, unavailable
 from programs import names
 from services.program.engine import search_attributes, versions
+from services.program.model import identity
 from services.program.model.course import Course
-from services.program.model.orders import words
 
 A = TypeVar("A")
 
@@ -63,7 +63,8 @@ class Engine:
         start.readmissions = readmissions
         reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE if readmissions else WorkflowIDReusePolicy.REJECT_DUPLICATE
         signal = ("taken_in", start) if readmissions else None
-        how: dict[str, Any] = {"signal": signal, "build_id": self._build_id, "reuse": reuse}
+        phase = start.state.open[0].opening.phase.id if start.state.open else ""
+        how: dict[str, Any] = {"signal": signal, "build_id": self._build_id, "reuse": reuse, "phase": phase}
         await self._start("ParticipantWorkflow", start.cohort_id, start, start.institution, **how)
 
     async def signal(self, cohort_id: str, institution: str, signal: str, news: Any) -> bool:
@@ -100,7 +101,7 @@ class Engine:
                 handle.execute_update(
                     "steer",
                     command,
-                    id=words.key(command),
+                    id=identity.key(command),
                     result_type=command_pb2.CommandAnswer,
                     rpc_timeout=_STEERING_TIMEOUT,
                 )
@@ -122,6 +123,7 @@ class Engine:
         *,
         signal: tuple[str, Any] | None = None,
         build_id: str = "",
+        phase: str = "",
         reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
     ) -> None:
         try:
@@ -135,7 +137,7 @@ class Engine:
                     task_timeout=self._task_timeout,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     id_reuse_policy=reuse,
-                    search_attributes=search_attributes.at_start(cohort_id, institution),
+                    search_attributes=search_attributes.at_start(cohort_id, institution, phase),
                     versioning_override=versions.pinned(build_id),
                     start_signal=signal[0] if signal else None,
                     start_signal_args=signal[1:] if signal else [],

@@ -1,4 +1,4 @@
-"""Schedules as Temporal has them: brought to what the store says, again and again until it is so."""
+"""Makes the schedules in Temporal the same as those in the store, and tries again until they are."""
 
 import asyncio
 from datetime import date, timedelta
@@ -26,20 +26,21 @@ from chassis.errors import precondition, unavailable
 from programs import names, recurrence
 from services.program.store.schedules import ScheduleStore, Standing
 
-# A start that Temporal could not see to for so long is not made up for: the first dates of the cohort are over.
+# A start that Temporal missed by more than this is left out: the first dates of the cohort would be over.
 CATCH_UP = timedelta(days=30)
 _LOOK_SECONDS = 15.0
-# Asked again, it would be answered the same.
+# Answers of Temporal that would be the same if it were asked again.
 _FOR_GOOD = (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION)
 
 
 def temporal_id(schedule_id: str) -> str:
-    """recurring/<schedule>; the workflow of each start has the time after it."""
+    """The id of a schedule in Temporal, recurring/<schedule>. Temporal adds the time of a start for the workflow's
+    id."""
     return f"recurring/{schedule_id}"
 
 
 class Schedules:
-    """Any replica may bring the same schedule at any time: the last change wins."""
+    """Any replica may do this for any schedule at any time: in the end Temporal has the last change."""
 
     def __init__(self, store: ScheduleStore, client: Client, task_queue: str = names.TASK_QUEUE) -> None:
         self._store = store
@@ -47,8 +48,8 @@ class Schedules:
         self._task_queue = task_queue
 
     async def bring(self, schedule_id: str) -> None:
-        """Has Temporal do what the store says now; UNAVAILABLE while it does not answer, SCHEDULE_REFUSED, which is a
-        problem of the schedule too, where it does not take it."""
+        """Creates, changes or removes the schedule in Temporal, as the store says. UNAVAILABLE while Temporal does not
+        answer; SCHEDULE_REFUSED, which is also noted as a problem of the schedule, where it does not accept it."""
         while standing := await self._store.find(schedule_id):
             try:
                 await (self._remove(standing) if standing.deleted else self._put(standing))
@@ -58,18 +59,19 @@ class Schedules:
                 problem = f"Temporal does not take it: {error.message}"
                 await self._store.note_problem(schedule_id, problem)
                 raise precondition("SCHEDULE_REFUSED", f"schedule {schedule_id}: {problem}") from error
-            # Somebody who changed it meanwhile may have been overtaken by us.
+            # If somebody changed the schedule meanwhile, our older version may have overwritten theirs: once more.
             if await self._store.brought(standing):
                 return
 
     async def run(self) -> None:
-        """Heals what a crash or Temporal's absence has left behind."""
+        """Until cancelled: brings what a crash, or a time without Temporal, has left undone."""
         while True:
             await self.bring_all()
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def bring_all(self) -> None:
-        """Those that are behind, each by itself: one that Temporal refuses keeps no other from being brought."""
+        """Brings every schedule that Temporal does not have in its last version. One that fails does not hold up the
+        others."""
         try:
             behind = await self._store.behind()
         except Exception as error:
@@ -111,7 +113,7 @@ def _schedule(standing: Standing, task_queue: str) -> Schedule:
             task_queue=task_queue,
         ),
         spec=_spec(standing),
-        # One after the other: a start that waits for a worker holds the next one up and drops none.
+        # Starts run one after the other: while one waits for a worker the next ones wait too, and none is dropped.
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.BUFFER_ALL, catchup_window=CATCH_UP),
         state=ScheduleState(note=standing.reason, paused=standing.paused),
     )

@@ -1,4 +1,5 @@
-"""What Temporal's lists and its UI find cohorts and participants by. Pure: it also runs inside the workflows."""
+"""The search attributes by which cohorts and participants are found in Temporal's lists and UI. Pure: it also runs
+inside the workflows."""
 
 from livinglab.program.v1 import cohort_pb2
 from temporalio import workflow
@@ -14,17 +15,17 @@ STATE = SearchAttributeKey.for_keyword(names.STATE_ATTRIBUTE)
 KEYS = (COHORT, PHASE, INSTITUTION, STATE)
 
 
-def at_start(cohort: str, institution: str = "") -> TypedSearchAttributes:
-    """For the workflow of a cohort, or of one of its participants. They go along when it continues as new."""
+def at_start(cohort: str, institution: str = "", phase: str = "") -> TypedSearchAttributes:
+    """For the workflow of a cohort, or of one of its participants, which may start in a phase. They go along when it
+    continues as new."""
     if institution:
         state = states.participant_state(cohort_pb2.PARTICIPANT_STATE_ACTIVE)
-        return TypedSearchAttributes(
-            [
-                SearchAttributePair(COHORT, cohort),
-                SearchAttributePair(INSTITUTION, institution),
-                SearchAttributePair(STATE, state),
-            ]
-        )
+        pairs = [
+            SearchAttributePair(COHORT, cohort),
+            SearchAttributePair(INSTITUTION, institution),
+            SearchAttributePair(STATE, state),
+        ]
+        return TypedSearchAttributes([*pairs, *([SearchAttributePair(PHASE, phase)] if phase else [])])
     state = states.cohort_state(cohort_pb2.COHORT_STATE_RUNNING)
     return TypedSearchAttributes([SearchAttributePair(COHORT, cohort), SearchAttributePair(STATE, state)])
 

@@ -1,4 +1,4 @@
-"""Which build of the workflows runs a cohort: the one that it was launched with, to its end."""
+"""Worker builds: a cohort is run to its end by the build that it was launched with."""
 
 from temporalio.common import PinnedVersioningOverride, VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import WorkerDeploymentConfig

@@ -1,4 +1,4 @@
-"""Search attributes made known to a Temporal server, before the first workflow that carries them."""
+"""Registers our search attributes with a Temporal server; must happen before the first workflow that uses them."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""What a phase came to at its closing: it stays so, whatever is learnt later. Pure."""
+"""The figures of a phase at the moment when it closes. They stay as they are, whatever becomes known later. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What does not change while a cohort runs. Pure."""
+"""The parts of a cohort that never change while it runs. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
-"""What follows from a command: what participants are told, sessions that move. Pure; the workflow runs the errands."""
+"""Errands: what is still to be done after an order, such as telling participants or moving sessions. The rules here add
+them to the state of the cohort; the workflow carries them out one by one."""
 
 from collections.abc import Sequence
 
@@ -6,12 +7,12 @@ from livinglab.program.v1 import cohort_pb2, command_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
 from chassis.errors import not_found, precondition
+from services.program.model import identity
 from services.program.model.agenda import OVER, Cohort
-from services.program.model.orders import words
 
 
 def opening_of(cohort: Cohort, place: int) -> pb.PhaseOpening:
-    """What participants are told of a phase that is open."""
+    """The message that tells participants of an open phase."""
     record = cohort.state.phases[place]
     phase = cohort.definition.phases[place]
     return pb.PhaseOpening(
@@ -23,7 +24,7 @@ def opening_of(cohort: Cohort, place: int) -> pb.PhaseOpening:
 
 
 def announce(cohort: Cohort, announcement: pb.Announcement) -> None:
-    """Everybody, or `only` some, are told."""
+    """Adds an errand: an announcement to all participants, or to those in its `only`."""
     cohort.state.errands.add(announcement=announcement)
 
 
@@ -36,8 +37,8 @@ def announce_opening(
     shifted: bool = False,
     extended: bool = False,
 ) -> None:
-    """A phase is open, or its dates have moved: by an order with its reason, with all days after a pause (`shifted`),
-    or by its gate (`extended`)."""
+    """Adds an errand: participants hear that a phase is open, or that its dates have moved: by an order with its
+    reason, with all days after a pause (`shifted`), or by its gate (`extended`)."""
     opening = opening_of(cohort, place)
     opening.reason = reason
     opening.shifted = shifted
@@ -46,21 +47,23 @@ def announce_opening(
 
 
 def tell_of_session(cohort: Cohort, notice: pb.Notice) -> None:
-    """Those whom the phase is for hear what became of one of its sessions; of one that stopped the cohort nobody does:
-    they hear that it is over."""
+    """Adds an errand: those whom the phase is for hear that one of its sessions has moved or is cancelled. When a phase
+    has stopped the cohort nobody is told about sessions, since everybody hears that the cohort is over."""
     records = {record.phase: record for record in cohort.state.phases}
     if notice.phase in records and not any(record.stopped for record in cohort.state.phases):
         announce(cohort, pb.Announcement(notice=notice, only=records[notice.phase].addressed))
 
 
 def reschedule_sessions(cohort: Cohort, record: pb.PhaseRecord) -> None:
-    """Sessions of a phase that has not opened are put on the calendar when it opens."""
+    """Adds an errand: the sessions of an open phase move in the calendar. Those of a phase that has not opened yet are
+    put there when it opens."""
     if record.state == cohort_pb2.PHASE_STATE_OPEN:
         cohort.state.errands.add(sessions_of=record.phase)
 
 
 def take_in(cohort: Cohort, command: command_pb2.Command, institutions: Sequence[str]) -> None:
-    """Starts participants, who are then told what everybody knows."""
+    """Takes institutions in, new or again: adds errands that start their workflows and tell them of the phases that are
+    open and of a pause, as everybody else was told before."""
     readmissions = cohort.state.readmissions
     for code in institutions:
         if cohort.state.ended.pop(code, None):
@@ -74,14 +77,15 @@ def take_in(cohort: Cohort, command: command_pb2.Command, institutions: Sequence
         if told := [code for code in institutions if is_told(cohort, place, code)]:
             announce_opening(cohort, place, "", only=told)
     if not command.HasField("enrol"):
-        notice = pb.Notice(template="readmitted", reason=command.reason, occasion=words.mark(command))
+        notice = pb.Notice(template="readmitted", reason=command.reason, occasion=identity.mark(command))
         announce(cohort, pb.Announcement(notice=notice, only=institutions))
     if cohort.paused:
         announce(cohort, pb.Announcement(pause=pb.Pause(reason=command.reason), only=institutions))
 
 
 def is_told(cohort: Cohort, place: int, institution: str) -> bool:
-    """Whether a phase is open that is for this participant and was announced: who is not told of it now never is."""
+    """Whether this participant has to be told of the phase now: it is open, was announced to the others already, and is
+    meant for this one."""
     record = cohort.state.phases[place]
     if record.state != cohort_pb2.PHASE_STATE_OPEN or not record.announced:
         return False
@@ -89,7 +93,7 @@ def is_told(cohort: Cohort, place: int, institution: str) -> bool:
 
 
 def find_phase(cohort: Cohort, name: str) -> tuple[int, pb.PhaseRecord]:
-    """Its place and its record; NOT_FOUND."""
+    """The position of a phase in the definition, and its record; NOT_FOUND."""
     try:
         place = cohort.place(name)
     except KeyError:
@@ -98,20 +102,20 @@ def find_phase(cohort: Cohort, name: str) -> tuple[int, pb.PhaseRecord]:
 
 
 def require_unfinished(record: pb.PhaseRecord) -> None:
-    """PHASE_CLOSED where it is over or about to be."""
+    """PHASE_CLOSED where the phase is over or is just closing."""
     if record.state in OVER or record.HasField("close_time"):
         raise precondition("PHASE_CLOSED", f"{record.phase} has closed already")
 
 
 def require_no_closing(cohort: Cohort) -> None:
-    """While a phase closes each participant is told; who came in between would not be."""
+    """PHASE_CLOSING while the participants are being told of a closing: who came in now would miss that message."""
     for record in cohort.state.phases:
         if record.state == cohort_pb2.PHASE_STATE_OPEN and record.HasField("close_time"):
             raise precondition("PHASE_CLOSING", f"{record.phase} is closing at this moment: try again when it has")
 
 
 def require_active(cohort: Cohort, institutions: Sequence[str]) -> None:
-    """PARTICIPANT_ENDED where one of them is not in the cohort any more."""
+    """PARTICIPANT_ENDED where one of the institutions has left the cohort or finished."""
     ended = [code for code in institutions if code in cohort.state.ended]
     if ended:
         raise precondition("PARTICIPANT_ENDED", f"not in the cohort any more: {', '.join(ended[:20])}")

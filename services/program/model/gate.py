@@ -1,4 +1,4 @@
-"""When a phase closes: the rule that everybody waits for, and what happens at a deadline. Pure."""
+"""When a phase closes: the rule for when all are done, and what happens at the deadline. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime

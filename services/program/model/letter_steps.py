@@ -1,4 +1,4 @@
-"""Which letters a participant's people get: what activity notify_people is to write. Pure."""
+"""Which letters the people of a participant get: the input of the activity notify_people. Pure."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -54,6 +54,18 @@ def farewell(record: pb.ParticipantRecord, leaving: pb.Withdrawal | None) -> pb.
             return None
         template = "cancellation" if leaving.cancelled else "withdrawal"
     return pb.LetterStep(template=template, occasion="end", reason=record.reason) if template else None
+
+
+def address(
+    step: pb.LetterStep, cohort_id: str, institution: str, readmissions: int, opening: pb.PhaseOpening | None
+) -> None:
+    """To whose people it goes, in which of the participant's lives, and the phase that it is about, if any."""
+    step.cohort_id = cohort_id
+    step.institution = institution
+    step.readmissions = readmissions
+    if opening:
+        step.phase = opening.phase.id
+        step.deadline_time.CopyFrom(opening.deadline_time)
 
 
 def one_line(text: str) -> str:

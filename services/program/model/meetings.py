@@ -1,5 +1,5 @@
-"""Sessions as they stand in a cohort: by the definition, moved with their phases, or as coaching's calendar told of
-them last. Whoever tells a person of a session's time asks here. Pure."""
+"""The sessions of a cohort with the times that hold now: as defined, moved with their phase, or as coaching's calendar
+last said. Whoever tells a person when a session is takes the time from here. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What opening and closing a phase change in a cohort's state, and what others are told of it. Pure."""
+"""What changes in a cohort's state when a phase opens or closes, and what participants are told of it. Pure."""
 
 from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from datetime import datetime
@@ -88,7 +88,15 @@ def closing(cohort: Cohort, place: int) -> pb.Announcement:
         required=[] if record.excused or (record.stopped and conditional) else phases.required(phase),
         reopened=record.reopened,
     )
-    return pb.Announcement(closing=news, only=[] if record.stopped else record.addressed)
+    only = [] if record.stopped else record.addressed
+    return pb.Announcement(closing=news, only=only, prepare=True, readmissions=cohort.state.readmissions)
+
+
+def closes_quietly(cohort: Cohort, place: int) -> bool:
+    """Whether the closing of a phase changes nothing for anybody: each of its participants has done its duties and
+    goes on. They need not be woken for it."""
+    record, conditional = cohort.state.phases[place], cohort.definition.phases[place].HasField("when")
+    return not (record.stopped or conditional or cohort.is_last(place)) and cohort.is_settled(place)
 
 
 def settle(cohort: Cohort, place: int) -> None:
@@ -108,7 +116,8 @@ def drop_proposals(cohort: Cohort, phase: str) -> None:
 def last_closing(cohort: Cohort) -> pb.Announcement:
     """To everybody who is in the cohort when its last phase is over."""
     stopped = any(record.stopped for record in cohort.state.phases)
-    return pb.Announcement(closing=pb.PhaseClosing(last=True, stopped=stopped))
+    closing = pb.PhaseClosing(last=True, stopped=stopped)
+    return pb.Announcement(closing=closing, prepare=True, readmissions=cohort.state.readmissions)
 
 
 def sessions(cohort_id: str, cohort: Cohort, record: pb.PhaseRecord) -> Iterator[pb.SessionStep]:

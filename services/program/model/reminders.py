@@ -1,4 +1,5 @@
-"""Letters that a phase has coming: reminders to those invited, escalations to others of the institution. Pure."""
+"""The letters that a phase still has to send: reminders to participants, escalations to others of the institution.
+Pure."""
 
 from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What an evaluation says of its self-assessment, for the ledger. Pure."""
+"""What the ledger records of a self-assessment. Pure."""
 
 from livinglab.assessment.v1 import evaluation_pb2
 

@@ -1,4 +1,4 @@
-"""With what a cohort begins that is split off another one. Pure."""
+"""The state that a new cohort starts with when it is split off a running one. Pure."""
 
 from collections.abc import Collection, MutableSequence
 from datetime import datetime

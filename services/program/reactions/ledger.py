@@ -93,14 +93,15 @@ class Reactions:
 
     async def tell_workflow(self, event: Any) -> None:
         """Signals the duties that the workflows of those concerned have not been told of. One that does not run yet,
-        or no more, needs no signal: it reads the ledger when a phase opens and before it closes."""
+        or no more, needs no signal, and neither does a duty of a phase that has not opened: with the opening of a
+        phase it hears what the ledger holds, and before a closing it is read."""
         for institution in filter(None, (event.institution, getattr(event, "host", ""))):
             for cohort_id in await self._cohorts(event, institution):
                 await self._tell(cohort_id, institution)
 
     async def _tell(self, cohort_id: str, institution: str) -> None:
         duties, told = await self._store.participants.duties(cohort_id, institution)
-        if len(duties) <= told:
+        if len(duties) <= told or not await self._store.concern_now(cohort_id, duties[told:]):
             return
         news = pb.DutiesDone(duties=duties[told:])
         reached = await self._engine.signal(cohort_id, institution, "duties_done", news)

@@ -1,4 +1,4 @@
-"""What people who are no managers see of a cohort: those who take part all of it, others how it stands."""
+"""What people who are not managers see of a cohort: its participants see all of it, others only how it stands."""
 
 from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import cohort_pb2

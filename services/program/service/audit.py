@@ -5,7 +5,6 @@ from typing import Any
 from livinglab.program.v1 import audit_service_pb2 as pb
 from livinglab.program.v1 import audit_service_pb2_grpc
 
-from chassis import mongo
 from services.program.service.access import Access
 from services.program.store.cohorts import Store
 
@@ -20,8 +19,7 @@ class AuditService(audit_service_pb2_grpc.AuditServiceServicer):
     async def ListAudit(self, request: pb.ListAuditRequest, context: Any) -> pb.ListAuditResponse:
         await self._store.known_course(request.cohort_id)
         seen = await self._access.require_part(request.cohort_id)
-        size = mongo.page_size(request.page_size)
-        entries, token = await self._store.audit.page(request.cohort_id, size, request.page_token)
+        entries, token = await self._store.audit.page(request)
         if seen is not None:
             entries = [entry for entry in entries if not entry.institution or entry.institution in seen]
         return pb.ListAuditResponse(entries=entries, next_page_token=token)

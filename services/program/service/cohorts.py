@@ -6,7 +6,7 @@ from typing import Any
 from livinglab.program.v1 import cohort_pb2, command_pb2, service_pb2_grpc
 from livinglab.program.v1 import service_pb2 as pb
 
-from chassis import auth, mongo
+from chassis import auth
 from services.program.engine.client import Engine
 from services.program.engine.launch import Launches
 from services.program.service.access import Access
@@ -41,7 +41,7 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
         return pb.GetCohortResponse(cohort=await self._access.shown(await self._store.cohort(request.cohort_id)))
 
     async def ListCohorts(self, request: pb.ListCohortsRequest, context: Any) -> pb.ListCohortsResponse:
-        cohorts, token = await self._store.cohorts(mongo.page_size(request.page_size), request.page_token)
+        cohorts, token = await self._store.cohorts(request)
         cohorts = [await self._access.shown(cohort) for cohort in cohorts]
         return pb.ListCohortsResponse(cohorts=cohorts, next_page_token=token)
 
@@ -57,8 +57,7 @@ class ProgramService(service_pb2_grpc.ProgramServiceServicer):
             last = shown
 
     async def ListParticipants(self, request: pb.ListParticipantsRequest, context: Any) -> pb.ListParticipantsResponse:
-        size = mongo.page_size(request.page_size)
-        participants, token = await self._store.participant_page(request.cohort_id, size, request.page_token)
+        participants, token = await self._store.participant_page(request)
         seen = await self._access.require_part(request.cohort_id)
         if seen is not None:
             participants = [one for one in participants if one.institution in seen]

@@ -9,7 +9,7 @@ from livinglab.program.v1 import directory_service_pb2 as pb
 from livinglab.program.v1 import directory_service_pb2_grpc
 from livinglab.program.v1.directory_events_pb2 import InstitutionRegistered
 
-from chassis import mongo
+from chassis import pages
 from chassis.errors import invalid_field, not_found
 from directory import Institution, official_regions
 from directory.known import Directory
@@ -85,20 +85,19 @@ class DirectoryService(directory_service_pb2_grpc.DirectoryServiceServicer):
         return answer
 
     async def ListInstitutions(self, request: pb.ListInstitutionsRequest, context: Any) -> pb.ListInstitutionsResponse:
-        size = mongo.page_size(request.page_size)
+        size, after = pages.size(request), pages.after(request)
         keys = {key: getattr(request, key) for key in ("kind", "parent") if getattr(request, key)}
-        after = mongo.after(request.page_token)["_id"]["$gt"] if request.page_token else ""
         official = [
             region
             for code, region in official_regions().items()
             if code > after and all(getattr(region, key) == value for key, value in keys.items())
         ]
         # Read from the store, so that whoever has imported sees it, whichever replica answers.
-        found = [*official, *await self._store.page(keys, size + 1, request.page_token)]
+        found = [*official, *await self._store.first(keys, after, size + 1)]
         found.sort(key=lambda one: one.code)
         return pb.ListInstitutionsResponse(
             institutions=[_message(one) for one in found[:size]],
-            next_page_token=mongo.page_token(found[size - 1].code) if len(found) > size else "",
+            next_page_token=pages.token(request, found[size - 1].code) if len(found) > size else "",
         )
 
     async def GetInstitution(self, request: pb.GetInstitutionRequest, context: Any) -> pb.GetInstitutionResponse:

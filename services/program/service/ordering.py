@@ -1,5 +1,5 @@
-"""A manager's order on its way: what only the database knows is checked, then the cohort's workflow decides, one order
-after the other, and has it recorded before it answers."""
+"""The way of a manager's order: what needs the database is checked here; then the workflow of the cohort decides, one
+order at a time, and has the order recorded before it answers."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

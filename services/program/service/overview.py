@@ -5,7 +5,6 @@ from typing import Any
 from livinglab.program.v1 import cohort_pb2, overview_service_pb2_grpc
 from livinglab.program.v1 import overview_service_pb2 as pb
 
-from chassis import mongo
 from chassis.errors import not_found
 from services.program.store.cohorts import Store
 
@@ -17,8 +16,7 @@ class OverviewService(overview_service_pb2_grpc.OverviewServiceServicer):
         self._store = store
 
     async def ListOverviews(self, request: pb.ListOverviewsRequest, context: Any) -> pb.ListOverviewsResponse:
-        size = mongo.page_size(request.page_size)
-        cohorts, token = await self._store.cohorts(size, request.page_token, rehearsals=False)
+        cohorts, token = await self._store.cohorts(request, rehearsals=False)
         found = [await self._overview(cohort) for cohort in cohorts]
         return pb.ListOverviewsResponse(overviews=found, next_page_token=token)
 

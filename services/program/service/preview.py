@@ -1,4 +1,4 @@
-"""Previews of orders: what an order would bring about is found on a copy of the cohort as its workflow sees it now."""
+"""Previews of orders: each is tried on a copy of the cohort's present state."""
 
 from datetime import UTC, datetime
 

@@ -61,7 +61,7 @@ class ScheduleService(schedule_service_pb2_grpc.ScheduleServiceServicer):
         return response
 
     async def ListSchedules(self, request: pb.ListSchedulesRequest, context: Any) -> pb.ListSchedulesResponse:
-        found, token = await self._store.page(mongo.page_size(request.page_size), request.page_token)
+        found, token = await self._store.page(request)
         return pb.ListSchedulesResponse(schedules=[_schedule(s) for s in found], next_page_token=token)
 
     async def PauseSchedule(self, request: pb.PauseScheduleRequest, context: Any) -> pb.PauseScheduleResponse:

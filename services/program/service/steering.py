@@ -1,5 +1,5 @@
-"""Managers' orders in: what only the database knows is checked here, the cohort's workflow decides, one order after
-the other, and has it recorded before it answers."""
+"""The RPCs for managers' orders. What needs the database is checked here; the workflow of the cohort decides, one order
+at a time, and has the order recorded before it answers."""
 
 from collections.abc import Collection
 from typing import Any
@@ -12,8 +12,7 @@ from chassis.errors import Kind, Refused, Violation, invalid, invalid_field, pre
 from programs.rules import cohort as cohort_rules
 from programs.rules import shapes
 from services.program.engine.client import Engine
-from services.program.model import states
-from services.program.model.orders import words
+from services.program.model import identity, states
 from services.program.service.ordering import Ordering, command_of
 from services.program.store.cohorts import Store
 from services.program.store.documents import Row
@@ -118,7 +117,7 @@ class SteeringService(steering_service_pb2_grpc.SteeringServiceServicer):
             if not request.validate_only:
                 await self._store.names.reserve(request.new_cohort_id, owner)
 
-        owner = split_owner(request.cohort_id, words.key(command_of(request, split=command_pb2.SplitOrder())))
+        owner = split_owner(request.cohort_id, identity.key(command_of(request, split=command_pb2.SplitOrder())))
         order = command_pb2.SplitOrder(
             cohort_id=request.new_cohort_id, title=request.title, institutions=request.institutions
         )

@@ -1,13 +1,11 @@
-"""The part of the store that remembers who ordered what of a cohort."""
+"""The collection `audit`: who ordered what in a cohort."""
 
 from datetime import datetime
-from typing import Any
 
 from livinglab.program.v1 import audit_service_pb2
 from pymongo import IndexModel
 
-from chassis import mongo
-from chassis.errors import invalid_field
+from chassis import mongo, pages
 from services.program.store.documents import Row, in_milliseconds, stamp
 
 INDEXES = {"audit": [IndexModel([("cohort", 1), ("time", 1), ("_id", 1)])]}
@@ -59,19 +57,9 @@ class AuditStore:
         row: Row | None = await self._audit.find_one({"_id": key}, session=tx.session if tx else None)
         return row
 
-    async def page(self, cohort_id: str, size: int, token: str) -> tuple[list[audit_service_pb2.AuditEntry], str]:
+    async def page(self, request: audit_service_pb2.ListAuditRequest) -> tuple[list[audit_service_pb2.AuditEntry], str]:
         """Orders to a cohort, oldest first, and the token of the next page."""
-        query: dict[str, Any] = {"cohort": cohort_id}
-        if after := mongo.after(token):
-            last_id = after["_id"]["$gt"]
-            last = await self._audit.find_one({"_id": last_id, "cohort": cohort_id}, {"time": 1})
-            if last is None:
-                raise invalid_field("page_token", "is not one that this service gave")
-            at = last["time"]
-            query["$or"] = [{"time": {"$gt": at}}, {"time": at, "_id": {"$gt": last_id}}]
-        rows = await self._audit.find(query).sort([("time", 1), ("_id", 1)]).limit(size + 1).to_list(None)
-        more = mongo.page_token(rows[size - 1]["_id"]) if len(rows) > size else ""
-        return [_message(row) for row in rows[:size]], more
+        return await pages.page(self._audit, {"cohort": request.cohort_id}, request, _message, by=("time", 1))
 
 
 def _message(row: Row) -> audit_service_pb2.AuditEntry:

@@ -1,15 +1,24 @@
-"""What program keeps: cohorts, and of each participant the ledger of what it has done. Only this file knows MongoDB."""
+"""What program stores of cohorts. `Store` is what services and activities use; it puts the other stores together."""
 
+import functools
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.message import Message
-from livinglab.program.v1 import cohort_pb2, definition_pb2, duty_service_pb2, events_pb2
+from livinglab.program.v1 import (
+    cohort_pb2,
+    definition_pb2,
+    duty_service_pb2,
+    events_pb2,
+    overview_service_pb2,
+    service_pb2,
+)
 from livinglab.program.v1 import workflow_pb2 as pb
 from pymongo import DESCENDING, IndexModel
 
-from chassis import mongo
-from chassis.errors import conflict, invalid_field, not_found
+from chassis import mongo, pages
+from chassis.errors import conflict, not_found
 from programs.phases import ENDED, has_ended
 from services.program.model import states
 from services.program.model.course import Course
@@ -22,6 +31,7 @@ from services.program.store.names import NameStore
 from services.program.store.orders import SteeringStore
 from services.program.store.participants import ParticipantStore
 from services.program.store.phases import PhaseStore, cohort_meta
+from services.program.store.rows import CohortRows
 
 _INDEXES = {
     "cohorts": [IndexModel([("launch_time", DESCENDING), ("_id", 1)]), IndexModel([("state", 1)])],
@@ -38,6 +48,7 @@ class Store:
         self.db = db
         self._cohorts = db["cohorts"]
         self._standing = db["participants"]
+        self._rows = CohortRows(db)
         self.participants = ParticipantStore(db)
         self.audit = AuditStore(db)
         self.names = NameStore(db)
@@ -85,8 +96,8 @@ class Store:
         row = documents.cohort_row(definition, spec, clock, fingerprint, now)
         participants = documents.participant_rows(spec)
         await self.names.take(tx, spec.id)
-        await self._cohorts.insert_one(row, session=tx.session)
-        await self._standing.insert_many(participants, session=tx.session)
+        await self._rows.add(tx, row)
+        await self.participants.add(tx, participants)
         tx.add(
             events_pb2.CohortLaunched(
                 meta=cohort_meta(row),
@@ -106,8 +117,8 @@ class Store:
             row = await self._cohorts.find_one({"_id": cohort_id}, {"version": 1}, session=tx.session)
             if row is None or row["version"] > 1:
                 return
-            await self._cohorts.delete_one({"_id": cohort_id}, session=tx.session)
-            await self._standing.delete_many({"cohort": cohort_id}, session=tx.session)
+            await self._rows.remove(tx, cohort_id)
+            await self.participants.remove(tx, cohort_id)
             await self.names.give_back(tx, cohort_id)
             await self.audit.forget(tx, cohort_id)
             await self.db.forget_request(tx, request)
@@ -131,25 +142,20 @@ class Store:
             raise not_found("cohort", cohort_id)
         return row, await self._standing.find({"cohort": cohort_id}).sort("_id").to_list(None)
 
-    async def cohorts(self, size: int, token: str, *, rehearsals: bool = True) -> tuple[list[cohort_pb2.Cohort], str]:
+    async def cohorts(
+        self,
+        request: service_pb2.ListCohortsRequest | overview_service_pb2.ListOverviewsRequest,
+        *,
+        rehearsals: bool = True,
+    ) -> tuple[list[cohort_pb2.Cohort], str]:
         """Cohorts, newest first, and the token of the next page; rehearsals among them unless told otherwise."""
-        query: dict[str, Any] = {} if rehearsals else {"rehearsal": False}
-        if after := mongo.after(token):
-            last_id = after["_id"]["$gt"]
-            last = await self._cohorts.find_one({"_id": last_id}, {"launch_time": 1})
-            if last is None:
-                raise invalid_field("page_token", "is not one that this service gave")
-            at = last["launch_time"]
-            query["$or"] = [{"launch_time": {"$lt": at}}, {"launch_time": at, "_id": {"$gt": last_id}}]
-        order = [("launch_time", DESCENDING), ("_id", 1)]
-        rows = await self._cohorts.find(query).sort(order).limit(size + 1).to_list(None)
-        shown = rows[:size]
-        standing: dict[str, list[Row]] = {row["_id"]: [] for row in shown}
+        wanted = {} if rehearsals else {"rehearsal": False}
+        rows, token = await pages.page(self._cohorts, wanted, request, dict, by=("launch_time", DESCENDING))
+        standing: dict[str, list[Row]] = {row["_id"]: [] for row in rows}
         query = {"cohort": {"$in": list(standing)}}
         async for participant in self._standing.find(query, {**views.STANDING, "cohort": 1}):
             standing[participant["cohort"]].append(participant)
-        found = [views.cohort(row, standing[row["_id"]]) for row in shown]
-        return found, mongo.page_token(rows[size - 1]["_id"]) if len(rows) > size else ""
+        return [views.cohort(row, standing[row["_id"]]) for row in rows], token
 
     async def duties(self, institution: str, cohort_id: str = "") -> list[duty_service_pb2.OwedDuty]:
         """What an institution owes in the cohorts that have not ended, in that one alone where it is named."""
@@ -164,24 +170,28 @@ class Store:
         return found
 
     async def participant_page(
-        self, cohort_id: str, size: int, token: str
+        self, request: service_pb2.ListParticipantsRequest
     ) -> tuple[list[cohort_pb2.ParticipantProgress], str]:
         """Participants by institution, and the token of the next page; NOT_FOUND for the cohort."""
-        cohort_row = await self._cohorts.find_one({"_id": cohort_id})
+        cohort_row = await self._cohorts.find_one({"_id": request.cohort_id})
         if cohort_row is None:
-            raise not_found("cohort", cohort_id)
-        query = {"cohort": cohort_id, **mongo.after(token)}
-        rows = await self._standing.find(query).sort("_id").limit(size + 1).to_list(None)
-        shown = [views.participant(row, cohort_row) for row in rows[:size]]
-        return shown, mongo.page_token(rows[size - 1]["_id"]) if len(rows) > size else ""
+            raise not_found("cohort", request.cohort_id)
+        read = functools.partial(views.participant, cohort_row=cohort_row)
+        return await pages.page(self._standing, {"cohort": request.cohort_id}, request, read)
 
     async def note_problem(self, cohort_id: str, problem: str) -> None:
         """Something that was refused for good, for a manager to look at."""
-        await self._cohorts.update_one({"_id": cohort_id}, {"$addToSet": {"problems": problem[:500]}})
+        await self._rows.note_problem(cohort_id, problem)
 
     async def record_phase(self, cohort_id: str, record: pb.PhaseRecord, revision: int = 0) -> None:
         """A phase as its workflow tells it; see PhaseStore."""
         await self._phases.record_phase(cohort_id, record, revision)
+
+    async def concern_now(self, cohort_id: str, duties: Sequence[str]) -> bool:
+        """Whether one of these duties belongs to a phase that has opened."""
+        course = await self.known_course(cohort_id)
+        named = [p.id for p in course.definition.phases if any(duty.id in duties for duty in p.duties)]
+        return await self._phases.some_begun(cohort_id, named)
 
     async def complete(self, step: pb.CompletionStep) -> None:
         """How a cohort ended, and the fact of it. Refused while a participant has no end."""
@@ -197,8 +207,7 @@ class Store:
                 raise conflict("cohort", step.cohort_id)
             row["version"] += 1
             changed = {"state": step.outcome, "reason": step.reason, "end_time": datetime.now(UTC), "proposals": []}
-            update = {"$set": {**changed, "version": row["version"]}}
-            await self._cohorts.update_one({"_id": step.cohort_id}, update, session=tx.session)
+            await self._rows.change(tx, step.cohort_id, {**changed, "version": row["version"]})
             meta = cohort_meta(row)
             meta.actor = step.actor
             tx.add(

@@ -1,4 +1,4 @@
-"""The directory as program keeps it: registered institutions, a document each. Only the stores know MongoDB."""
+"""The collection of registered institutions, a document each."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -53,7 +53,7 @@ class DirectoryStore:
         rows = await self._rows.find({"_id": {"$in": codes}}).to_list(None) if codes else []
         return [institution_of(row) for row in rows]
 
-    async def page(self, keys: dict[str, Any], size: int, token: str) -> list[Institution]:
-        """The first of those that are registered, by code, after the one that a page_token names."""
-        found = self._rows.find({**keys, **mongo.after(token), "withdrawn": None}).sort("_id").limit(size)
+    async def first(self, keys: dict[str, Any], after: str, count: int) -> list[Institution]:
+        """The first of those that are registered, by code, after the given one."""
+        found = self._rows.find({**keys, "_id": {"$gt": after}, "withdrawn": None}).sort("_id").limit(count)
         return [institution_of(row) for row in await found.to_list(None)]

@@ -1,4 +1,4 @@
-"""Documents as the store keeps them, to the values that everybody else uses, and back."""
+"""Translates documents of cohorts and participants into the values that everybody else uses, and back."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,9 +11,8 @@ from livinglab.program.v1 import workflow_pb2 as pb
 
 from chassis.addresses import mailbox
 from programs import clock
-from services.program.model import states
+from services.program.model import identity, states
 from services.program.model.course import Course
-from services.program.model.orders import words
 
 Row = dict[str, Any]
 
@@ -73,7 +72,7 @@ def split_row(old: Row, step: pb.CommandStep, participants: int) -> Row:
         **{name: old[name] for name in ("note", "rehearsal", "seconds_per_day", "definition", "clock")},
         "_id": order.cohort_id,
         "version": 1,
-        "fingerprint": b"split " + words.key(step.command).encode(),
+        "fingerprint": b"split " + identity.key(step.command).encode(),
         "title": order.title,
         "realm": realm(old),
         "participants": participants,

@@ -1,4 +1,4 @@
-"""A ledger as its document, and back."""
+"""Translates a participant's ledger into its document, and back."""
 
 from collections.abc import Mapping
 from typing import Any

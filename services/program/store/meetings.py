@@ -1,5 +1,4 @@
-"""The part of the store that holds what coaching's calendar said of a cohort's sessions last, and tells of those that
-stand."""
+"""What coaching's calendar said last of each session of a cohort."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from services.program.model import meetings
 from services.program.model.course import Course
 from services.program.model.meetings import Meeting
 from services.program.store.documents import Row
+from services.program.store.rows import CohortRows
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -33,6 +33,7 @@ class MeetingStore:
 
     def __init__(self, db: mongo.Database) -> None:
         self._cohorts = db["cohorts"]
+        self._rows = CohortRows(db)
 
     async def hear(self, tx: mongo.Tx, event: coaching.SessionScheduled | coaching.SessionCancelled) -> None:
         """What the calendar says of a session from now on; older news change nothing."""
@@ -51,8 +52,7 @@ class MeetingStore:
             kept[name] = {**known, "cancelled": True, "reason": event.reason, "version": event.meta.version}
         else:
             return
-        change = {"$set": {"sessions": list(kept.values())}}
-        await self._cohorts.update_one({"_id": cohort}, change, session=tx.session)
+        await self._rows.change(tx, cohort, {"sessions": list(kept.values())})
 
     async def told(self, cohort_id: str) -> list[Meeting]:
         """What the calendar said of each session last."""

@@ -1,5 +1,5 @@
-"""The part of the store that gives out the ids of cohorts: an id is somebody's before anything under it is begun, so
-that a split which its workflow has accepted can always be stored."""
+"""The collection `names`: which ids of cohorts are taken. An id is reserved before a split begins, so that a split
+which the workflow has accepted can always be stored."""
 
 from datetime import UTC, datetime
 

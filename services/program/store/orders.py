@@ -1,5 +1,4 @@
-"""The part of the store that holds what managers order of a cohort that runs: the order, what it changes and its facts
-in one transaction, once."""
+"""Stores a manager's order: the order itself, what it changes, and its facts, in one transaction and once."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,6 +10,7 @@ from chassis import mongo
 from chassis.errors import Kind, Refused, not_found
 from programs import clock
 from programs.phases import has_ended
+from services.program.model import identity
 from services.program.model.orders import words
 from services.program.store import audit as audit_store
 from services.program.store import documents
@@ -18,6 +18,7 @@ from services.program.store.audit import AuditStore
 from services.program.store.documents import Row
 from services.program.store.phases import PhaseStore, cohort_meta
 from services.program.store.roster import RosterStore
+from services.program.store.rows import CohortRows
 
 _Effect = Callable[[mongo.Tx, Row, pb.CommandStep], Awaitable[None]]
 
@@ -28,6 +29,7 @@ class SteeringStore:
     def __init__(self, db: mongo.Database, audit: AuditStore, phases: PhaseStore) -> None:
         self._db = db
         self._cohorts = db["cohorts"]
+        self._rows = CohortRows(db)
         self._audit = audit
         self._phases = phases
         self._roster = RosterStore(db, audit)
@@ -61,8 +63,7 @@ class SteeringStore:
             await self._change(tx, row, step)
             kind = step.command.WhichOneof("order") or ""
             await self._effects[kind](tx, row, step)
-            version = {"$set": {"version": row["version"]}}
-            await self._cohorts.update_one({"_id": row["_id"]}, version, session=tx.session)
+            await self._rows.change(tx, row["_id"], {"version": row["version"]})
 
         await self._db.transaction(body)
 
@@ -87,7 +88,7 @@ class SteeringStore:
                 "revision": step.revision,
             }
             row.update(changed)
-            await self._cohorts.update_one({"_id": row["_id"]}, {"$set": changed}, session=tx.session)
+            await self._rows.change(tx, row["_id"], changed)
         for record in step.phases:
             await self._phases.overtake(tx, row, record, step.revision)
 
@@ -125,7 +126,7 @@ class SteeringStore:
         if institution := step.command.resolve.institution:
             await self._roster.forget_problems(tx, row, institution)
         else:
-            await self._cohorts.update_one({"_id": row["_id"]}, {"$set": {"problems": []}}, session=tx.session)
+            await self._rows.change(tx, row["_id"], {"problems": []})
 
 
 def _tell(tx: mongo.Tx, row: Row, step: pb.CommandStep, fact: Any, **about: Any) -> None:
@@ -137,7 +138,7 @@ def _tell(tx: mongo.Tx, row: Row, step: pb.CommandStep, fact: Any, **about: Any)
 
 
 def _key(cohort_id: str, command: command_pb2.Command) -> str:
-    return f"{cohort_id}:{words.key(command)}"
+    return f"{cohort_id}:{identity.key(command)}"
 
 
 def _entry(step: pb.CommandStep, zone: str) -> Row:

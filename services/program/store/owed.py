@@ -1,4 +1,4 @@
-"""Documents to what an institution owes in a cohort."""
+"""Translates documents into the duties that an institution still owes in a cohort."""
 
 from collections.abc import Iterator
 

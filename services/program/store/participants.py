@@ -1,6 +1,6 @@
-"""The part of the store that holds participants: of each its people, its state and the ledger of what it has done."""
+"""The collection `participants`: of each its people, its state, and the ledger of what it has done."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from services.program.model.ledger import Ledger, duties_met
 from services.program.store import documents
 from services.program.store.documents import Row, participant_id
 from services.program.store.ledgers import ledger, ledger_row
+from services.program.store.rows import LONGEST_PROBLEM
 
 INDEXES = {
     "participants": [
@@ -35,12 +36,42 @@ _HERE = {"moved_to": {"$exists": False}}
 
 
 class ParticipantStore:
-    """Documents in, messages out."""
+    """Documents in, messages out; the only class that writes the collection."""
 
     def __init__(self, db: mongo.Database) -> None:
         self._db = db
         self._participants = db["participants"]
         self._cohorts = db["cohorts"]
+
+    async def add(self, tx: mongo.Tx, rows: Sequence[Row]) -> None:
+        """New participants."""
+        if rows:
+            await self._participants.insert_many(rows, session=tx.session)
+
+    async def remove(self, tx: mongo.Tx, cohort_id: str) -> None:
+        """All of a cohort, as if they had never been there."""
+        await self._participants.delete_many({"cohort": cohort_id}, session=tx.session)
+
+    async def change(self, tx: mongo.Tx, key: str, changed: Row, gone: Sequence[str] = ()) -> None:
+        """Fields of one get these values, and some are gone."""
+        update = {"$set": changed} | ({"$unset": dict.fromkeys(gone, "")} if gone else {})
+        await self._participants.update_one({"_id": key}, update, session=tx.session)
+
+    async def change_each(self, tx: mongo.Tx, changes: Mapping[str, Row]) -> None:
+        """Fields of several, by the ids of their documents, get the values that each has here."""
+        updates = [UpdateOne({"_id": key}, {"$set": changed}) for key, changed in changes.items()]
+        if updates:
+            await self._participants.bulk_write(updates, ordered=False, session=tx.session)
+
+    async def leave(self, tx: mongo.Tx, keys: Sequence[str], leaving: Row, **about: Any) -> None:
+        """Those of them that are active have withdrawn, whatever else ends them from here on."""
+        query = {"_id": {"$in": list(keys)}, "state": states.ACTIVE}
+        await self._participants.update_many(query, {"$set": {"leaving": leaving, **about}}, session=tx.session)
+
+    async def excuse_no_more(self, tx: mongo.Tx, cohort_id: str, duties: Sequence[str]) -> None:
+        """Who was excused of one of these duties owes it again."""
+        query = {"cohort": cohort_id, "excused": {"$in": duties}}
+        await self._participants.update_many(query, {"$pull": {"excused": {"$in": duties}}}, session=tx.session)
 
     async def standing(self, cohort_id: str, institution: str, tx: mongo.Tx | None = None) -> Row:
         """Its document; NOT_FOUND."""
@@ -55,9 +86,10 @@ class ParticipantStore:
         key = {"_id": participant_id(cohort_id, institution)}
         return await self._participants.find_one(key, {"_id": 1}) is not None
 
-    async def active(self, cohort_id: str) -> list[str]:
-        """Those still active, in order."""
-        query = {"cohort": cohort_id, "state": states.ACTIVE}
+    async def active(self, cohort_id: str, *, graduated: bool = False) -> list[str]:
+        """Those still active, in order; with those that have graduated where these are asked for too."""
+        among = [states.ACTIVE, states.GRADUATED] if graduated else [states.ACTIVE]
+        query = {"cohort": cohort_id, "state": {"$in": among}}
         rows = await self._participants.find(query, {"institution": 1}).sort("_id").to_list(None)
         return [row["institution"] for row in rows]
 
@@ -94,6 +126,12 @@ class ParticipantStore:
         """The people of a participant."""
         row = await self._participants.find_one({"_id": participant_id(cohort_id, institution)}, {"people": 1})
         return documents.people(row) if row else []
+
+    async def people_of(self, cohort_id: str, institutions: Sequence[str]) -> dict[str, list[definition_pb2.Person]]:
+        """The people of each of these participants."""
+        keys = [participant_id(cohort_id, institution) for institution in institutions]
+        rows = self._participants.find({"_id": {"$in": keys}}, {"institution": 1, "people": 1})
+        return {row["institution"]: documents.people(row) async for row in rows}
 
     async def with_people(self, cohort_id: str) -> dict[str, tuple[bool, list[definition_pb2.Person], list[str]]]:
         """Of each participant whether it is active, its people, and the duties that it is excused of."""
@@ -176,7 +214,7 @@ class ParticipantStore:
 
     async def note_problem(self, cohort_id: str, institution: str, problem: str) -> None:
         """Something that was refused for good, for a manager to look at."""
-        change = {"$addToSet": {"problems": problem[:500]}}
+        change = {"$addToSet": {"problems": problem[:LONGEST_PROBLEM]}}
         await self._participants.update_one({"_id": participant_id(cohort_id, institution)}, change)
 
     async def leaving(self, cohort_id: str, institution: str) -> pb.Withdrawal | None:
@@ -199,7 +237,7 @@ class ParticipantStore:
         async def body(tx: mongo.Tx) -> list[pb.ParticipantResult]:
             query = {"_id": {"$in": keys}}
             rows = {row["_id"]: row async for row in self._participants.find(query, known, session=tx.session)}
-            changes: list[UpdateOne] = []
+            changes: dict[str, Row] = {}
             answers = []
             for key, step in zip(keys, steps, strict=True):
                 if key not in rows:
@@ -207,10 +245,9 @@ class ParticipantStore:
                 if rows[key]["state"] == states.ACTIVE:
                     changed = _end(tx, course, rows[key], step)
                     rows[key].update(changed)
-                    changes.append(UpdateOne({"_id": key}, {"$set": changed}))
+                    changes[key] = changed
                 answers.append(pb.ParticipantResult(outcome=rows[key]["state"], reason=rows[key]["reason"]))
-            if changes:
-                await self._participants.bulk_write(changes, ordered=False, session=tx.session)
+            await self.change_each(tx, changes)
             return answers
 
         return await self._db.transaction(body)

@@ -1,11 +1,12 @@
-"""The part of the store that holds phases: each as its workflow last told, by the revision of the workflow's state."""
+"""Stores the phases of a cohort as its workflow tells them. The workflow's state has a revision; news with an older one
+change nothing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from livinglab.common.v1.meta_pb2 import Meta
 from livinglab.program.v1 import cohort_pb2, definition_pb2, events_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
-from pymongo import UpdateOne
 
 from chassis import mongo
 from chassis.errors import not_found
@@ -13,6 +14,8 @@ from programs import phases
 from services.program.model import closing
 from services.program.store import documents, views
 from services.program.store.documents import Row, participant_id
+from services.program.store.participants import ParticipantStore
+from services.program.store.rows import CohortRows
 
 OPEN = cohort_pb2.PHASE_STATE_OPEN
 CLOSED = cohort_pb2.PHASE_STATE_CLOSED
@@ -30,7 +33,9 @@ class PhaseStore:
     def __init__(self, db: mongo.Database) -> None:
         self._db = db
         self._cohorts = db["cohorts"]
-        self._participants = db["participants"]
+        self._standing = db["participants"]
+        self._rows = CohortRows(db)
+        self._participants = ParticipantStore(db)
 
     async def record_phase(self, cohort_id: str, record: pb.PhaseRecord, revision: int = 0) -> None:
         """A phase opened, moved, was held, skipped or closed. An older or equal revision changes nothing; without
@@ -44,12 +49,18 @@ class PhaseStore:
             if not await self.write(tx, row, record, revision):
                 return
             row["version"] += 1
-            change = {"$set": {"version": row["version"]}}
-            await self._cohorts.update_one({"_id": cohort_id}, change, session=tx.session)
+            await self._rows.change(tx, cohort_id, {"version": row["version"]})
             if before["state"] != record.state:
                 _tell(tx, row, record, record.state)
 
         await self._db.transaction(body)
+
+    async def some_begun(self, cohort_id: str, names: Sequence[str]) -> bool:
+        """Whether one of these phases has opened, or was skipped."""
+        known = {f"phases.{name}.state": 1 for name in names}
+        row = await self._cohorts.find_one({"_id": cohort_id}, known) if names else None
+        told = row.get("phases", {}).values() if row else ()
+        return any(phase["state"] != cohort_pb2.PHASE_STATE_PENDING for phase in told)
 
     async def overtake(self, tx: mongo.Tx, row: Row, record: pb.PhaseRecord, revision: int) -> None:
         """Keeps a phase as an order found or left it. What the workflow had recorded before it may only come after it,
@@ -77,24 +88,21 @@ class PhaseStore:
         # What a newer release keeps beside it stays.
         kept = {name: value for name, value in before.items() if name != "closing"}
         now = row["phases"][record.phase] = {**kept, **now}
-        change = {"$set": {f"phases.{record.phase}": now}}
-        await self._cohorts.update_one({"_id": row["_id"]}, change, session=tx.session)
+        await self._rows.change(tx, row["_id"], {f"phases.{record.phase}": now})
         return True
 
     async def _close(self, tx: mongo.Tx, row: Row, record: pb.PhaseRecord) -> dict[str, Any]:
         """What the phase came to, once those who lack a duty are excused where a manager said so."""
         phase = phases.find_phase(definition_pb2.Definition.FromString(row["definition"]), record.phase)
         query = {"cohort": row["_id"]}
-        standing = await self._participants.find(query, views.STANDING, session=tx.session).to_list(None)
-        updates = []
+        standing = await self._standing.find(query, views.STANDING, session=tx.session).to_list(None)
+        excused = {}
         for participant in standing if record.excused else ():
             lacking = closing.lacking(phase, participant)
             if lacking and closing.was_in(participant, phase.id, record.addressed):
                 participant["excused"] = [*participant.get("excused", ()), *lacking]
-                key = {"_id": participant_id(row["_id"], participant["institution"])}
-                updates.append(UpdateOne(key, {"$set": {"excused": participant["excused"]}}))
-        if updates:
-            await self._participants.bulk_write(updates, ordered=False, session=tx.session)
+                excused[participant_id(row["_id"], participant["institution"])] = {"excused": participant["excused"]}
+        await self._participants.change_each(tx, excused)
         return closing.counts(phase, standing, record.addressed)
 
 

@@ -1,4 +1,4 @@
-"""The part of the store that changes who is in a cohort while it runs: taken in again or late, other people, split."""
+"""Stores changes of who is in a cohort while it runs: readmitted, enrolled late, replaced, split off."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,14 +10,15 @@ from livinglab.program.v1 import workflow_pb2 as pb
 from chassis import mongo
 from chassis.errors import not_found
 from programs import clock, phases
-from services.program.model import closing, states
-from services.program.model.orders import words
+from services.program.model import closing, identity, states
 from services.program.store import audit as audit_store
 from services.program.store import documents
 from services.program.store.audit import AuditStore
 from services.program.store.documents import Row, participant_id
 from services.program.store.names import NameStore, cohort_taken, split_owner
+from services.program.store.participants import ParticipantStore
 from services.program.store.phases import CLOSED, cohort_meta
+from services.program.store.rows import CohortRows
 
 
 class RosterStore:
@@ -25,7 +26,9 @@ class RosterStore:
 
     def __init__(self, db: mongo.Database, audit: AuditStore) -> None:
         self._cohorts = db["cohorts"]
-        self._participants = db["participants"]
+        self._standing = db["participants"]
+        self._rows = CohortRows(db)
+        self._participants = ParticipantStore(db)
         self._audit = audit
         self._names = NameStore(db)
 
@@ -46,16 +49,13 @@ class RosterStore:
                 "version": found["version"] + 1,
                 "excused": [*found.get("excused", ()), *_missed(row, found)],
             }
-            update = {"$set": changed, "$unset": {"leaving": "", "failed_phase": ""}}
-            await self._participants.update_one({"_id": found["_id"]}, update, session=tx.session)
+            await self._participants.change(tx, found["_id"], changed, gone=("leaving", "failed_phase"))
             _tell(tx, row, step, {**found, **changed}, events_pb2.ParticipantReadmitted)
 
     async def take_excuses_back(self, tx: mongo.Tx, row: Row, phase: str) -> None:
         """Who was excused of a duty of the phase owes it again: it is open again for everybody."""
         duties = [duty.id for duty in phases.find_phase(_definition(row), phase).duties]
-        change = {"$pull": {"excused": {"$in": duties}}}
-        query = {"cohort": row["_id"], "excused": {"$in": duties}}
-        await self._participants.update_many(query, change, session=tx.session)
+        await self._participants.excuse_no_more(tx, row["_id"], duties)
 
     async def enrol(self, tx: mongo.Tx, row: Row, step: pb.CommandStep) -> None:
         """A participant joins, excused of the phases that have closed."""
@@ -64,11 +64,10 @@ class RosterStore:
         new["version"] = 1
         new["excused"] = _missed(row, new)
         new["enrol_time"] = documents.in_milliseconds(clock.moment(step.time))
-        if await self._participants.find_one({"_id": new["_id"]}, {"_id": 1}, session=tx.session):
+        if await self._standing.find_one({"_id": new["_id"]}, {"_id": 1}, session=tx.session):
             return
-        await self._participants.insert_one(new, session=tx.session)
-        change = {"$inc": {"participants": 1}}
-        await self._cohorts.update_one({"_id": row["_id"]}, change, session=tx.session)
+        await self._participants.add(tx, [new])
+        await self._rows.one_more(tx, row["_id"])
         _tell(tx, row, step, new, events_pb2.ParticipantEnrolled)
 
     async def replace(self, tx: mongo.Tx, row: Row, step: pb.CommandStep) -> None:
@@ -77,15 +76,14 @@ class RosterStore:
         found = await self._find(tx, row, order.institution)
         people = documents.replaced(found["people"], order.person, order.email)
         changed = {"people": people, "version": found["version"] + 1}
-        await self._participants.update_one({"_id": found["_id"]}, {"$set": changed}, session=tx.session)
+        await self._participants.change(tx, found["_id"], changed)
         _tell(tx, row, step, {**found, **changed}, events_pb2.PersonReplaced, role=order.person.role)
 
     async def withdraw(self, tx: mongo.Tx, row: Row, step: pb.CommandStep) -> None:
         """Whatever else ends the participant from here on, it has withdrawn; one that has ended already has not."""
         key = participant_id(row["_id"], step.command.withdraw.institution)
         leaving = {"reason": step.command.reason, "actor": step.command.actor, "moved_to": ""}
-        change = {"$set": {"leaving": leaving}}
-        await self._participants.update_one({"_id": key, "state": states.ACTIVE}, change, session=tx.session)
+        await self._participants.leave(tx, [key], leaving)
 
     async def split(self, tx: mongo.Tx, row: Row, step: pb.CommandStep) -> None:
         """Participants go on in a new cohort: from this transaction on what they do counts there."""
@@ -94,24 +92,21 @@ class RosterStore:
             raise cohort_taken(order.cohort_id)
         keys = [participant_id(row["_id"], institution) for institution in order.institutions]
         query = {"_id": {"$in": keys}, "state": states.ACTIVE}
-        going = await self._participants.find(query, session=tx.session).sort("_id").to_list(None)
+        going = await self._standing.find(query, session=tx.session).sort("_id").to_list(None)
         new = documents.split_row(row, step, len(going))
         moved = [documents.moved_row(old, new) for old in going]
         _keep_closings(new, moved)
-        await self._names.keep(tx, order.cohort_id, split_owner(row["_id"], words.key(command)))
-        await self._cohorts.insert_one(new, session=tx.session)
-        if moved:
-            await self._participants.insert_many(moved, session=tx.session)
+        await self._names.keep(tx, order.cohort_id, split_owner(row["_id"], identity.key(command)))
+        await self._rows.add(tx, new)
+        await self._participants.add(tx, moved)
         reason = f"moved to cohort {order.cohort_id}: {command.reason}"
         leaving = {"reason": reason, "actor": command.actor, "moved_to": order.cohort_id}
-        update = {"$set": {"leaving": leaving, "moved_to": order.cohort_id}}
-        await self._participants.update_many({"_id": {"$in": [m["_id"] for m in going]}}, update, session=tx.session)
+        await self._participants.leave(tx, [old["_id"] for old in going], leaving, moved_to=order.cohort_id)
         await self._say_split(tx, row, new, step, [old["institution"] for old in going])
 
     async def forget_problems(self, tx: mongo.Tx, row: Row, institution: str) -> None:
         """Its problems are dealt with."""
-        key = {"_id": participant_id(row["_id"], institution)}
-        await self._participants.update_one(key, {"$set": {"problems": []}}, session=tx.session)
+        await self._participants.change(tx, participant_id(row["_id"], institution), {"problems": []})
 
     async def _say_split(self, tx: mongo.Tx, row: Row, new: Row, step: pb.CommandStep, going: list[str]) -> None:
         command, definition = step.command, definition_pb2.Definition.FromString(row["definition"])
@@ -143,7 +138,7 @@ class RosterStore:
 
     async def _find(self, tx: mongo.Tx, row: Row, institution: str) -> Row:
         key = participant_id(row["_id"], institution)
-        found: Row | None = await self._participants.find_one({"_id": key}, session=tx.session)
+        found: Row | None = await self._standing.find_one({"_id": key}, session=tx.session)
         if found is None:
             raise not_found("participant", f"{row['_id']}/{institution}")
         return found

@@ -1,5 +1,4 @@
-"""The schedules that program keeps, each with what is still to be brought to Temporal. Only this file knows them in
-MongoDB."""
+"""Schedules in MongoDB. Each says whether Temporal has its last change already (`behind`)."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +8,7 @@ from livinglab.program.v1 import definition_pb2
 from livinglab.program.v1 import schedule_service_pb2 as pb
 from pymongo import IndexModel
 
-from chassis import mongo
+from chassis import mongo, pages
 from chassis.errors import Kind, Refused, not_found
 
 _INDEXES = {"schedules": [IndexModel([("behind", 1)], partialFilterExpression={"behind": True})]}
@@ -18,7 +17,7 @@ _KEPT = 20
 
 @dataclass(frozen=True)
 class Standing:
-    """A schedule as it is meant to be. `version` grows with each change."""
+    """A schedule as the store has it, whether or not Temporal has it too. `version` grows with each change."""
 
     id: str
     version: int
@@ -33,7 +32,7 @@ class Standing:
 
 
 class ScheduleStore:
-    """Documents in, values out. A deleted schedule stays as a record until its id is used again."""
+    """The only class that knows the documents. A deleted schedule stays as a record until its id is used again."""
 
     def __init__(self, db: mongo.Database) -> None:
         self.db = db
@@ -84,18 +83,16 @@ class ScheduleStore:
         await self.known(request.schedule_id, tx)
         await self._change(tx, request.schedule_id, {"deleted": True, "reason": request.reason}, "deleted", actor)
 
-    async def page(self, size: int, token: str) -> tuple[list[Standing], str]:
+    async def page(self, request: pb.ListSchedulesRequest) -> tuple[list[Standing], str]:
         """Schedules by id, and the token of the next page."""
-        query = {"deleted": False, **mongo.after(token)}
-        rows = await self._rows.find(query).sort("_id").limit(size + 1).to_list(None)
-        return [_standing(row) for row in rows[:size]], mongo.page_token(rows[size - 1]["_id"]) if rows[size:] else ""
+        return await pages.page(self._rows, {"deleted": False}, request, _standing)
 
     async def behind(self) -> list[str]:
-        """Ids of those whose last change Temporal was not brought yet."""
+        """The ids of the schedules whose last change Temporal does not have yet."""
         return [row["_id"] for row in await self._rows.find({"behind": True}, {"_id": 1}).to_list(None)]
 
     async def brought(self, standing: Standing) -> bool:
-        """Notes that Temporal has it in this version; False where it has changed since."""
+        """Records that Temporal has this version; False where the schedule has changed since."""
         done = await self._rows.update_one(
             {"_id": standing.id, "version": standing.version}, {"$set": {"behind": False}}
         )

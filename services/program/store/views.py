@@ -1,4 +1,4 @@
-"""Documents to what people see of a cohort: its phases, who blocks their gates, its participants."""
+"""Translates documents into what people see of a cohort: its phases, who blocks their gates, its participants."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime

@@ -1,5 +1,5 @@
-"""Which cohorts have changed, as it happens: one change stream for all who watch. While it is not open they are told
-when it is again, so that nothing is missed."""
+"""Tells watchers which cohorts have changed, by one change stream for all of them. After a time without the stream
+every watcher is told, so that nothing is missed."""
 
 import asyncio
 from collections import Counter

@@ -1,1 +1,1 @@
-"""The courses of cohorts, participants and schedules as workflows: they only carry out what the rules say."""
+"""The workflows of cohorts, participants and schedules. They only carry out what the rules in `model` decide."""

@@ -1,4 +1,4 @@
-"""How the workflows call activities, and how a command is refused."""
+"""How workflows call activities, and how an order is refused."""
 
 import asyncio
 from collections.abc import Iterator, MutableSequence

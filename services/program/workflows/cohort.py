@@ -25,6 +25,8 @@ with workflow.unsafe.imports_passed_through():
 # phases, when nobody reports and it cannot fail for a signal that comes in between; within one when it waits for long.
 MOST_EVENTS_AT_GATE = 300
 MOST_EVENTS = 900
+# What may come between a closing and the opening that tells of it.
+LEADS_TO_OPENING = {Act.SETTLE, Act.OPEN, Act.ANNOUNCE}
 # Only somebody who ends a participant's workflow by hand makes the last wait longer than this.
 PATIENCE = timedelta(hours=1)
 
@@ -131,6 +133,10 @@ class ProgramWorkflow:
             if _events() > MOST_EVENTS:
                 await self._continue_as_new()
             step = self._next_step()
+            if self._state.untold and (step is None or step.act not in LEADS_TO_OPENING):
+                # Nothing opens by which they would hear it.
+                await self._calls.catch_up()
+                continue
             self._show()
             if step is None:
                 await self._rest()

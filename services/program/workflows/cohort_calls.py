@@ -1,4 +1,4 @@
-"""What a cohort's workflow has done for it: participants started and told, phases recorded, sessions scheduled."""
+"""The activities that a cohort's workflow calls: participants started and told, phases recorded, sessions scheduled."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -33,7 +33,7 @@ class CohortCalls:
     async def start_participants(self, openings: Iterable[pb.PhaseOpening] = ()) -> None:
         """Everybody of the launch, once."""
         if not self._cohort.state.participants_started:
-            await self._start(pb.RosterStep(openings=openings))
+            await self._start(pb.RosterStep(openings=openings, prepare=True))
             self._cohort.state.participants_started = True
 
     async def announce(self, announcement: pb.Announcement) -> None:
@@ -48,13 +48,29 @@ class CohortCalls:
         self._note(await calls.ask(Activities.announce, announcement, calls.MANY, self._cohort.state.problems), before)
 
     async def announce_opening(self, place: int) -> None:
-        """To those whom the phase is for."""
-        opening = errands.opening_of(self._cohort, place)
-        await self.announce(pb.Announcement(opening=opening, only=self._cohort.state.phases[place].addressed))
+        """To those whom the phase is for, with the closings that nobody was told of yet."""
+        opening, state = errands.opening_of(self._cohort, place), self._cohort.state
+        addressed = state.phases[place].addressed
+        if addressed:
+            await self.catch_up()
+        opening.closed.extend(state.untold)
+        lives = state.readmissions
+        await self.announce(pb.Announcement(opening=opening, only=addressed, prepare=True, readmissions=lives))
+        del state.untold[: len(opening.closed)]
 
     async def announce_closing(self, place: int) -> None:
-        """To those whom the phase was for."""
-        await self.announce(phase_steps.closing(self._cohort, place))
+        """To those whom the phase was for; together with the next opening where it changes nothing for anybody."""
+        announcement = phase_steps.closing(self._cohort, place)
+        if phase_steps.closes_quietly(self._cohort, place):
+            self._cohort.state.untold.append(announcement.closing)
+            return
+        await self.announce(announcement)
+
+    async def catch_up(self) -> None:
+        """Everybody hears of the closings that nobody was told of yet."""
+        while self._cohort.state.untold:
+            await self.announce(pb.Announcement(closing=self._cohort.state.untold[0]))
+            del self._cohort.state.untold[0]
 
     async def choose_addressed(self, record: pb.PhaseRecord) -> pb.Addressed | None:
         """For whom the condition of a phase holds now."""

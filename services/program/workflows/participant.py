@@ -2,20 +2,20 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from livinglab.program.v1 import cohort_pb2, definition_pb2
+    from livinglab.program.v1 import cohort_pb2
     from livinglab.program.v1 import workflow_pb2 as pb
 
     from services.program.activities.all import Activities
     from services.program.engine import search_attributes
     from services.program.model import letter_steps, open_phases, reminders, states
-    from services.program.workflows import calls
+    from services.program.workflows.participant_calls import ParticipantCalls
 
 
 @workflow.defn(name="ParticipantWorkflow")
@@ -27,9 +27,12 @@ class ParticipantWorkflow:
         self._start = start
         self._record = pb.ParticipantRecord()
         self._record.CopyFrom(start.state)
+        self._calls = ParticipantCalls(self._start, self._record)
         self._closings: list[pb.PhaseClosing] = []
         self._leaving: pb.Withdrawal | None = None
         self._failed_phase = ""
+        # With which its end was recorded, together with those of others.
+        self._recorded: pb.PhaseClosing | None = None
 
     @workflow.run
     async def run(self, start: pb.ParticipantInput) -> pb.ParticipantResult:
@@ -45,8 +48,12 @@ class ParticipantWorkflow:
     @workflow.signal
     def phase_opened(self, opening: pb.PhaseOpening) -> None:
         """A phase opened, or its dates moved; a repeat, or one that comes after its closing, changes nothing."""
-        self._add(opening.duties)
-        del opening.duties[:]
+        open_phases.learn(self._record, opening.duties)
+        self._record.problems.extend(opening.problems)
+        closed = list(opening.closed)
+        del opening.duties[:], opening.closed[:], opening.problems[:]
+        for closing in closed:
+            self.phase_closed(closing)
         if states.occurrence(opening.phase.id, opening.reopened) in self._closed():
             return
         open_phases.take_opening(self._record, self._start.clock, opening, workflow.now())
@@ -86,7 +93,7 @@ class ParticipantWorkflow:
     @workflow.signal
     def duties_done(self, done: pb.DutiesDone) -> None:
         """Facts arrived."""
-        self._add(done.duties)
+        open_phases.learn(self._record, done.duties)
 
     @workflow.signal
     def withdrawn(self, withdrawal: pb.Withdrawal) -> None:
@@ -100,9 +107,11 @@ class ParticipantWorkflow:
             self._start = start
             self._record = pb.ParticipantRecord()
             self._record.CopyFrom(start.state)
+            self._calls = ParticipantCalls(self._start, self._record)
             self._closings.clear()
             self._leaving = None
             self._failed_phase = ""
+            self._recorded = None
 
     @workflow.query
     def progress(self) -> pb.ParticipantRecord:
@@ -189,44 +198,44 @@ class ParticipantWorkflow:
             raise results[0]
 
     async def _prepare(self, open_phase: pb.OpenPhase) -> None:
-        """Side by side: what each duty needs to begin, and the invitation."""
-        phase = open_phase.opening.phase
-        names = {"cohort_id": self._start.cohort_id, "institution": self._start.institution, "phase": phase.id}
-        invitation = letter_steps.invitation(open_phase.opening, open_phases.undone(self._record, open_phase))
-        work = [self._write(invitation, open_phase.opening)]
-        for duty in phase.duties:
-            step = pb.DutyStep(duty=duty.id, **names)
-            if duty.kind in {definition_pb2.DUTY_KIND_SELF_ASSESS, definition_pb2.DUTY_KIND_REASSESS}:
-                work.append(self._hear(Activities.open_evaluation, step))
-            elif duty.kind == definition_pb2.DUTY_KIND_PLAN_APPROVED:
-                work.append(self._hear(Activities.assign_coach, step))
-        await asyncio.gather(*work)
+        """What the phase needs to begin, unless it was done for this participant with others."""
+        if open_phases.asks_for_more(open_phase):
+            await self._calls.make_ready(open_phase)
         open_phase.prepared = True
         open_phases.pass_over(self._start.clock, open_phase, workflow.now())
 
     async def _remind(self, due: reminders.Letter) -> None:
         last = reminders.nearest(self._start.clock, due, workflow.now())
-        await self._write(letter_steps.reminder(last, open_phases.undone(self._record, due.phase)), due.phase.opening)
+        await self._calls.write(
+            letter_steps.reminder(last, open_phases.undone(self._record, due.phase)), due.phase.opening
+        )
 
     async def _give_notice(self, notice: pb.Notice) -> None:
         """About its phase, else the first that is open, with what is still to be done."""
         about = [p for p in self._record.open if notice.phase in {"", p.opening.phase.id}]
         if notice.session:
-            await self._write(letter_steps.notice(notice, []), None)
+            await self._calls.write(letter_steps.notice(notice, []), None)
         elif about:
-            await self._write(letter_steps.notice(notice, open_phases.undone(self._record, about[0])), about[0].opening)
+            await self._calls.write(
+                letter_steps.notice(notice, open_phases.undone(self._record, about[0])), about[0].opening
+            )
         elif not notice.phase:
-            await self._write(letter_steps.notice(notice, []), None)
+            await self._calls.write(letter_steps.notice(notice, []), None)
         self._record.notices.remove(notice)
 
     async def _report(self, done: pb.PhaseDone) -> None:
         open_phases.mark_reported(self._record, done)
-        await self._tell_program(pb.Reports(done=[done]))
+        await self._calls.tell_program(pb.Reports(done=[done]))
 
     async def _close(self, closing: pb.PhaseClosing) -> None:
         """The ledger has the last word: a fact that was stored in time counts, wherever its signal is."""
+        if closing.HasField("ended"):
+            open_phases.drop_closed(self._record, closing)
+            self._recorded = closing
+            self._end(closing.ended.outcome, closing.ended.reason)
+            return
         if any(duty not in self._record.duties for duty in closing.required):
-            await self._read_ledger()
+            await self._calls.read_ledger()
         missed = [duty for duty in closing.required if duty not in self._record.duties]
         reported = open_phases.drop_closed(self._record, closing)
         if closing.required and not missed and not reported:
@@ -245,6 +254,19 @@ class ParticipantWorkflow:
         self._record.reason = reason
 
     async def _take_leave(self) -> None:
+        if self._recorded is None:
+            await self._record_end()
+        if not (self._recorded and self._recorded.farewell):
+            await self._say_farewell()
+
+    async def _say_farewell(self) -> None:
+        life = self._start.readmissions
+        if self._record.outcome and (letter := letter_steps.farewell(self._record, self._leaving)):
+            # Who is taken in again does not wait for it.
+            writing = asyncio.create_task(self._calls.write(letter, None))
+            await self._unless(writing, lambda: self._start.readmissions != life)
+
+    async def _record_end(self) -> None:
         names = {"cohort_id": self._start.cohort_id, "institution": self._start.institution}
         actor = self._leaving.actor if self._leaving else ""
         step = pb.OutcomeStep(
@@ -256,7 +278,7 @@ class ParticipantWorkflow:
             **names,
         )
         life = self._start.readmissions
-        recorded = await self._call(Activities.record_outcome, step)
+        recorded = await self._calls.ask(Activities.record_outcome, step)
         if self._start.readmissions != life:
             return
         if recorded:
@@ -264,39 +286,4 @@ class ParticipantWorkflow:
             self._end(recorded.outcome, recorded.reason)
         else:
             end = pb.ParticipantEnd(institution=step.institution, outcome=step.outcome, readmissions=life)
-            await self._tell_program(pb.Reports(ended=[end]))
-        if letter := letter_steps.farewell(self._record, self._leaving):
-            # Who is taken in again does not wait for it.
-            writing = asyncio.create_task(self._write(letter, None))
-            await self._unless(writing, lambda: self._start.readmissions != life)
-
-    async def _read_ledger(self) -> None:
-        step = pb.LedgerStep(cohort_id=self._start.cohort_id, institution=self._start.institution)
-        await self._hear(Activities.read_ledger, step)
-
-    async def _write(self, step: pb.LetterStep, opening: pb.PhaseOpening | None) -> None:
-        step.cohort_id = self._start.cohort_id
-        step.institution = self._start.institution
-        step.readmissions = self._start.readmissions
-        if opening:
-            step.phase = opening.phase.id
-            step.deadline_time.CopyFrom(opening.deadline_time)
-        await self._hear(Activities.notify_people, step)
-
-    async def _hear(self, activity: Any, step: Any) -> None:
-        """One call; the duties that its answer tells of are done."""
-        done = await self._call(activity, step)
-        self._add(done.duties if done else ())
-
-    async def _call(self, activity: Any, step: Any) -> Any:
-        """The answer; None where it was refused for good: that lets the participant fail at the closing if a duty hung
-        on it, and holds nobody else up."""
-        return await calls.ask(activity, step, calls.ONE, self._record.problems)
-
-    def _add(self, duties: Iterable[str]) -> None:
-        self._record.duties.extend(duty for duty in duties if duty not in self._record.duties)
-
-    async def _tell_program(self, news: pb.Reports) -> None:
-        """Together with what others report at the same time. It may be gone; we end all the same."""
-        news.cohort_id = self._start.cohort_id
-        await workflow.execute_local_activity_method(Activities.report, news, **calls.AT_ONCE)
+            await self._calls.tell_program(pb.Reports(ended=[end]))

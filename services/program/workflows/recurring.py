@@ -1,4 +1,4 @@
-"""One start of a schedule: its cohort is launched, once, however long that takes."""
+"""The workflow of one start of a schedule: it launches the cohort, once, however long that takes."""
 
 from datetime import timedelta
 

@@ -22,7 +22,7 @@ _SENSIBLE = {
     "target": ("3.5", "99"),
     "since_period": ("", "2021"),
     "etag": ("", "1"),
-    "page_token": ("", "YQ=="),
+    "page_token": ("", "", "~YQ=="),
     "indicator": ("1", "35", "35-2"),
     "value": ("3", "2.75"),
     "start_date": ("2022-10-03", "2199-12-31"),

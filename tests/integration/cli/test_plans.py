@@ -1,6 +1,7 @@
 """`livinglab plan` as people and scripts run it, against a running coaching: from the draft to actions done."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ def caller(coaching: Running, role: str, institution: str = "", subject: str = "
     return {"token": token, "coaching": coaching.address}
 
 
-async def test_a_plan_from_its_draft_to_its_first_action_done(coaching: Running) -> None:
+async def test_a_plan_from_its_draft_to_its_first_action_done(coaching: Running, tmp_path: Path) -> None:
     operator, head = (caller(coaching, role, SUMEDANG) for role in ("operator", "head"))
     coached = caller(coaching, "coach", subject="coach-1")
     drafted = await answered("plan", "draft", COHORT, "--target", "2.6", "--due", "2023-01-21", **operator)
@@ -70,6 +71,16 @@ async def test_a_plan_from_its_draft_to_its_first_action_done(coaching: Running)
     assert (returned["state"], returned["reason"]) == ("returned", "Siapa penanggung jawabnya?")
     code, out, _ = await livinglab("plan", "show", PLAN, **operator)
     assert (code, "sent back: Siapa penanggung jawabnya?" in out) == (0, True)
+    first = returned["actions"][0]["id"]
+    fields = ("--owner", "Dinas Pendidikan", "--person", "Kepala Bidang", "--cost", "1000000", "--fund", "csr")
+    edited = await answered("plan", "edit", PLAN, first, *fields, **operator)
+    assert [edited["actions"][0][key] for key in ("owner", "fund", "cost")] == ["Dinas Pendidikan", "csr", "1000000"]
+    compared = await answered("plan", "compare", PLAN, **coached)
+    assert {one["field"] for one in compared["differences"][0]["fields"]} >= {"owner", "person", "cost"}
+    said = await answered("plan", "comment", PLAN, "Sudah lengkap", "--action", first, **coached)
+    assert (await answered("plan", "resolve", said["id"], **operator))["resolved_by"]
+    assert await answered("plan", "comments", PLAN, "--open", **operator) == []
+    returned = edited
     resubmitted = await answered("plan", "submit", PLAN, "--etag", returned["etag"], **head)
     code, out, err = await livinglab("plan", "approve", PLAN, "--etag", returned["etag"], **coached)
     assert (code, out, "has changed since it was read" in err) == (1, "", True)
@@ -81,6 +92,22 @@ async def test_a_plan_from_its_draft_to_its_first_action_done(coaching: Running)
     shown = ("--link", "https://jdih.sumedang.example/12")
     code, out, _ = await livinglab("plan", "complete", PLAN, first, *shown, **operator)
     assert (code, out) == (0, f"{PLAN} is in_progress, 1 of {len(approved['actions'])} actions done\n")
+    second = approved["actions"][1]
+    drop = ("plan", "drop", PLAN, second["id"], "--reason", "Anggaran dialihkan")
+    code, _, err = await livinglab(*drop, **operator)
+    assert (code, "an approved one amended" in err) == (1, True)
+    proposed = await answered(*drop, "--amend", "Refocusing", **operator)
+    assert proposed["amendment"]["reason"] == "Refocusing"
+    amended = await answered("plan", "refuse-amendment", PLAN, "--reason", "Tetap", **coached)
+    assert (amended["amendment"], amended["actions"][1]["state"]) == (None, "planned")
+    status = await answered("plan", "status", PLAN, **operator)
+    assert (status["reported"], status["proven"], status["state"]) == (1, 0, "in_progress")
+    for name, start in (("rencana.pdf", b"%PDF-"), ("rencana.html", b"<!DOCTYPE html>")):
+        code, _, err = await livinglab("plan", "print", PLAN, str(tmp_path / name), **operator)
+        assert (code, err, (tmp_path / name).read_bytes().startswith(start)) == (0, "", True)
+    kept = await answered("plan", "history", PLAN, **coached)
+    assert [one["what"] for one in kept][:3] == ["AmendmentRefused", "AmendmentProposed", "ActionCompleted"]
+    assert (await answered("plan", "impact", COHORT, **coached))["reported"] == 1
     [listed] = await answered("plan", "list", COHORT, **caller(coaching, "manager"))
     assert [action["state"] for action in listed["actions"]][:2] == ["done", "planned"]
     code, out, _ = await livinglab("plan", "list", COHORT, **operator)

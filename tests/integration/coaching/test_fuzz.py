@@ -7,7 +7,13 @@ import pytest
 from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from livinglab.coaching.v1 import plan_service_pb2, practice_service_pb2, service_pb2, visit_service_pb2
+from livinglab.coaching.v1 import (
+    assignment_service_pb2,
+    plan_service_pb2,
+    practice_service_pb2,
+    service_pb2,
+    visit_service_pb2,
+)
 from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
 from livinglab.coaching.v1.visit_service_pb2_grpc import VisitServiceStub
 
@@ -25,6 +31,7 @@ SERVICES = [
     plan_service_pb2.DESCRIPTOR.services_by_name["PlanService"],
     visit_service_pb2.DESCRIPTOR.services_by_name["VisitService"],
     practice_service_pb2.DESCRIPTOR.services_by_name["PracticeService"],
+    assignment_service_pb2.DESCRIPTOR.services_by_name["AssignmentService"],
 ]
 METHODS = [method for service in SERVICES for method in service.methods]
 # The service runs in this process, in another thread: what it draws for itself is none of the strategies' business.
@@ -94,6 +101,9 @@ POOLS: Mapping[str, Sequence[str]] = {
     "etag": ["", "1"],
     "page_token": ["", "YQ=="],
     "indicator": ["10", "35"],
+    "institutions": [SUMEDANG, BANDUNG],
+    "conflicts": ["32.73"],
+    "languages": ["id", "en"],
     "level": ["3", "4"],
     "url": ["https://a.example/1"],
     "practice_id": ["", "p.1"],

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from livinglab.assessment.v1 import evidence_events_pb2
+from livinglab.assessment.v1 import evaluation_pb2, evidence_events_pb2
+from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.coaching.v1 import action_pb2, coaching_pb2, plan_events_pb2
 from livinglab.coaching.v1 import plan_service_pb2 as pb
 from livinglab.coaching.v1 import service_pb2 as rpc
@@ -26,7 +27,7 @@ from tests.harness.coaching import (
     refusal,
     request_id,
 )
-from tests.harness.plans import PLAN, evaluated
+from tests.harness.plans import PLAN, evaluated, submitted
 from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
 from tests.harness.waiting import eventually
@@ -233,3 +234,39 @@ async def test_an_action_is_reported_with_a_piece_of_ones_own(coaching: Running)
     done = (await operator.CompleteAction(claim)).plan.actions[0]
     assert (done.state, done.evidence[0].evidence_id) == (coaching_pb2.ACTION_STATE_DONE, "piece-own")
     assert done.reported_by
+
+
+async def test_what_was_reported_is_proven_by_a_verified_evaluation(coaching: Running) -> None:
+    await approve(coaching)
+    first, second = [action.id for action in (await now(coaching)).actions][:2]
+    claim = rpc.CompleteActionRequest(request_id=request_id(), plan_id=PLAN, action_id=first)
+    claim.evidence.add(link="https://jdih.sumedang.example/12")
+    await called_by(coaching, "operator", SUMEDANG).CompleteAction(claim)
+    # Their own word proves nothing.
+    again = submitted({str(n): "4" for n in range(1, 48)}, period="2023", index="4.00")
+    await coaching.hear(again, aggregate_id=again.evaluation_id)
+    values = {str(n): "2" for n in range(1, 48)} | {first: "3", second: "4"}
+    verified = assessment_pb.StageConcluded(
+        institution=SUMEDANG,
+        evaluation_id=again.evaluation_id,
+        instrument=again.instrument,
+        instrument_version=1,
+        period="2023",
+        stage=evaluation_pb2.STAGE_DOCUMENT,
+        score=again.score,
+        values=values,
+    )
+    await coaching.hear(verified, aggregate_id=verified.evaluation_id, version=2)
+    [fact] = await published(coaching, plan_events_pb2.ActionsProven, 1)
+    assert (list(fact.proven_ids), fact.reported, fact.proven) == ([first, second], 1, 2)
+    head = plans(coaching, "head")
+    request = pb.GetPlanProgressRequest(plan_id=PLAN, as_of="2022-12-01")
+    progress = (await head.GetPlanProgress(request)).progress
+    assert (progress.reported, progress.proven, progress.on_track) == (1, 2, True)
+    assert progress.from_index == "2.00" < progress.reported_index < progress.proven_index
+    asked = pb.GetCohortProgressRequest(cohort_id=COHORT)
+    found = await plans(coaching, "manager", "").GetCohortProgress(asked)
+    assert (found.plans, found.agreed, found.reported, found.proven) == (1, 1, 1, 2)
+    assert (await refusal(head.GetCohortProgress(asked))).reason == "ROLE"
+    stranger = plans(coaching, "coach", "", "coach-9")
+    assert (await refusal(stranger.GetCohortProgress(asked))).kind == Kind.NOT_FOUND

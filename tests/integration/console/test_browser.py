@@ -5,7 +5,16 @@ from tests.integration.console.conftest import SUMEDANG, Console
 from tests.integration.console.test_sign_in import opened
 
 WIDTHS = (1280, 320)
-PATHS = ("/", "/programs", "/?group=province:32", f"/r/{SUMEDANG}", "/r/EVIL-1", "/find?q=bandung", "/nothing")
+PATHS = (
+    "/",
+    "/programs",
+    "/practices",
+    "/?group=province:32",
+    f"/r/{SUMEDANG}",
+    "/r/EVIL-1",
+    "/find?q=bandung",
+    "/nothing",
+)
 
 
 async def test_every_public_page_is_accessible_and_fits_a_phone(nation: Console) -> None:

@@ -11,7 +11,7 @@ from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import cohort_pb2, definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
-from cli.cohort import ics, standing
+from cli.cohort import ics, view
 from services.program.activities import letters
 from services.program.model import meetings, phase_steps, reminders
 from services.program.model.meetings import Meeting
@@ -90,8 +90,8 @@ def check(made: Course, expected: Expected, state: pb.ProgramState | None = None
 
 def _check_status(cohort: cohort_pb2.Cohort, expected: Expected) -> None:
     one, two = cohort.phases
-    assert standing.days(cohort, one)[1] == expected.one
-    assert standing.days(cohort, two) == expected.two
+    assert view.days(cohort, one)[1] == expected.one
+    assert view.days(cohort, two) == expected.two
     assert cohort.time_zone == ZONE
     for shown, at in ((one.sessions[0], expected.s1), (two.sessions[0], expected.s2)):
         local = [

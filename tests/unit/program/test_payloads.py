@@ -1,7 +1,9 @@
 """A build and the next one understand each other in everything that travels through Temporal: what the older one does
 not know it keeps. Made from what is registered, so that a new signal or activity is tried without a word here."""
 
+import importlib
 import inspect
+import pkgutil
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +15,8 @@ from temporalio import activity, workflow
 
 from services.program.activities.all import Activities
 from services.program.activities.recurring import RecurringActivities
-from services.program.workflows.cohort import ProgramWorkflow
-from services.program.workflows.participant import ParticipantWorkflow
-from services.program.workflows.recurring import RecurringCohortWorkflow
+from services.program.workflows.registered import OF_COHORTS, OF_SCHEDULES, WORKFLOWS
 from tests.harness.generated import newer
-
-WORKFLOWS = (ProgramWorkflow, ParticipantWorkflow, RecurringCohortWorkflow)
 
 
 def travelling() -> Iterator[tuple[str, type[Message]]]:
@@ -29,10 +27,8 @@ def travelling() -> Iterator[tuple[str, type[Message]]]:
         handlers: dict[Any, Any] = {**definition.signals, **definition.queries, **definition.updates}
         for name, handler in handlers.items():
             yield from _of(f"{name} of {definition.name}", handler.fn)
-    for holder in (Activities, RecurringActivities):
-        for name, method in inspect.getmembers(holder, inspect.isfunction):
-            if activity._Definition.from_callable(method):
-                yield from _of(f"activity {name}", method)
+    for method in (*OF_COHORTS, *OF_SCHEDULES):
+        yield from _of(f"activity {method.__name__}", method)
 
 
 def _of(what: str, function: typing.Callable[..., object]) -> Iterator[tuple[str, type[Message]]]:
@@ -110,3 +106,22 @@ def test_json_that_an_operator_typed_is_read_also_with_a_field_that_is_not_known
     typed = Payload(metadata=metadata, data=b'{"reason": "no budget", "addedLater": 1}')
     heard = payloads.CONVERTER.payload_converter.from_payload(typed, workflow_pb2.Withdrawal)
     assert heard == workflow_pb2.Withdrawal(reason="no budget")
+
+
+def test_all_that_a_worker_could_run_is_registered() -> None:
+    carried_out = {
+        method
+        for holder in (Activities, RecurringActivities)
+        for _, method in inspect.getmembers(holder, inspect.isfunction)
+        if activity._Definition.from_callable(method)
+    }
+    assert carried_out == {*OF_COHORTS, *OF_SCHEDULES}
+    package = importlib.import_module("services.program.workflows")
+    places = [f"{package.__name__}.{one.name}" for one in pkgutil.iter_modules(package.__path__)]
+    defined = {
+        workflow._Definition.must_from_class(kind).name
+        for place in places
+        for _, kind in inspect.getmembers(importlib.import_module(place), inspect.isclass)
+        if workflow._Definition.from_class(kind)
+    }
+    assert defined == {workflow._Definition.must_from_class(kind).name for kind in WORKFLOWS}

@@ -38,6 +38,7 @@ def subscribe(
     servers: str | list[str] = _LOCAL,
     memory: Memory | None = None,
     ahead: int = 1,
+    api: str = "$JS.API",
     **connect: Any,
 ) -> "Subscription":
     """Facts of these subjects (`*` stands for one token, `>` at the end for the rest), those that there are and those
@@ -46,8 +47,10 @@ def subscribe(
     `since` too: a time with its zone, a place in the stream, or nothing for the beginning. `memory` knows what was
     settled. `ahead` is how many facts of a subject the broker hands out before one is settled: with one, each thing's
     facts come in order whatever fails; more are faster, and after a failure an older fact may come behind a newer one
-    and says so (`stale`). `connect` is what nats.connect takes besides. ValueError where a subject or name is none."""
-    return Subscription(subjects, durable, since, servers, memory or Memory(), ahead, connect)
+    and says so (`stale`).
+    `api` is "livinglab.API" for a user of an account apart. `connect` is what nats.connect takes besides. ValueError
+    where a subject or a name is none."""
+    return Subscription(subjects, durable, since, servers, memory or Memory(), ahead, api, connect)
 
 
 class Subscription:
@@ -61,6 +64,7 @@ class Subscription:
         servers: str | list[str],
         memory: Memory,
         ahead: int,
+        api: str,
         connect: dict[str, Any],
     ) -> None:
         self._filters = names.filters(subjects, services())
@@ -68,9 +72,10 @@ class Subscription:
         self._durable = durable
         self._start = start(since, [names.stream_of(one) for one in self._filters])
         self._servers, self._connect, self._memory, self._ahead = servers, connect, memory, ahead
+        self._api = api
         self._nc: Client | None = None
         self._come: asyncio.Queue[Msg | Exception] = asyncio.Queue(ahead)
-        self._in_hand: dict[str, Msg] = {}
+        self._in_hand: dict[str, tuple[Msg, asyncio.Semaphore]] = {}
         self._current: tuple[Msg, Fact] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._refusal = ""
@@ -97,18 +102,18 @@ class Subscription:
             if not self._memory.knows(fact):
                 self._current = msg, fact = msg, self._placed(fact)
                 return fact
-            self._in_hand.pop(msg.reply, None)
             await msg.ack()
+            self._let_go(msg)
 
     async def close(self, settled: bool = True) -> None:
         """Ends; the fact in hand is settled, or else it and what was fetched ahead come again at once."""
-        if settled:
-            await self._settle()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if settled:
+            await self._settle()
         if self._nc is not None:
-            for msg in self._in_hand.values():
+            for msg, _ in self._in_hand.values():
                 with suppress(NatsError):
                     await msg.nak()
             with suppress(NatsError):
@@ -119,11 +124,14 @@ class Subscription:
         if self._current is not None:
             msg, fact = self._current
             self._memory.keep(fact)
-            self._in_hand.pop(msg.reply, None)
             self._current = None
             with suppress(NatsError):
                 # Else it comes again, and the memory knows it.
                 await msg.ack()
+            self._let_go(msg)
+
+    def _let_go(self, msg: Msg) -> None:
+        self._in_hand.pop(msg.reply)[1].release()
 
     def _placed(self, fact: Fact) -> Fact:
         before = self._memory.newest(fact)
@@ -136,7 +144,7 @@ class Subscription:
             return
         options = {"name": self._durable or "livinglab.events", "max_reconnect_attempts": -1, **self._connect}
         self._nc = await nats.connect(self._servers, error_cb=self._trouble, **options)
-        js = self._nc.jetstream()
+        js = self._nc.jetstream(prefix=self._api)
         self._tasks = [asyncio.create_task(self._read(js, one)) for one in self._filters]
         self._tasks.append(asyncio.create_task(self._hold()))
 
@@ -147,16 +155,23 @@ class Subscription:
 
     async def _read(self, js: JetStreamContext, subject: str) -> None:
         """Until cancelled: what one filter lets through goes to the loop; what cannot be mended is raised there."""
-        stream = names.stream_of(subject)
+        stream, free = names.stream_of(subject), asyncio.Semaphore(self._ahead)
         while True:
             try:
                 consumer = await self._consumer(js, stream, subject)
                 bound = await js.pull_subscribe_bind(consumer=consumer, stream=stream)
                 while True:
-                    with suppress(TimeoutError):
-                        for msg in await bound.fetch(self._ahead, timeout=_FETCH_SECONDS):
-                            self._in_hand[msg.reply] = msg
-                            await self._come.put(msg)
+                    # No more is asked for than may be in hand: what the server sends to somebody who has left waits.
+                    await free.acquire()
+                    try:
+                        msg = (await bound.fetch(1, timeout=_FETCH_SECONDS))[0]
+                    except BaseException as error:
+                        free.release()
+                        if isinstance(error, TimeoutError):
+                            continue
+                        raise
+                    self._in_hand[msg.reply] = msg, free
+                    await self._come.put(msg)
             except NotFoundError:
                 # The service has not published yet.
                 await asyncio.sleep(_PAUSE_SECONDS)
@@ -188,7 +203,7 @@ class Subscription:
         """What waits in the process, or takes long, is not handed out again."""
         while True:
             await asyncio.sleep(_ACK_SECONDS / 3)
-            for msg in list(self._in_hand.values()):
+            for msg, _ in list(self._in_hand.values()):
                 with suppress(NatsError):
                     await msg.in_progress()
 

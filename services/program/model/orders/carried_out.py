@@ -1,5 +1,5 @@
-"""What a manager's command does to a cohort that runs, or why it cannot be. Pure: the cohort's state is changed only
-after nothing more can be refused."""
+"""Carries out a manager's order on the state of a running cohort, or refuses it. Pure: the state changes only when
+nothing can be refused any more."""
 
 import hashlib
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from livinglab.program.v1 import workflow_pb2 as pb
 
 from chassis.errors import Kind, Refused, precondition
 from programs import clock
+from services.program.model import identity
 from services.program.model.agenda import Cohort
 from services.program.model.orders import phases as phase_orders
 from services.program.model.orders import roster as roster_orders
-from services.program.model.orders import words
 
 # A repeat comes soon, or never.
 _ANSWERS_KEPT = 200
@@ -22,7 +22,7 @@ _ANSWERS_KEPT = 200
 def known_answer(state: pb.ProgramState, command: command_pb2.Command) -> command_pb2.CommandAnswer | None:
     """What this actor's order of this kind with this request_id was answered; ALREADY_EXISTS where it said something
     else."""
-    known = words.key(command)
+    known = identity.key(command)
     for answer in state.answers:
         if answer.key == known:
             if answer.fingerprint != _fingerprint(command):
@@ -53,7 +53,7 @@ def carry_out(cohort: Cohort, command: command_pb2.Command, now: datetime) -> pb
         request_id=command.request_id,
         awaiting_second=step.awaiting_second,
         fingerprint=_fingerprint(command),
-        key=words.key(command),
+        key=identity.key(command),
     )
     del state.answers[:-_ANSWERS_KEPT]
     step.revision = state.revision
@@ -88,7 +88,7 @@ def take_back(cohort: Cohort, step: pb.CommandStep) -> Refused:
     """A split that could not be recorded, since the new cohort's id was taken meanwhile, has not been: nobody goes.
     The refusal that answers it."""
     state = cohort.state
-    others = [answer for answer in state.answers if answer.key != words.key(step.command)]
+    others = [answer for answer in state.answers if answer.key != identity.key(step.command)]
     del state.answers[:]
     state.answers.extend(others)
     going = step.command.split.cohort_id

@@ -1,4 +1,4 @@
-"""Orders about phases: pause, resume, reschedule, reopen, override, and what was refused for good. Pure."""
+"""Orders about phases: pause, resume, reschedule, reopen, override, and settling a problem. Pure."""
 
 from datetime import datetime, timedelta
 
@@ -7,7 +7,7 @@ from livinglab.program.v1 import workflow_pb2 as pb
 
 from chassis.errors import precondition
 from programs import clock
-from services.program.model import states
+from services.program.model import identity, states
 from services.program.model.agenda import OVER, Cohort
 from services.program.model.errands import (
     announce,
@@ -19,7 +19,6 @@ from services.program.model.errands import (
     reschedule_sessions,
     take_in,
 )
-from services.program.model.orders import words
 from services.program.model.phase_steps import drop_proposals, session_starts, sessions_to_come
 
 _ACTIONS = {cohort_pb2.GATE_ACTION_CLOSE, cohort_pb2.GATE_ACTION_EXCUSE, cohort_pb2.GATE_ACTION_STOP}
@@ -30,7 +29,7 @@ def pause(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, no
     if cohort.paused:
         raise precondition("ALREADY_PAUSED", "the cohort is paused already")
     cohort.state.pause_time.CopyFrom(clock.stamp(now))
-    announce(cohort, pb.Announcement(pause=pb.Pause(reason=command.reason, occasion=words.mark(command))))
+    announce(cohort, pb.Announcement(pause=pb.Pause(reason=command.reason, occasion=identity.mark(command))))
 
 
 def resume(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, now: datetime) -> None:
@@ -48,7 +47,7 @@ def resume(cohort: Cohort, command: command_pb2.Command, step: pb.CommandStep, n
         if record.state == OPEN:
             announce_opening(cohort, place, "", shifted=True)
     # After the new dates: by the old ones reminders would be due that are not.
-    told = pb.Resumption(reason=command.reason, occasion=words.mark(command))
+    told = pb.Resumption(reason=command.reason, occasion=identity.mark(command))
     announce(cohort, pb.Announcement(resumption=told))
 
 

@@ -1,6 +1,5 @@
 """Orders in words, for the audit. Pure."""
 
-import hashlib
 from zoneinfo import ZoneInfo
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -14,21 +13,6 @@ _ACTIONS = {
     cohort_pb2.GATE_ACTION_EXCUSE: "closed, with everybody excused",
     cohort_pb2.GATE_ACTION_STOP: "stopped the cohort",
 }
-
-
-# Longer names of updates than this are refused by Temporal.
-_LONGEST_KEY = 900
-
-
-def key(command: command_pb2.Command) -> str:
-    """What a repeat of an order has in common with the first one: its kind, who gave it, and the request_id."""
-    told = f"{command.WhichOneof('order')}:{command.actor}:{command.request_id}"
-    return told if len(told) <= _LONGEST_KEY else hashlib.sha256(told.encode()).hexdigest()
-
-
-def mark(command: command_pb2.Command) -> str:
-    """The same in few characters, for letters that follow from it."""
-    return hashlib.sha256(key(command).encode()).hexdigest()[:16]
 
 
 def subject(command: command_pb2.Command) -> tuple[str, str]:

@@ -1,12 +1,9 @@
 """Outbox, relay, stream and consumer on real servers: nothing lost or doubled, in order, set aside when hopeless."""
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator
 from typing import Any
 
 import nats
-import pytest
 from livinglab.assessment.v1 import events_pb2
 from nats.aio.client import Client
 from pymongo import WriteConcern
@@ -16,36 +13,8 @@ from chassis.changes import Changes
 from chassis.events import stream
 from chassis.events.outbox import Relay
 from stack.servers import Server
-from stack.servers import nats as nats_server
-from tests.harness.servers import Servers
 from tests.harness.service import publish, published
 from tests.harness.waiting import eventually
-
-
-@pytest.fixture
-async def db(servers: Servers) -> AsyncIterator[mongo.Database]:
-    client = mongo.connect(servers.mongo_uri)
-    db = mongo.Database(client, f"events_{secrets.token_hex(4)}")
-    await db.prepare({"effects": []})
-    yield db
-    await client.drop_database(db.name)
-    client.close()
-
-
-@pytest.fixture
-async def broker(tmp_path: Any) -> AsyncIterator[Server]:
-    server = nats_server(tmp_path / "nats")
-    await server.start()
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
-async def nc(broker: Server) -> AsyncIterator[Client]:
-    nc = await stream.connect(broker.uri, "test")
-    await stream.ensure_stream(nc.jetstream(), "assessment", 1)
-    yield nc
-    await nc.close()
 
 
 class Running:

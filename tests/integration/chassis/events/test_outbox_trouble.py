@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from livinglab.assessment.v1 import events_pb2
+from livinglab.common.v1 import dead_letter_service_pb2 as pb
 from nats.aio.client import Client
 
 from chassis import mongo, naming, telemetry
@@ -71,7 +72,7 @@ async def test_what_the_broker_refuses_is_set_aside_and_all_others_are_published
 
     async with beside(Relay(db, nc, "assessment").run()):
         await eventually(all_told)
-    letters, _ = await dead_letters.page(db, "", 100, "")
+    letters, _ = await dead_letters.page(db, pb.ListDeadLettersRequest())
     assert [(one.outgoing, one.headers[naming.CE_SUBJECT]) for one in letters] == [(True, "e1"), (True, "e2")]
     assert all("takes at most 1,048,576" in one.reason and one.id.startswith("OUTBOX:") for one in letters)
     await gauges._stored(db)
