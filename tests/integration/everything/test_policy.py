@@ -30,6 +30,7 @@ def reads(method: MethodDescriptor) -> bool:
     return method.name.startswith(("Get", "List", "Count", "WhatIf", "Compare", "Watch", "Download"))
 
 
+@pytest.mark.timeout(900)
 async def test_no_cell_allows_more_than_its_policy_says(world: Everything) -> None:
     wrong: list[str] = []
     cells = 0
@@ -67,6 +68,7 @@ async def test_no_cell_allows_more_than_its_policy_says(world: Everything) -> No
     assert cells == 2 * len(pairs(ROLES)) * len(methods())
 
 
+@pytest.mark.timeout(600)
 async def test_request_ids_and_page_tokens_of_others_open_nothing(world: Everything) -> None:
     """The same person, of another institution now, repeats what the first one was told; and goes on with a page that a
     manager began."""
