@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
-from cli import backup, doctor, institution, instrument, notify, platform, rehearse, schedule
+from cli import backup, doctor, institution, instrument, platform, rehearse, schedule
 from cli.assessment import commands as assessment
 from cli.cohort import commands as cohort
 from cli.events import commands as events
 from cli.evidence import commands as evidence
+from cli.notify import commands as notify
+from cli.notify import inbox
 from cli.plan import agreement, coach, duties, session, visit
 from cli.plan import progress as plan
 from cli.practice import copying as practice
@@ -39,6 +41,7 @@ app.add_typer(visit.app, name="visit")
 app.add_typer(practice.app, name="practice")
 app.add_typer(plan.app, name="plan")
 app.add_typer(notify.app, name="notify")
+app.add_typer(inbox.app, name="inbox")
 app.add_typer(events.app, name="events")
 app.command("ranking")(ranking)
 app.command("score")(score)

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from chassis import ical
+
 if TYPE_CHECKING:
     from livinglab.program.v1 import cohort_pb2, definition_pb2
 
     from programs.timeline import Happening
-
-_LONGEST_LINE = 75
-_ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 
 
 def ics(
@@ -24,14 +23,14 @@ def ics(
     that a newer file replaces what an older one brought."""
     name = cohort.id or definition.id
     mark = "[GLADI] " if cohort.rehearsal else ""
-    stamp = f"DTSTAMP:{_utc(now)}"
+    stamp = f"DTSTAMP:{ical.utc(now)}"
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Living Lab//program//EN"]
-    lines += [f"X-WR-CALNAME:{_text(mark + (cohort.title or definition.title))}"]
+    lines += [f"X-WR-CALNAME:{ical.text(mark + (cohort.title or definition.title))}"]
     for phase in definition.phases:
         lines += _event(
             f"UID:{name}.{phase.id}@livinglab",
             stamp,
-            f"SUMMARY:{_text(mark + phase.title)}",
+            f"SUMMARY:{ical.text(mark + phase.title)}",
             f"DTSTART;VALUE=DATE:{_day(phase.opens)}",
             f"DTEND;VALUE=DATE:{_day(phase.closes, 1)}",
             "TRANSP:TRANSPARENT",
@@ -39,7 +38,7 @@ def ics(
     for item in happenings:
         if item.session:
             lines += _event(*_session(name, mark, item), stamp)
-    return b"".join(_folded(line) for line in [*lines, "END:VCALENDAR"])
+    return b"".join(ical.folded(line) for line in [*lines, "END:VCALENDAR"])
 
 
 def standing(cohort: "cohort_pb2.Cohort", now: datetime) -> bytes:
@@ -48,15 +47,15 @@ def standing(cohort: "cohort_pb2.Cohort", now: datetime) -> bytes:
     from cli.cohort.view import days
 
     mark = "[GLADI] " if cohort.rehearsal else ""
-    stamp = f"DTSTAMP:{_utc(now)}"
+    stamp = f"DTSTAMP:{ical.utc(now)}"
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Living Lab//program//EN"]
-    lines += [f"X-WR-CALNAME:{_text(mark + cohort.title)}"]
+    lines += [f"X-WR-CALNAME:{ical.text(mark + cohort.title)}"]
     for phase in cohort.phases:
         opens, last = days(cohort, phase)
         lines += _event(
             f"UID:{cohort.id}.{phase.phase}@livinglab",
             stamp,
-            f"SUMMARY:{_text(mark + phase.title)}",
+            f"SUMMARY:{ical.text(mark + phase.title)}",
             f"DTSTART;VALUE=DATE:{_day(opens.isoformat())}",
             f"DTEND;VALUE=DATE:{_day(last.isoformat(), 1)}",
             "TRANSP:TRANSPARENT",
@@ -65,14 +64,14 @@ def standing(cohort: "cohort_pb2.Cohort", now: datetime) -> bytes:
             lines += _event(
                 f"UID:{cohort.id}.{phase.phase}.{session.session}@livinglab",
                 stamp,
-                f"SUMMARY:{_text(mark + session.title)}",
-                f"DTSTART:{_utc(session.start_time.ToDatetime(UTC))}",
-                f"DTEND:{_utc(session.end_time.ToDatetime(UTC))}",
-                f"DESCRIPTION:{_text(phase.title)}",
-                *([f"LOCATION:{_text(session.place)}"] if session.place else []),
+                f"SUMMARY:{ical.text(mark + session.title)}",
+                f"DTSTART:{ical.utc(session.start_time.ToDatetime(UTC))}",
+                f"DTEND:{ical.utc(session.end_time.ToDatetime(UTC))}",
+                f"DESCRIPTION:{ical.text(phase.title)}",
+                *([f"LOCATION:{ical.text(session.place)}"] if session.place else []),
                 *(["STATUS:CANCELLED"] if session.cancelled else []),
             )
-    return b"".join(_folded(line) for line in [*lines, "END:VCALENDAR"])
+    return b"".join(ical.folded(line) for line in [*lines, "END:VCALENDAR"])
 
 
 def _session(name: str, mark: str, item: "Happening") -> Iterator[str]:
@@ -80,38 +79,17 @@ def _session(name: str, mark: str, item: "Happening") -> Iterator[str]:
 
     if session := item.session:
         yield f"UID:{name}.{item.phase.id}.{session.id}@livinglab"
-        yield f"SUMMARY:{_text(mark + session.title)}"
-        yield f"DTSTART:{_utc(item.at)}"
-        yield f"DTEND:{_utc(clock.local(session.end, session.time_zone))}"
-        yield f"DESCRIPTION:{_text(item.phase.title)}"
+        yield f"SUMMARY:{ical.text(mark + session.title)}"
+        yield f"DTSTART:{ical.utc(item.at)}"
+        yield f"DTEND:{ical.utc(clock.local(session.end, session.time_zone))}"
+        yield f"DESCRIPTION:{ical.text(item.phase.title)}"
         if session.place:
-            yield f"LOCATION:{_text(session.place)}"
+            yield f"LOCATION:{ical.text(session.place)}"
 
 
 def _event(*lines: str) -> Iterable[str]:
     return ["BEGIN:VEVENT", *lines, "END:VEVENT"]
 
 
-def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-
-
 def _day(text: str, later: int = 0) -> str:
     return (date.fromisoformat(text) + timedelta(days=later)).strftime("%Y%m%d")
-
-
-def _text(value: str) -> str:
-    """Words of people in a line of the file; other control characters have no place in one."""
-    readable = "".join(c if c == "\n" or c.isprintable() else " " for c in value)
-    return readable.translate(_ESCAPES)
-
-
-def _folded(line: str) -> bytes:
-    """At most 75 bytes a line, never within a character; what follows goes on after a blank."""
-    lines = [b""]
-    for character in line:
-        encoded = character.encode()
-        if len(lines[-1]) + len(encoded) > _LONGEST_LINE:
-            lines.append(b" ")
-        lines[-1] += encoded
-    return b"\r\n".join(lines) + b"\r\n"

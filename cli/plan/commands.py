@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.plan import drafting
 from cli.speak.codes import as_code
 from cli.speak.language import word
 from cli.speak.output import AsJson, print_json, say, table
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from livinglab.coaching.v1 import coaching_pb2
 
 app = typer.Typer(help="Action plans.", no_args_is_help=True)
+app.command("drafts")(drafting.drafts)
 
 PlanId = Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan.")]
 Etag = Annotated[
@@ -71,15 +73,22 @@ def draft(
     institution: Annotated[
         str, typer.Option("--institution", metavar="CODE", parser=as_code, help="Whose plan; yours, unless named.")
     ] = "",
-    target: Annotated[str, typer.Option("--target", metavar="INDEX", help="The index to plan for, such as 3.0.")] = "",
-    due: Annotated[str, typer.Option("--due", metavar="DATE", help="When the actions are due, 2023-01-21.")] = "",
-    evaluation: Annotated[
-        str, typer.Option("--evaluation", metavar="ID", help="Plan from this evaluation, not the newest.")
-    ] = "",
+    target: drafting.Target = "",
+    due: drafting.Due = "",
+    evaluation: drafting.From = "",
+    least_effort: Annotated[
+        bool, typer.Option("--least-effort", help="The plan of the least effort, not that of the largest gains.")
+    ] = False,
+    capacity: drafting.Capacity = 0,
+    budget: drafting.Budget = "",
+    day_rate: drafting.DayRate = "",
+    start: drafting.Start = "",
+    needs: drafting.Needs = None,
     rehearsal: Annotated[bool, typer.Option("--rehearsal", help="The cohort is a rehearsal.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Draft a plan from the largest reachable gaps of a submitted evaluation; one that is there is shown as it is."""
+    """Draft a plan from the largest reachable gaps of a submitted evaluation, or, under terms, that of the least
+    effort; one that is there is shown as it is."""
     from livinglab.coaching.v1 import service_pb2 as pb
 
     from cli.speak import connection
@@ -93,6 +102,8 @@ def draft(
         due_date=due,
         evaluation_id=evaluation,
     )
+    if least_effort or capacity or budget or start or needs:
+        request.terms.CopyFrom(drafting.terms_of(capacity, budget, day_rate, start, needs))
     _show(_call("DraftPlan", request).plan, as_json)
 
 

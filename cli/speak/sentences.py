@@ -81,6 +81,11 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "{plan} is {state}, coach {coach}: {before} to {after}",
     ),
     "sent_back": ("dikembalikan: {reason}", "sent back: {reason}"),
+    "draft_title": ("indeks {index} dengan {effort} hari kerja", "index {index} for {effort} days of work"),
+    "out_of_reach": (
+        "indeks {target} di luar jangkauan: paling tinggi {most_index}; perlu {effort_days} hari kerja, {days} hari",
+        "index {target} is out of reach: {most_index} at most; {effort_days} days of work or {days} days would do",
+    ),
     "plan_written": ("ditulis: {file}", "written: {file}"),
     "plan_status": (
         "{plan}: {reported} dari {actions} aksi dilaporkan, {proven} terbukti",

@@ -16,6 +16,7 @@ from chassis.events.stream import Reaction
 from directory.assignments import Assignments
 from directory.projection import Institutions
 from services.coaching.model import proof
+from services.coaching.store.assignments import AssignmentRows
 from services.coaching.store.coaching import Evaluated, Store
 from services.coaching.store.plans import PlanStore
 
@@ -41,15 +42,17 @@ async def on_evaluation_submitted(store: Store, plans: PlanStore, tx: mongo.Tx, 
 
 
 async def on_participant_left(
-    store: Store, tx: mongo.Tx, event: program_pb.ParticipantWithdrawn | program_pb.ParticipantFailed
+    rows: AssignmentRows, tx: mongo.Tx, event: program_pb.ParticipantWithdrawn | program_pb.ParticipantFailed
 ) -> None:
     """The coach has a place for another one."""
-    await store.note_standing(tx, event.meta.cohort_id, event.institution, event.meta.version, left=True)
+    await rows.note_standing(tx, event.meta.cohort_id, event.institution, event.meta.version, left=True)
 
 
-async def on_participant_readmitted(store: Store, tx: mongo.Tx, event: program_pb.ParticipantReadmitted) -> None:
+async def on_participant_readmitted(
+    rows: AssignmentRows, tx: mongo.Tx, event: program_pb.ParticipantReadmitted
+) -> None:
     """It goes on with the coach that it had."""
-    await store.note_standing(tx, event.meta.cohort_id, event.institution, event.meta.version, left=False)
+    await rows.note_standing(tx, event.meta.cohort_id, event.institution, event.meta.version, left=False)
 
 
 async def on_cohort_launched(plans: PlanStore, tx: mongo.Tx, event: program_pb.CohortLaunched) -> None:
@@ -72,6 +75,7 @@ async def on_evidence_uploaded(plans: PlanStore, tx: mongo.Tx, event: evidence_p
 def table(store: Store, plans: PlanStore, institutions: Institutions) -> tuple[Reaction, ...]:
     """Everything that coaching listens to."""
     assignments = Assignments(store.db)
+    rows = AssignmentRows(store.db)
     return (
         Reaction(assessment_pb.InstrumentPublished, partial(on_instrument_published, store)),
         *(Reaction(event, partial(on_evaluation_submitted, store, plans)) for event in get_args(Evaluated)),
@@ -79,9 +83,9 @@ def table(store: Store, plans: PlanStore, institutions: Institutions) -> tuple[R
         Reaction(program_pb.PhaseRescheduled, partial(on_days_moved, plans)),
         Reaction(program_pb.CohortPaused, partial(on_days_moved, plans)),
         Reaction(evidence_pb.EvidenceUploaded, partial(on_evidence_uploaded, plans)),
-        Reaction(program_pb.ParticipantWithdrawn, partial(on_participant_left, store)),
-        Reaction(program_pb.ParticipantFailed, partial(on_participant_left, store)),
-        Reaction(program_pb.ParticipantReadmitted, partial(on_participant_readmitted, store)),
+        Reaction(program_pb.ParticipantWithdrawn, partial(on_participant_left, rows)),
+        Reaction(program_pb.ParticipantFailed, partial(on_participant_left, rows)),
+        Reaction(program_pb.ParticipantReadmitted, partial(on_participant_readmitted, rows)),
         Reaction(directory_pb.InstitutionRegistered, institutions.keep),
         # Its own, so that coaches and assessors are asked after in one place.
         Reaction(coaching_pb.CoachAssigned, assignments.on_coach_assigned),

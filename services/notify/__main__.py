@@ -1,7 +1,14 @@
 """Wiring of the notify process."""
 
 from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
-from livinglab.notify.v1 import service_pb2, service_pb2_grpc
+from livinglab.notify.v1 import (
+    inbox_service_pb2,
+    inbox_service_pb2_grpc,
+    service_pb2,
+    service_pb2_grpc,
+    template_service_pb2,
+    template_service_pb2_grpc,
+)
 from livinglab.program.v1.recipient_service_pb2_grpc import RecipientServiceStub
 
 from chassis import runtime
@@ -13,11 +20,18 @@ from services.notify.model import rules
 from services.notify.postman import PostOffice
 from services.notify.reactions.people import People
 from services.notify.reactions.telling import Telling
-from services.notify.service import NotifyService
+from services.notify.service.inbox import InboxService
+from services.notify.service.messages import NotifyService
+from services.notify.service.templates import TemplateService
+from services.notify.store.inbox import Arrivals, InboxStore
 from services.notify.store.messages import Store
+from services.notify.store.preferences import PreferenceStore
+from services.notify.store.templates import TemplateStore
 from services.notify.store.waits import WaitStore
 from services.notify.texts import Texts
-from services.notify.writing import Writer
+from services.notify.writing.digests import Digests
+from services.notify.writing.editions import Editions
+from services.notify.writing.writer import Writer
 
 
 async def main(process: runtime.Process) -> None:
@@ -31,7 +45,10 @@ async def main(process: runtime.Process) -> None:
     await institutions.prepare()
     process.background("institutions", institutions.follow())
     delivery = Delivery(store, PostOffice(process.settings))
-    writer = Writer(store, texts, delivery.wake)
+    template_store = TemplateStore(store.db)
+    editions = Editions(template_store, texts)
+    wishes, arrivals = PreferenceStore(store.db), Arrivals(store.db)
+    writer = Writer(store, wishes, texts, delivery.wake, process.settings.console_url, editions)
     people = People(
         RecipientServiceStub(process.channel("program")), CoachingServiceStub(process.channel("coaching")), assignments
     )
@@ -40,9 +57,25 @@ async def main(process: runtime.Process) -> None:
     await process.consume(store.db, telling.table(assignments, institutions))
     process.background("delivery", delivery.run())
     process.background("telling", telling.run())
-    descriptor = service_pb2.DESCRIPTOR.services_by_name["NotifyService"]
-    add = service_pb2_grpc.add_NotifyServiceServicer_to_server
-    await process.serve(Served(descriptor, NotifyService(store, writer, book), add))
+    process.background("digests", Digests(store, writer).run())
+    process.background("arrivals", arrivals.run())
+    await process.serve(
+        Served(
+            service_pb2.DESCRIPTOR.services_by_name["NotifyService"],
+            NotifyService(store, writer, book),
+            service_pb2_grpc.add_NotifyServiceServicer_to_server,
+        ),
+        Served(
+            inbox_service_pb2.DESCRIPTOR.services_by_name["InboxService"],
+            InboxService(InboxStore(store.db), wishes, arrivals),
+            inbox_service_pb2_grpc.add_InboxServiceServicer_to_server,
+        ),
+        Served(
+            template_service_pb2.DESCRIPTOR.services_by_name["TemplateService"],
+            TemplateService(template_store, texts, editions),
+            template_service_pb2_grpc.add_TemplateServiceServicer_to_server,
+        ),
+    )
 
 
 if __name__ == "__main__":

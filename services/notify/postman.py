@@ -21,6 +21,7 @@ from livinglab.notify.v1 import service_pb2 as pb
 
 from chassis import tls
 from chassis.config import Settings
+from services.notify.model import calendar, pages
 from services.notify.model.messages import Outcome, Taken, Turned, Unreachable
 
 _CONNECT_SECONDS = 10.0
@@ -145,9 +146,24 @@ class Postman:
         mail["Subject"] = message.subject
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(message.body, cte="quoted-printable")
+        page = pages.page(message.subject, message.body, message.recipient.language)
+        mail.add_alternative(page, subtype="html", cte="quoted-printable")
+        for place, event in enumerate(message.events, start=1):
+            self._invite(mail, message, event, place)
         # Last: new content does away with headers of its own kind.
         mail["Content-Language"] = message.recipient.language
         return mail
+
+    def _invite(self, mail: EmailMessage, message: pb.Message, event: pb.CalendarEvent, place: int) -> None:
+        """A meeting alone is what the letter is about, in the form that mail programs offer to take into the
+        calendar; of several each is a file."""
+        content = calendar.invitation(message, event, self._sender)
+        about = {"charset": "utf-8", "method": calendar.method(event)}
+        if len(message.events) == 1:
+            mail.add_alternative(content, "text", "calendar", params=about, cte="base64")
+        else:
+            name = f"invite-{place}.ics"
+            mail.add_attachment(content, "text", "calendar", params=about, filename=name, cte="base64")
 
     def _answered(self, client: aiosmtplib.SMTP, error: SMTPResponseException) -> Outcome:
         """The recipient and the text are matters of the message; that we may not send at all is not."""

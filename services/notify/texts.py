@@ -11,6 +11,8 @@ from pathlib import Path
 import jinja2
 from babel.dates import format_date, format_datetime
 from jinja2 import meta
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import SandboxedEnvironment
 
 _FOLDER = Path(__file__).parent / "templates"
 _LANGUAGES = ("id", "en")
@@ -48,40 +50,86 @@ class _Template:
     values: frozenset[str]
 
 
+class Fault(Exception):
+    """A source that no letter can be written by; says why."""
+
+
 class Texts:
-    """Every template, compiled once; a fault in a file shows at the start and not at the first letter."""
+    """Every template, compiled once; a fault in a file shows at the start and not at the first letter. What managers
+    change takes the place of what was shipped, which stays at hand."""
 
     def __init__(self) -> None:
         found = {tuple(path.stem.split(".")): path for path in _FOLDER.glob("*.txt")}
-        self._templates = {(name, language): _compiled(path, language) for (name, language), path in found.items()}
-        self.names = sorted({name for name, _ in self._templates} - {_REHEARSAL})
+        self._sources = {(name, language): path.read_text("utf-8") for (name, language), path in found.items()}
+        self._shipped = {place: _compiled(source, place[1]) for place, source in self._sources.items()}
+        self._changed: dict[tuple[str, str], _Template] = {}
+        self.names = sorted({name for name, _ in self._shipped} - {_REHEARSAL})
         lacking = [(n, lang) for n in (*self.names, _REHEARSAL) for lang in _LANGUAGES if (n, lang) not in found]
         if lacking:
             raise FileNotFoundError(f"templates without a text: {lacking}")
 
     def values(self, template: str) -> frozenset[str]:
         """The values that a template needs, in any language."""
-        return frozenset[str]().union(*(self._templates[template, language].values for language in _LANGUAGES))
+        return frozenset[str]().union(*(self._shipped[template, language].values for language in _LANGUAGES))
 
     def needed(self, template: str) -> frozenset[str] | None:
         """The same; None where there is no such template."""
         return self.values(template) if template in self.names else None
 
+    def shipped(self, template: str, language: str) -> str:
+        """The source that the release brought."""
+        return self._sources[template, language]
+
+    def check(self, template: str, language: str, source: str) -> None:
+        """Fault for a source that is none, or that asks for a value which letters of this kind do not have."""
+        known = self.values(template)
+        try:
+            compiled = _compiled(source, language)
+            if unknown := sorted(compiled.values - known):
+                raise Fault(f"asks for {', '.join(unknown)}; letters of this kind have {', '.join(sorted(known))}")
+            text = _written(compiled, dict.fromkeys(known, "1"))
+        except jinja2.TemplateSyntaxError as error:
+            raise Fault(f"line {error.lineno}: {error.message}") from error
+        except (jinja2.TemplateError, SecurityError, ArithmeticError, TypeError, ValueError, LookupError) as error:
+            raise Fault(str(error)) from error
+        if not text.subject or not text.body.strip():
+            raise Fault("needs a subject in its first line, an empty line, and a body")
+
+    def change(self, template: str, language: str, source: str) -> None:
+        """Letters are written by it from now on. Fault as for `check`; then nothing changes."""
+        self.check(template, language, source)
+        self._changed[template, language] = _compiled(source, language)
+
+    def preview(self, template: str, language: str, source: str, values: Mapping[str, str]) -> Text:
+        """What a source that was checked, or the one in use where it is empty, makes of values. Those that the letter
+        did not have then are empty."""
+        compiled = _compiled(source, language) if source else self._used(template, language)
+        return _written(compiled, {**dict.fromkeys(self.values(template), ""), **values})
+
     def write(self, template: str, language: str, values: Mapping[str, str], *, rehearsal: bool) -> Text:
         """The text for one person. jinja2.UndefinedError where a value is missing."""
-        text = _written(self._templates[template, language], values)
+        try:
+            text = _written(self._used(template, language), values)
+        except Exception:
+            if (template, language) not in self._changed:
+                raise
+            # What a manager changed must not keep a letter from going out.
+            text = _written(self._shipped[template, language], values)
         if rehearsal:
-            return _written(self._templates[_REHEARSAL, language], {"subject": text.subject, "body": text.body})
+            return _written(self._shipped[_REHEARSAL, language], {"subject": text.subject, "body": text.body})
         return text
 
+    def _used(self, template: str, language: str) -> _Template:
+        return self._changed.get((template, language)) or self._shipped[template, language]
 
-def _compiled(path: Path, language: str) -> _Template:
-    # Plain text: nothing to escape for, and a value is never read as a template.
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+def _compiled(source: str, language: str) -> _Template:
+    # Plain text: nothing to escape for, and a value is never read as a template. Managers write templates too: in the
+    # sandbox none of them reaches anything but its values.
+    environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["moment"] = lambda value: moment(value, language)
     environment.filters["number"] = lambda value: number(value, language)
     environment.filters["stage"] = lambda value: _STAGES[language].get(value, value)
-    source = path.read_text(encoding="utf-8")
     subject, _, body = source.partition("\n\n")
     values = frozenset(meta.find_undeclared_variables(environment.parse(source)))
     return _Template(environment.from_string(subject), environment.from_string(body), values)

@@ -7,7 +7,7 @@ import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
 ROOT = TESTS.parent
-PACKAGES = {"bench", "chassis", "cli", "directory", "instruments", "programs", "stack"}
+PACKAGES = {"bench", "chassis", "cli", "directory", "instruments", "programs", "schemas", "stack"}
 SERVICES = {path.name for path in (ROOT / "services").iterdir() if (path / "__main__.py").exists()}
 # What needs every process, and the one kind of test for each of the others.
 TOGETHER = {"everything"}

@@ -1,11 +1,13 @@
 """Drafts a plan: the largest gains within reach, step by step, until the target is met. The aim is a leap."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import TypeAlias
 
 from livinglab.coaching.v1 import coaching_pb2 as pb
+from livinglab.coaching.v1 import drafting_pb2
 from livinglab.coaching.v1 import service_pb2 as rpc
 
 from chassis.errors import invalid_field, precondition
@@ -20,6 +22,10 @@ MOST_ACTIONS = 12
 TARGET = Fraction(3)
 # Where the target is behind, the next half point is ahead.
 HALF_POINT = Fraction(1, 2)
+
+
+# Terms, the index that is wanted, the last day, the items and their instrument: the actions to take.
+Solver: TypeAlias = Callable[[drafting_pb2.PlanTerms, Fraction, str, Sequence[Item], Instrument], list[pb.Action]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +56,23 @@ def period_order(period: str) -> int:
     return int(year) * 100 + (int(part) if part else 99)
 
 
-def draft(request: rpc.DraftPlanRequest, coach_id: str, evaluation: Evaluation, instrument: Instrument) -> pb.Plan:
-    """A new plan. FAILED_PRECONDITION when everything within the institution's own reach is at the top."""
+def draft(
+    request: rpc.DraftPlanRequest,
+    coach_id: str,
+    evaluation: Evaluation,
+    instrument: Instrument,
+    least_effort: Solver | None = None,
+) -> pb.Plan:
+    """A new plan: of the largest gains, or what `least_effort` makes of the request's terms. FAILED_PRECONDITION when
+    everything within the institution's own reach is at the top."""
     items = instrument.items(evaluation.values)
     index = index_of(items)
-    chosen = steps(items, instrument, target(request.target, index, instrument.maximum) - index)
-    if not chosen:
+    wanted = target(request.target, index, instrument.maximum)
+    if least_effort is not None:
+        actions = least_effort(request.terms, wanted, request.due_date, items, instrument)
+    else:
+        actions = _actions(steps(items, instrument, wanted - index), request.due_date)
+    if not actions:
         raise precondition("NOTHING_TO_RAISE", f"evaluation {evaluation.id} has nothing left to raise")
     return pb.Plan(
         id=plan_id(request.cohort_id, request.institution),
@@ -63,14 +80,19 @@ def draft(request: rpc.DraftPlanRequest, coach_id: str, evaluation: Evaluation, 
         institution=request.institution,
         coach_id=coach_id,
         state=pb.PLAN_STATE_DRAFT,
-        actions=_actions(chosen, request.due_date),
+        actions=actions,
         from_index=evaluation.index,
-        to_index=written(index + sum(step.gain for step in chosen)),
+        to_index=written(index_of(instrument.items(values_of(evaluation.values, actions)))),
         evaluation_id=evaluation.id,
         rehearsal=request.rehearsal,
         etag="1",
         order_etag="1",
     )
+
+
+def values_of(values: Mapping[str, Decimal], actions: Iterable[pb.Action]) -> dict[str, Decimal]:
+    """The values once all of these are done."""
+    return dict(values) | {action.indicator: Decimal(action.to_value) for action in actions}
 
 
 def index_of(items: Sequence[Item]) -> Fraction:

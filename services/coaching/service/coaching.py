@@ -1,6 +1,7 @@
 """RPCs in: one method is one use case: read, decide, one transaction, answer."""
 
 import asyncio
+import functools
 from collections.abc import Container
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from chassis import auth, mongo, naming
 from chassis.errors import Kind, Refused, denied, invalid, not_found, precondition
 from directory.assignments import Assignments
 from directory.projection import require_heard
-from services.coaching.model import assigning, comments, plan, planning, sessions
+from services.coaching.model import assigning, comments, plan, planning, sessions, terms
 from services.coaching.model import coaches as model
 from services.coaching.service.plans import reached
 from services.coaching.store.assignments import AssignmentRows
@@ -72,7 +73,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
         self._require_sound(request)
 
         async def decide(tx: mongo.Tx) -> pb.AssignCoachResponse:
-            assignment = await self._store.assignment(tx, request.cohort_id, request.institution)
+            assignment = await self._rows.assignment(tx, request.cohort_id, request.institution)
             if assignment is not None:
                 model.require_realm(assignment.rehearsal, request.rehearsal, f"assignment {assignment.id}")
                 coach = await self._store.coach(tx, assignment.rehearsal, assignment.coach_id)
@@ -81,9 +82,9 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
             coaches = await self._store.coaches(tx, request.rehearsal)
             gone = await self._rows.gone(tx, request.cohort_id)
             coaches = [coach for coach in coaches if coach.id not in gone]
-            loads = await self._store.loads(tx, request.cohort_id)
+            loads = await self._rows.loads(tx, request.cohort_id)
             coach, assignment, fact = model.assigned(request, coaches, loads)
-            await self._store.assign(tx, assignment)
+            await self._rows.assign(tx, assignment)
             tx.add(fact)
             return pb.AssignCoachResponse(coach=coach)
 
@@ -229,7 +230,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
 
     async def _drafted(self, tx: mongo.Tx, request: pb.DraftPlanRequest) -> coaching_pb2.Plan:
         """A new plan from what is known here now."""
-        assignment = await self._store.assignment(tx, request.cohort_id, request.institution)
+        assignment = await self._rows.assignment(tx, request.cohort_id, request.institution)
         if assignment is None:
             raise precondition("NO_COACH", f"{request.institution} has no coach in cohort {request.cohort_id} yet")
         model.require_realm(assignment.rehearsal, request.rehearsal, f"assignment {assignment.id}")
@@ -242,7 +243,11 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
                 retry_seconds=_EVALUATION_RETRY_SECONDS,
             )
         instrument = await self._store.instrument(tx, evaluation.instrument, evaluation.instrument_version)
-        return planning.draft(request, assignment.coach_id, evaluation, instrument)
+        if not request.HasField("terms"):
+            return planning.draft(request, assignment.coach_id, evaluation, instrument)
+        solver = functools.partial(terms.least_effort, today=datetime.now(UTC).date())
+        # To solve takes a tenth of a second: others must not wait for it.
+        return await asyncio.to_thread(planning.draft, request, assignment.coach_id, evaluation, instrument, solver)
 
     async def _known_session(self, tx: mongo.Tx, session_id: str) -> coaching_pb2.Session:
         """NOT_FOUND where there is none."""

@@ -12,11 +12,13 @@ from livinglab.coaching.v1 import plan_service_pb2 as pb
 from livinglab.common.v1 import options_pb2
 
 from chassis import auth, mongo, naming
-from chassis.errors import not_found, unavailable
+from chassis.errors import not_found, precondition, unavailable
 from directory.assignments import Assignments
 from directory.known import Directory
-from services.coaching.model import amending, comments, paper, plan, proof, revisions
+from instruments.tree import Instrument
+from services.coaching.model import amending, comments, paper, plan, proof, revisions, terms
 from services.coaching.model.ground import Ground
+from services.coaching.model.planning import Evaluation
 from services.coaching.service.printing.html import html
 from services.coaching.service.printing.pdf import pdf
 from services.coaching.store.coaching import Store
@@ -176,6 +178,22 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
         async with self._printing:
             content = await asyncio.to_thread(pdf, printed)
         return pb.ExportPlanResponse(content=content, media_type="application/pdf", file_name=f"{name}.pdf")
+
+    async def PreviewDrafts(self, request: pb.PreviewDraftsRequest, context: Any) -> pb.PreviewDraftsResponse:
+        auth.caller().require_institution(request.institution)
+        await self._assignments.require(request.institution)
+
+        async def known(tx: mongo.Tx) -> tuple[Evaluation, Instrument]:
+            about = (request.institution, request.rehearsal, request.evaluation_id)
+            found = await self._store.newest_evaluation(tx, *about)
+            if found is None:
+                raise precondition("NO_EVALUATION", f"no submission of {request.institution} has arrived here yet")
+            return found, await self._store.instrument(tx, found.instrument, found.instrument_version)
+
+        evaluation, instrument = await self._store.db.transaction(known)
+        today = datetime.now(ZoneInfo(self._institutions.time_zone(request.institution))).date()
+        # To solve takes a tenth of a second: others must not wait for it.
+        return await asyncio.to_thread(terms.preview, request, evaluation, instrument, today)
 
     def _measured(self, found: coaching_pb2.Plan, as_of: str) -> pb.PlanProgress:
         zone = self._institutions.time_zone(found.institution)

@@ -83,46 +83,6 @@ class Store:
             raise not_found("coach", coach_id)
         return coach_of(row)
 
-    async def assignment(self, tx: mongo.Tx, cohort_id: str, institution: str) -> model.Assignment | None:
-        """Who coaches the institution in the cohort, if anybody does."""
-        row = await self.db["assignments"].find_one({"_id": f"{cohort_id}/{institution}"}, session=tx.session)
-        return model.Assignment(cohort_id, institution, row["coach_id"], row["rehearsal"]) if row else None
-
-    async def loads(self, tx: mongo.Tx, cohort_id: str) -> dict[str, int]:
-        """How many places of each coach are taken in a cohort."""
-        rows = await self.db["loads"].find({"cohort_id": cohort_id}, session=tx.session).to_list(None)
-        return {row["coach_id"]: row["count"] for row in rows}
-
-    async def assign(self, tx: mongo.Tx, assignment: model.Assignment) -> None:
-        """Takes a place of the coach. Two at once meet at the coach's load, and one of them decides again."""
-        row = {
-            "_id": assignment.id,
-            "cohort_id": assignment.cohort_id,
-            "institution": assignment.institution,
-            "coach_id": assignment.coach_id,
-            "rehearsal": assignment.rehearsal,
-            "left": False,
-        }
-        await self.db["assignments"].insert_one(row, session=tx.session)
-        await self._take_places(tx, assignment.cohort_id, assignment.coach_id, 1)
-
-    async def note_standing(self, tx: mongo.Tx, cohort_id: str, institution: str, version: int, *, left: bool) -> None:
-        """A participant that left gives its place back, one that is in again takes it again, whoever has one now; the
-        plan keeps its coach. What is older than what is known changes nothing."""
-        older = {"$or": [{"version": {"$lt": version}}, {"version": {"$exists": False}}]}
-        row = await self.db["assignments"].find_one_and_update(
-            {"_id": f"{cohort_id}/{institution}", **older},
-            {"$set": {"left": left, "version": version}},
-            session=tx.session,
-        )
-        if row is not None and row["left"] != left:
-            await self._take_places(tx, cohort_id, row["coach_id"], -1 if left else 1)
-
-    async def _take_places(self, tx: mongo.Tx, cohort_id: str, coach_id: str, count: int) -> None:
-        change = {"$inc": {"count": count}, "$setOnInsert": {"cohort_id": cohort_id, "coach_id": coach_id}}
-        key = {"_id": f"{cohort_id}/{coach_id}"}
-        await self.db["loads"].update_one(key, change, upsert=True, session=tx.session)
-
     # Sessions, seats, signatures.
 
     async def session(self, tx: mongo.Tx, session_id: str) -> pb.Session | None:

@@ -23,6 +23,7 @@ _LONGEST_WAIT = timedelta(hours=1)
 _SEVERAL_LINES = frozenset({"sessions", "missing", "reason"})
 _LONGEST_VALUE = 4_000
 _LONGEST_WORDS = 500
+_TRIES_KEPT = 50
 
 Fact = events_pb2.MessageDelivered | events_pb2.MessageFailed
 
@@ -87,6 +88,7 @@ def settle(message: pb.Message, outcome: Outcome, version: int, now: datetime, j
     """Notes an outcome in the message and returns the fact that follows, if it is the end. `version` is the
     record's version after it."""
     message.ClearField("next_attempt_time")
+    _note(message, outcome, now)
     if isinstance(outcome, Taken):
         message.attempts += 1
         message.state = pb.MESSAGE_STATE_DELIVERED
@@ -104,6 +106,18 @@ def settle(message: pb.Message, outcome: Outcome, version: int, now: datetime, j
         return _failed(message, version)
     message.next_attempt_time.FromDatetime(now)
     return None
+
+
+def _note(message: pb.Message, outcome: Outcome, now: datetime) -> None:
+    """Every time that it was offered, of which the last ones are kept."""
+    words = "" if isinstance(outcome, Taken) else _without_address(outcome.words, message.recipient.email)
+    if isinstance(outcome, Turned):
+        told = "refused" if outcome.for_good else "postponed"
+    else:
+        told = "taken" if isinstance(outcome, Taken) else "unreachable"
+    attempt = message.tries.add(outcome=told, words=words)
+    attempt.time.FromDatetime(now)
+    del message.tries[:-_TRIES_KEPT]
 
 
 def delivered(message: pb.Message, version: int) -> events_pb2.MessageDelivered:

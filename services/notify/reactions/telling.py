@@ -25,7 +25,7 @@ from services.notify.model.rules import Rules
 from services.notify.reactions.people import Circle, People
 from services.notify.store.messages import DatabaseFailure
 from services.notify.store.waits import Wait, WaitStore
-from services.notify.writing import Writer
+from services.notify.writing.writer import Writer
 
 # Of what is due without anybody's doing; a day more or less is none.
 _LOOK_SECONDS = 5.0

@@ -1,6 +1,6 @@
 """One record a message, with its text and what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,10 +10,11 @@ from pymongo import IndexModel, ReturnDocument
 from pymongo.errors import PyMongoError
 
 from chassis import mongo, naming, pages
-from chassis.errors import not_found
+from chassis.errors import Kind, Refused, not_found
 from services.notify.model import messages as model
+from services.notify.model import seats
 from services.notify.model.messages import Fact
-from services.notify.store import waits
+from services.notify.store import inbox, preferences, templates, waits
 
 # For those who must go on without the database for a while.
 DatabaseFailure = PyMongoError
@@ -23,9 +24,12 @@ _INDEXES = {
         IndexModel([("cohort_id", 1), ("_id", 1)]),
         IndexModel([("key", 1)], unique=True, partialFilterExpression={"key": {"$exists": True}}),
         IndexModel([("due_time", 1)], partialFilterExpression={"state": pb.MESSAGE_STATE_QUEUED}),
+        IndexModel([("state", 1), ("due_time", 1)], partialFilterExpression={"state": pb.MESSAGE_STATE_HELD}),
+        IndexModel([("email", 1), ("accept_time", 1)]),
+        inbox.INDEX,
     ]
 }
-_WITHOUT_TEXT = {"body": 0}
+_WITHOUT_TEXT = {"body": 0, "tries": 0, "events": 0}
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Store:
 
     async def prepare(self) -> None:
         """Collections and indexes; once at start-up."""
-        await self.db.prepare({**_INDEXES, **waits.INDEXES})
+        await self.db.prepare({**_INDEXES, **waits.INDEXES, **preferences.INDEXES, **templates.INDEXES})
 
     async def add(self, tx: mongo.Tx, messages: Sequence[pb.Message]) -> list[str]:
         """Stores new messages, to be sent when they are due; their ids, that of the first one for those of a known
@@ -100,13 +104,46 @@ class Store:
 
         async def decide(tx: mongo.Tx) -> bool:
             held = {"_id": message.id, "holder": claimed.holder, "version": claimed.version}
+            # Set, not replaced: what its reader did with it meanwhile stays.
             row = {**_row(message), "version": claimed.version + 1}
-            result = await self._messages.replace_one(held, row, session=tx.session)
+            result = await self._messages.update_one(held, {"$set": row, "$unset": {"holder": ""}}, session=tx.session)
             if result.matched_count and fact is not None:
                 tx.add(fact)
             return bool(result.matched_count)
 
         return await self.db.transaction(decide)
+
+    async def sent_in_the_hour(self, emails: Iterable[str]) -> dict[str, int]:
+        """How many real messages were written to each address within the last hour."""
+        since = datetime.now(UTC) - timedelta(hours=1)
+        match = {"email": {"$in": sorted({one for one in emails if one})}, "accept_time": {"$gt": since}}
+        stages = [
+            {"$match": {**match, "rehearsal": "", "channel": {"$ne": pb.CHANNEL_INBOX}}},
+            {"$group": {"_id": "$email", "count": {"$sum": 1}}},
+        ]
+        return {row["_id"]: row["count"] for row in await self._messages.aggregate(stages).to_list(None)}
+
+    async def held(self, most: int) -> list[pb.Message]:
+        """Messages that one person wants together and whose morning has come, oldest first."""
+        due = {"state": pb.MESSAGE_STATE_HELD, "$expr": {"$lte": ["$due_time", "$$NOW"]}}
+        first = await self._messages.find_one(due, sort=[("due_time", 1)])
+        if first is None:
+            return []
+        same = {key: first[key] for key in ("email", "seat", "cohort_id", "rehearsal")}
+        rows = await self._messages.find({**due, **same}).sort("_id", 1).limit(most).to_list(None)
+        return [_message(row) for row in rows]
+
+    async def digest(self, tx: mongo.Tx, ids: Sequence[str], sent_as: str) -> bool:
+        """Notes that they are sent as a part of another; False where somebody else has sent them."""
+        query = {"_id": {"$in": list(ids)}, "state": pb.MESSAGE_STATE_HELD}
+        change = {
+            "$set": {"state": pb.MESSAGE_STATE_DIGESTED, "sent_as": sent_as, "due_time": None},
+            "$inc": {"version": 1},
+        }
+        result = await self._messages.update_many(query, change, session=tx.session)
+        if result.modified_count not in (0, len(ids)):
+            raise Refused(Kind.ABORTED, "DIGESTED", "somebody sends some of them now")
+        return bool(result.modified_count)
 
     async def get(self, message_id: str) -> pb.Message:
         """NOT_FOUND where there is none."""
@@ -142,7 +179,7 @@ def _key(message: pb.Message) -> str:
 
 
 def _row(message: pb.Message) -> dict[str, Any]:
-    waits = message.state == pb.MESSAGE_STATE_QUEUED
+    waits = message.state in (pb.MESSAGE_STATE_QUEUED, pb.MESSAGE_STATE_HELD)
     return {
         "_id": message.id,
         "template": message.template,
@@ -152,6 +189,7 @@ def _row(message: pb.Message) -> dict[str, Any]:
         "institution": message.recipient.institution,
         "role": message.recipient.role,
         "subject_of": message.recipient.subject,
+        "seat": seats.of(message.recipient),
         "channel": message.channel,
         "rule": message.rule,
         "values": dict(message.values),
@@ -165,6 +203,8 @@ def _row(message: pb.Message) -> dict[str, Any]:
         "due_time": message.next_attempt_time.ToDatetime(UTC) if waits else None,
         "cohort_id": message.cohort_id,
         "rehearsal": message.rehearsal,
+        "events": [one.SerializeToString() for one in message.events],
+        "tries": [one.SerializeToString() for one in message.tries],
         **({"key": _key(message)} if message.key else {}),
     }
 
@@ -194,5 +234,8 @@ def _message(row: dict[str, Any]) -> pb.Message:
         next_attempt_time=mongo.timestamp(row["due_time"]),
         cohort_id=row["cohort_id"],
         rehearsal=row["rehearsal"],
+        tries=[pb.Attempt.FromString(one) for one in row.get("tries", ())],
+        events=[pb.CalendarEvent.FromString(one) for one in row.get("events", ())],
+        sent_as=row.get("sent_as", ""),
         key=row.get("key", "").removeprefix(f"{row['cohort_id']}:"),
     )

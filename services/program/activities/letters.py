@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from babel.dates import format_date, format_time
+from livinglab.notify.v1 import service_pb2 as notify
 from livinglab.program.v1 import definition_pb2, workflow_pb2
 
 from programs import clock, duties, phases
 from services.program.model.letter_steps import LONGEST, one_line
 from services.program.model.meetings import Meeting
 
+# Letters that put sessions on the calendar, or elsewhere, or off it.
+_WITH_MEETINGS = frozenset({"invitation", "postponed", "resumed", "readmitted", "session_moved", "session_cancelled"})
+_MOST_MEETINGS = 50
 _OPTIONAL = {"id": " (tidak wajib)", "en": " (optional)"}
 _MORE = {
     "id": "… dan {count} lagi; semuanya dapat dilihat dengan: livinglab {command}",
@@ -83,6 +87,24 @@ def _meant(occasion: Occasion, step: workflow_pb2.LetterStep) -> list[Meeting]:
     if step.session:
         return [meeting for meeting in occasion.sessions if meeting.session == step.session]
     return [meeting for meeting in occasion.sessions if not meeting.cancelled]
+
+
+def meetings(occasion: Occasion) -> list[notify.CalendarEvent]:
+    """The sessions that the letter names, for the calendars that people keep, under the ids that a calendar file of
+    the cohort has too. Called off is what a letter on one session says so of."""
+    if occasion.phase is None or occasion.step is None or occasion.step.template not in _WITH_MEETINGS:
+        return []
+    return [
+        notify.CalendarEvent(
+            uid=f"{occasion.cohort_id}.{meeting.phase}.{meeting.session}",
+            title=meeting.title,
+            place=meeting.place,
+            start_time=clock.stamp(meeting.start),
+            end_time=clock.stamp(meeting.end),
+            cancelled=meeting.cancelled or occasion.step.template == "session_cancelled",
+        )
+        for meeting in _meant(occasion, occasion.step)[:_MOST_MEETINGS]
+    ]
 
 
 def _session(cohort_clock: workflow_pb2.Clock, meeting: Meeting, language: str) -> str:

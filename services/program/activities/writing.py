@@ -156,7 +156,13 @@ def _draft(occasion: letters.Occasion, step: pb.LetterStep, person: definition_p
         role=person.role,
     )
     values = letters.values(occasion, person)
-    return notify.Draft(template=step.template, recipient=recipient, values=values, key=_key(step, person))
+    return notify.Draft(
+        template=step.template,
+        recipient=recipient,
+        values=values,
+        key=_key(step, person),
+        events=letters.meetings(occasion),
+    )
 
 
 def _key(step: pb.LetterStep, person: definition_pb2.Person) -> str:

@@ -58,6 +58,8 @@ def caller(coaching: Running, role: str, institution: str = "", subject: str = "
 async def test_a_plan_from_its_draft_to_its_first_action_done(coaching: Running, tmp_path: Path) -> None:
     operator, head = (caller(coaching, role, SUMEDANG) for role in ("operator", "head"))
     coached = caller(coaching, "coach", subject="coach-1")
+    preview = await answered("plan", "drafts", "--target", "2.6", "--runners-up", "1", **operator)
+    assert ([one["proven"] for one in preview["drafts"]], preview["needs"]) == ([True, True], None)
     drafted = await answered("plan", "draft", COHORT, "--target", "2.6", "--due", "2023-01-21", **operator)
     assert (drafted["id"], drafted["state"], drafted["from_index"], drafted["coach"]) == (
         PLAN,

@@ -39,8 +39,10 @@ async def coaching(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIter
 
 
 def drafting(**more: str) -> pb.DraftPlanRequest:
-    fields = {"cohort_id": COHORT, "institution": SUMEDANG}
-    return pb.DraftPlanRequest(request_id=request_id(), **{**fields, **more})
+    request = pb.DraftPlanRequest(request_id=request_id(), cohort_id=COHORT, institution=SUMEDANG)
+    for name, value in more.items():
+        setattr(request, name, value)
+    return request
 
 
 async def evaluated(

@@ -94,6 +94,12 @@ def mails_to(servers: Servers, email: str) -> list[EmailMessage]:
     return [mail for mail in mails(servers.mails) if mail["Delivered-To"] == email]
 
 
+def text_of(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content()).replace("\r\n", "\n")
+
+
 async def test_a_message_is_delivered_once_with_its_text_and_headers(
     notify: Running, servers: Servers, email: str
 ) -> None:
@@ -101,7 +107,7 @@ async def test_a_message_is_delivered_once_with_its_text_and_headers(
     delivered = await reached(notify, message_id, pb.MESSAGE_STATE_DELIVERED)
     [mail] = mails_to(servers, email)
     assert mail["Subject"] == delivered.subject == "Undangan: Lokakarya – Living Lab 2022"
-    assert mail.get_content().replace("\r\n", "\n") == delivered.body
+    assert text_of(mail) == delivered.body
     assert "Yth. Siti Rahayu," in delivered.body
     assert "Minggu, 13 November 2022" in delivered.body
     assert mail["To"] == f'"Siti Rahayu, M.Si." <{email}>'
@@ -122,7 +128,7 @@ async def test_a_rehearsal_is_marked_in_the_mail_and_in_the_fact(notify: Running
     assert fact.meta.rehearsal == COHORT
     [mail] = mails_to(servers, email)
     assert mail["Subject"].startswith("[REHEARSAL] Invitation")
-    assert mail.get_content().startswith("*** REHEARSAL ***")
+    assert text_of(mail).startswith("*** REHEARSAL ***")
 
 
 async def test_every_letter_on_a_change_of_course_is_delivered_in_both_languages(
@@ -324,3 +330,34 @@ async def test_the_platform_team_sees_that_a_letter_went_and_not_what_is_in_it(n
     assert (seen.body, seen.subject, dict(seen.values)) == ("", "", {})
     for listed in (await platform.ListMessages(pb.ListMessagesRequest(cohort_id=COHORT))).messages:
         assert (listed.body, dict(listed.values)) == ("", {})
+
+
+async def test_a_letter_tells_where_to_do_it_once_the_console_has_an_address(
+    servers: Servers, issuer: Issuer, nats_url: str, email: str
+) -> None:
+    async with running_service("notify", servers, issuer, nats_url, console_url="https://lab.example/") as notify:
+        ids = await sent(notify, draft(email), draft(email, language="en"))
+        bodies = [(await reached(notify, one, pb.MESSAGE_STATE_DELIVERED)).body for one in ids]
+    assert bodies[0].endswith("Pekerjaan Bapak/Ibu di platform Living Lab: https://lab.example/work\n")
+    assert bodies[1].endswith("Your work on the Living Lab platform: https://lab.example/en/work\n")
+
+
+async def test_meetings_come_with_the_letter_and_none_with_that_of_a_rehearsal(
+    notify: Running, servers: Servers, email: str
+) -> None:
+    meeting = pb.CalendarEvent(uid="ll-2022.workshop.day-1", title="Lokakarya", place="Jatinangor")
+    meeting.start_time.FromJsonString("2022-11-07T02:00:00Z")
+    meeting.end_time.FromJsonString("2022-11-07T09:00:00Z")
+    invitation = draft(email)
+    invitation.events.append(meeting)
+    await sent(notify, invitation, rehearsal=COHORT)
+    await sent(notify, invitation)
+
+    async def both() -> list[EmailMessage] | None:
+        found = mails_to(servers, email)
+        return found if len(found) == 2 else None
+
+    found = await eventually(both)
+    assert found
+    kinds = sorted([part.get_content_type() for part in mail.walk()][-1] for mail in found)
+    assert kinds == ["text/calendar", "text/html"]

@@ -41,7 +41,9 @@ def evaluation(values: dict[str, Decimal], name: str = SPBE) -> Evaluation:
 
 
 def drafted(values: dict[str, Decimal], name: str = SPBE, **more: str) -> coaching_pb2.Plan:
-    request = pb.DraftPlanRequest(cohort_id="c", institution="32.11", **more)
+    request = pb.DraftPlanRequest(
+        cohort_id="c", institution="32.11", target=more.get("target", ""), due_date=more.get("due_date", "")
+    )
     return draft(request, "coach-1", evaluation(values, name), instrument_of(OFFICIAL[name]))
 
 

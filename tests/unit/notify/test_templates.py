@@ -46,6 +46,7 @@ DECLARED = {
 }
 _COMMON = {"name", "institution_name", "cohort_title"}
 DECLARED |= {
+    "digest": _COMMON | {"count", "letters"},
     "plan_submitted": _COMMON,
     "plan_unreviewed": _COMMON,
     "plan_waiting": _COMMON | {"reason"},
@@ -62,6 +63,8 @@ DECLARED |= {
     "evidence_reviewed": _COMMON | {"indicator", "reason"},
 }
 VALUES = {
+    "count": "2",
+    "letters": "Rencana aksi diajukan\n\nMohon diperiksa.",
     "visitor": "Kabupaten Garut",
     "host": "Kota Bandung",
     "start_date": "2022-10-03",

@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.notify import templates
 from cli.speak.output import AsJson, fail, print_json, say, table
 
 if TYPE_CHECKING:
     from livinglab.notify.v1 import rule_pb2, service_pb2
 
 app = typer.Typer(help="Messages to people.", no_args_is_help=True)
+app.add_typer(templates.app, name="template")
 
 CohortId = Annotated[str, typer.Argument(metavar="COHORT", help="Id of the cohort.")]
 _STATES = ("queued", "delivered", "failed")

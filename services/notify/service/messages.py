@@ -1,4 +1,4 @@
-"""RPCs in: one method is one use case: read, decide, one transaction, answer."""
+"""Messages: written, looked at, counted, and the rules by which facts are told."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from chassis.errors import Violation, invalid
 from services.notify.model import messages as model
 from services.notify.model.rules import Rules
 from services.notify.store.messages import Store
-from services.notify.writing import Writer
+from services.notify.writing.writer import Writer
 
 
 class NotifyService(service_pb2_grpc.NotifyServiceServicer):
@@ -31,7 +31,7 @@ class NotifyService(service_pb2_grpc.NotifyServiceServicer):
         refused = list(model.refusals(request.drafts))
         unwritten = {one.draft for one in refused}
         drafts = [draft for place, draft in enumerate(request.drafts) if place not in unwritten]
-        messages = self._writer.compose(drafts, request.cohort_id, request.rehearsal)
+        messages = await self._writer.compose(drafts, request.cohort_id, request.rehearsal)
 
         async def decide(tx: mongo.Tx) -> pb.SendMessagesResponse:
             written = await self._store.add(tx, messages)

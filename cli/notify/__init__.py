@@ -1,0 +1,1 @@
+"""`livinglab notify` and `livinglab inbox`: letters, and what one was told."""

@@ -1,0 +1,1 @@
+"""RPCs in: one method is one use case: read, decide, one transaction, answer."""

@@ -1,0 +1,1 @@
+"""Drafts become messages, and messages of a day one letter."""
