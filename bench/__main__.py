@@ -27,7 +27,9 @@ def main() -> int:
     """Exit code 0 when everything was measured, whether or not a goal is met; a figure that falls short is shown, a
     part that failed is named."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help=f"some of {', '.join(PARTS)}; all otherwise")
+    parser.add_argument(
+        "parts", nargs="*", choices=[[], *PARTS, RIVALS], help=f"some of {', '.join(PARTS)}; all otherwise; {RIVALS}"
+    )
     parser.add_argument(
         "--against", metavar="REV", help="a revision beside this one: what a cohort costs, in rounds of both in turn"
     )
