@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from livinglab.assessment.v1 import instrument_pb2 as pb
+
 # The one form of a period; chassis.validation holds requests to it.
 FORM = r"(19|20)[0-9]{2}(-(H[12]|Q[1-4]|M(0[1-9]|1[0-2])|[0-9]{1,2}))?"
 EXAMPLES = (
@@ -158,3 +160,12 @@ def at(place: Fraction, parts: int) -> str:
 def step(parts: int) -> Fraction:
     """The length of such a period in years."""
     return Fraction(1, parts)
+
+
+def out_of_force(instrument: pb.Instrument, period: str) -> str:
+    """Why an instrument is doubtful for a period, whose year lies outside its own; empty where it is not."""
+    year, first, last = int(period[:4]), instrument.valid_from, instrument.valid_to
+    if (not first or year >= first) and (not last or year <= last):
+        return ""
+    years = f"from {first}" if not last else f"until {last}" if not first else f"from {first} to {last}"
+    return f"{instrument.id} was in force {years}, the period is {period}"

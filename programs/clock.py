@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from babel.dates import get_timezone_name
 from google.protobuf.timestamp_pb2 import Timestamp
 from livinglab.program.v1 import cohort_pb2, definition_pb2, workflow_pb2
 
@@ -183,8 +182,3 @@ def reminder(clock: workflow_pb2.Clock, deadline_time: datetime, days_before: in
     """Wall clock time of a reminder: the morning of the day that is so many days before the last one."""
     day = last_day(clock, deadline_time) - days_before * DAY
     return wall_time(clock, datetime.combine(day, _MORNING, ZoneInfo(_zone(clock))).astimezone(UTC))
-
-
-def zone_name(at: datetime) -> str:
-    """WIB, WITA, WIT; elsewhere what Indonesians call it, such as GMT+9."""
-    return str(get_timezone_name(at, width="short", locale="id"))

@@ -68,9 +68,9 @@ def dates(definition: "definition_pb2.Definition") -> dict[str, Any]:
 
 def as_data(item: "Happening", pace: "workflow_pb2.Clock | None") -> dict[str, Any]:
     """One thing as programs read it."""
-    from programs.clock import zone_name
     from programs.rules.shapes import role_name
     from programs.timeline import Kind
+    from programs.zones import zone_name
 
     about = item.kind in {Kind.REMINDER, Kind.ESCALATION}
     return {
@@ -156,7 +156,7 @@ def _audience(item: "Happening") -> str:
 
 
 def _time(item: "Happening") -> str:
-    from programs.clock import zone_name
+    from programs.zones import zone_name
 
     shown = "24:00" if item.is_end_of_day else item.local.strftime("%H:%M")
     return f"{shown} {zone_name(item.local)}"

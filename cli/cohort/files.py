@@ -11,6 +11,7 @@ from cli.cohort import timeline as cohort_timeline
 from cli.cohort.ics import ics
 from cli.speak.files import Force, new_file, write_file
 from cli.speak.output import AsJson, fail, note, print_json, say
+from cli.speak.sentences import sentence
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import cohort_pb2, definition_pb2, workflow_pb2
@@ -49,6 +50,7 @@ def validate(
     elif holds_definition(file):
         definition, faults = load_definition(file, known_institutions(), instrument_files())
         stop_at(faults, as_json)
+        _tell_doubts(definition)
         _report(file.name, definition, definition_pb2.CohortSpec(), as_json, ics_file, force=force)
     else:
         loaded = _checked(file, as_json)
@@ -171,7 +173,30 @@ def _checked(file: Path, as_json: bool, name: str = "") -> "CohortFile":
     for remark in loaded.roster.remarks:
         note(f"{loaded.roster_name}: {remark}")
     stop_at(loaded.faults, as_json)
+    _tell_doubts(loaded.definition.message)
     return loaded
+
+
+def _doubts(definition: "definition_pb2.Definition") -> list[str]:
+    """What may be meant and mostly is not: a duty on an instrument that was not in force in the year of its period."""
+    from instruments import instrument_files
+    from instruments.file import load
+    from instruments.periods import out_of_force
+
+    files = instrument_files()
+    used = {
+        (duty.instrument, duty.period): f"{phase.id}/{duty.id}" for phase in definition.phases for duty in phase.duties
+    }
+    told = []
+    for (instrument, period), where in used.items():
+        if instrument in files and (why := out_of_force(load(files[instrument].read_bytes()), period)):
+            told.append(f"{where}: {why}")
+    return told
+
+
+def _tell_doubts(definition: "definition_pb2.Definition") -> None:
+    for doubt in _doubts(definition):
+        note(sentence("doubtful", message=doubt))
 
 
 def stop_at(faults: "list[FileFault]", as_json: bool) -> None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from cli.cohort import view
 from cli.speak.known import name_of
-from cli.speak.sentences import zone_word
+from programs.zones import zone_name
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import audit_service_pb2, cohort_pb2, report_service_pb2
@@ -121,7 +121,7 @@ def _session_time(session: "cohort_pb2.PlannedSession") -> str:
     zone = ZoneInfo(session.time_zone)
     start = session.start_time.ToDatetime(tzinfo=UTC).astimezone(zone)
     off = " (cancelled)" if session.cancelled else ""
-    return f"{start:%Y-%m-%d %H:%M} {zone_word(start)}{off}"
+    return f"{start:%Y-%m-%d %H:%M} {zone_name(start)}{off}"
 
 
 def _titles(cohort: "cohort_pb2.Cohort") -> "dict[str, Callable[[str], str]]":

@@ -9,7 +9,8 @@ import typer
 from cli.cohort import view
 from cli.speak.language import word
 from cli.speak.output import print_json, say
-from cli.speak.sentences import counted, day, sentence, zone_word
+from cli.speak.sentences import counted, day, sentence
+from programs.zones import zone_name
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import cohort_pb2
@@ -82,4 +83,4 @@ def _time(move: "cohort_pb2.OrderPreview.Move", stamp: Any) -> str:
     local: datetime = stamp.ToDatetime(tzinfo=UTC).astimezone(ZoneInfo(move.time_zone or "UTC"))
     if move.kind == cohort_pb2.MOVE_KIND_DEADLINE and (local.hour, local.minute, local.second) == (0, 0, 0):
         return f"{day(local - timedelta(days=1))} 24:00"
-    return f"{day(local)} {local:%H:%M} {zone_word(local)}"
+    return f"{day(local)} {local:%H:%M} {zone_name(local)}"

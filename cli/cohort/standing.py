@@ -12,7 +12,8 @@ from cli.cohort.view import CohortId, days
 from cli.speak.files import Force, new_file, write_file
 from cli.speak.language import word
 from cli.speak.output import AsJson, print_json, say
-from cli.speak.sentences import day, sentence, zone_word
+from cli.speak.sentences import day, sentence
+from programs.zones import zone_name
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import cohort_pb2
@@ -77,4 +78,4 @@ def hours(session: Any) -> str:
     zone = ZoneInfo(session.time_zone)
     start, end = (at.ToDatetime(UTC).astimezone(zone) for at in (session.start_time, session.end_time))
     until = f"{end:%H:%M}" if start.date() == end.date() else f"{day(end)} {end:%H:%M}"
-    return sentence("hours", start=f"{day(start)} {start:%H:%M}", end=until, zone=zone_word(start))
+    return sentence("hours", start=f"{day(start)} {start:%H:%M}", end=until, zone=zone_name(start))

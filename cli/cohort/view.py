@@ -11,7 +11,8 @@ from cli.speak.known import name_of
 from cli.speak.language import either
 from cli.speak.language import word as language_word
 from cli.speak.output import print_json, say, table
-from cli.speak.sentences import sentence, zone_word
+from cli.speak.sentences import sentence
+from programs.zones import zone_name
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import cohort_pb2
@@ -226,7 +227,7 @@ def local_time(stamp: Any, zone: str = "") -> str:
     if not stamp.seconds:
         return ""
     moment: datetime = stamp.ToDatetime(tzinfo=UTC).astimezone(ZoneInfo(zone) if zone else None)
-    return f"{moment:%Y-%m-%d %H:%M}{f':{moment:%S}' if moment.second else ''} {zone_word(moment)}"
+    return f"{moment:%Y-%m-%d %H:%M}{f':{moment:%S}' if moment.second else ''} {zone_name(moment)}"
 
 
 def closing(cohort: "cohort_pb2.Cohort", phase: "cohort_pb2.PhaseProgress") -> str:
@@ -238,7 +239,7 @@ def closing(cohort: "cohort_pb2.Cohort", phase: "cohort_pb2.PhaseProgress") -> s
     if (moment.hour, moment.minute, moment.second) != (0, 0, 0):
         return local_time(phase.deadline_time, cohort.time_zone)
     before = moment - timedelta(days=1)
-    return f"{before:%Y-%m-%d} 24:00 {zone_word(before)}"
+    return f"{before:%Y-%m-%d} 24:00 {zone_name(before)}"
 
 
 def days(cohort: "cohort_pb2.Cohort", phase: "cohort_pb2.PhaseProgress") -> tuple[Any, Any]:

@@ -8,7 +8,8 @@ import typer
 
 from cli.speak.language import word
 from cli.speak.output import AsJson, fail, print_json, say, table
-from cli.speak.sentences import day, sentence, zone_word
+from cli.speak.sentences import day, sentence
+from programs.zones import zone_name
 
 if TYPE_CHECKING:
     from livinglab.coaching.v1 import coaching_pb2
@@ -175,7 +176,7 @@ def _when(row: dict[str, str]) -> str:
     zone = ZoneInfo(row["time_zone"])
     start, end = (datetime.fromisoformat(row[at]).astimezone(zone) for at in ("start", "end"))
     until = f"{end:%H:%M}" if start.date() == end.date() else f"{day(end)} {end:%H:%M}"
-    return sentence("hours", start=f"{day(start)} {start:%H:%M}", end=until, zone=zone_word(start))
+    return sentence("hours", start=f"{day(start)} {start:%H:%M}", end=until, zone=zone_name(start))
 
 
 def _there(at: datetime, zone: str) -> datetime:

@@ -1,12 +1,11 @@
 """`livinglab benchmark`: gaps, whom to learn from, projections, insights, what managers set, and the rebuild."""
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cli.race import settings, trends
+from cli.race import gap, settings, trends
 from cli.race.ranking import (
     AsCsv,
     Basis,
@@ -24,51 +23,13 @@ from cli.race.words import group_words, race_words
 from cli.speak.answers import ask, fields, message_json, write
 from cli.speak.codes import as_code
 from cli.speak.files import Force, write_file
-from cli.speak.known import name_of
 from cli.speak.output import AsJson, print_json, say
 
 app = typer.Typer(help="What the race teaches.", no_args_is_help=True)
 
-_NOTED = 12
-
 Institution = Annotated[str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="Code of the institution.")]
 Since = Annotated[str, typer.Option("--since", metavar="PERIOD", help="Gains are counted from this period.")]
 Indicator = Annotated[str, typer.Option("--indicator", metavar="NUMBER", help="Official number of the indicator.")]
-
-
-@app.command()
-def gap(
-    institution: Institution,
-    instrument: Instrument,
-    period: Period,
-    stage: Stage = "",
-    group: Group = "",
-    rehearsal: Rehearsal = "",
-    role_model: Annotated[
-        str, typer.Option("--role-model", metavar="INSTITUTION", parser=as_code, help="Compared with.")
-    ] = "",
-    target: Annotated[list[str] | None, typer.Option("--target", help="Index to reach; the set lines without.")] = None,
-    as_json: AsJson = False,
-    as_csv: AsCsv = False,
-    svg: Svg = None,
-    force: Force = False,
-) -> None:
-    """What an institution lacks at every node, and what holds it back most."""
-    from livinglab.benchmark.v1 import service_pb2 as pb
-
-    race = race_of(instrument, period, stage, group, rehearsal=rehearsal)
-    request = pb.GetGapRequest(race=race, institution=institution, role_model=role_model, targets=target or [])
-    answer = ask("race", lambda stub: stub.GetGap(request))
-    columns = ["kind", "number", "name", "value", "role model", "to role model"]
-    columns += ["best", "to best", "median", "to median"]
-    rows = [[value for _, value in fields(node)] for node in answer.nodes]
-    write(answer, columns, rows, as_json=as_json, as_csv=as_csv)
-    if not as_json and not as_csv:
-        _say_gap(answer, institution, role_model)
-    if svg:
-        _draw_gap(
-            svg, institution, role_model, f"{group_words(group)} in {period} ({race_words(race)})", answer, force=force
-        )
 
 
 @app.command("distribution")
@@ -110,6 +71,7 @@ def profile(
     period: Period,
     stage: Stage = "",
     group: Group = "",
+    version: Version = 0,
     rehearsal: Rehearsal = "",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -117,7 +79,7 @@ def profile(
     """What a group has on average at every node of the instrument."""
     from livinglab.benchmark.v1 import service_pb2 as pb
 
-    race = race_of(instrument, period, stage, group, Basis.COMPUTED, rehearsal)
+    race = race_of(instrument, period, stage, group, Basis.COMPUTED, rehearsal, version)
     answer = ask("race", lambda stub: stub.GetAggregate(pb.GetAggregateRequest(race=race)))
     rows = [[value for _, value in fields(node)] for node in answer.profile]
     write(answer, ["kind", "number", "name", "mean"], rows, as_json=as_json, as_csv=as_csv)
@@ -131,6 +93,7 @@ def learn_from(
     indicator: Indicator,
     stage: Stage = "",
     since: Since = "",
+    version: Version = 0,
     rehearsal: Rehearsal = "",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -138,7 +101,7 @@ def learn_from(
     """Bodies to learn an indicator from, with the reasons."""
     from livinglab.benchmark.v1 import analysis_service_pb2 as pb
 
-    race = race_of(instrument, period, stage, rehearsal=rehearsal)
+    race = race_of(instrument, period, stage, rehearsal=rehearsal, version=version)
     request = pb.ListTeachersRequest(race=race, institution=institution, indicator=indicator, since_period=since)
     answer = ask("analysis", lambda stub: stub.ListTeachers(request))
     rows = [[t.host, t.host_name, t.host_value, str(t.score), t.reason] for t in answer.teachers]
@@ -155,6 +118,7 @@ def visit_plan(
     indicator: Indicator = "",
     stage: Stage = "",
     since: Since = "",
+    version: Version = 0,
     rehearsal: Rehearsal = "",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -162,7 +126,7 @@ def visit_plan(
     """A host for each member of a group at once, within what the hosts can receive."""
     from livinglab.benchmark.v1 import analysis_service_pb2 as pb
 
-    race = race_of(instrument, period, stage, group, rehearsal=rehearsal)
+    race = race_of(instrument, period, stage, group, rehearsal=rehearsal, version=version)
     request = pb.GetVisitPlanRequest(race=race, indicator=indicator, since_period=since)
     answer = ask("analysis", lambda stub: stub.GetVisitPlan(request))
     rows = [[v.visitor, v.host, v.indicator, str(v.score), v.reason] for v in answer.visits]
@@ -214,6 +178,7 @@ def insights(
     period: Period,
     stage: Stage = "",
     group: Group = "",
+    version: Version = 0,
     rehearsal: Rehearsal = "",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -222,7 +187,7 @@ def insights(
     from livinglab.benchmark.v1 import analysis_service_pb2 as pb
     from livinglab.benchmark.v1 import ladder_pb2
 
-    race = race_of(instrument, period, stage, group, rehearsal=rehearsal)
+    race = race_of(instrument, period, stage, group, rehearsal=rehearsal, version=version)
     answer = ask("analysis", lambda stub: stub.GetInsights(pb.GetInsightsRequest(race=race)))
     rows = [
         [
@@ -271,35 +236,6 @@ def _say_spread(answer: Any) -> None:
         say(f"{line.reached} of {answer.count} have reached {line.target}.")
 
 
-def _say_gap(answer: Any, institution: str, role_model: str) -> None:
-    ahead = f"; {role_model} is at {answer.role_model_index} ({answer.role_model_gap})" if role_model else ""
-    say(f"{institution} is at {answer.index}{ahead}.")
-    for line in answer.targets:
-        whose = f" ({line.group}, {line.period})" if line.group else ""
-        say(f"To the target {line.target}{whose}: {line.gap} index points.")
-    to_top = {row.indicator: row.to_top for row in answer.indicators}
-    for node in answer.holding_back:
-        points, whom = node.to_role_model or node.to_best, ""
-        if not points:
-            points, whom = to_top.get(node.number, "some"), " to the top of the scale"
-        say(f"Held back by {node.number} {node.name}: {points} index points{whom}.")
-
-
-def _draw_gap(path: Path, institution: str, role_model: str, where: str, answer: Any, *, force: bool) -> None:
-    from cli.speak import charts
-
-    nodes = [node for node in answer.nodes if node.kind == "aspect"] or [n for n in answer.nodes if n.number]
-    name = name_of(institution)
-    polygons = {name: [float(node.value) for node in nodes]}
-    others = {"median": "median of the group", "best": "best of the group", "role_model": name_of(role_model)}
-    for other, words in others.items():
-        if nodes and all(getattr(node, other) for node in nodes):
-            polygons[words] = [float(getattr(node, other)) for node in nodes]
-    high = max([5.0, *(value for values in polygons.values() for value in values)])
-    notes = [f"{node.number} {node.name}" for node in nodes] if len(nodes) <= _NOTED else []
-    axes = [node.number for node in nodes]
-    write_file(path, charts.radar(f"{name} beside {where}", axes, polygons, 0.0, high, notes), force=force)
-
-
+gap.register(app)
 settings.register(app)
 trends.register(app)

@@ -32,6 +32,9 @@ Rehearsal = Annotated[str, typer.Option("--rehearsal", metavar="COHORT", help="A
 
 _COLUMNS = ["rank", "institution", "name", "index", "published", "predicate"]
 _COLUMNS += ["movement", "gain", "percentile", "to next"]
+# In a table for people, and what of it an 80 columns' terminal goes without.
+_HEADED = ["rank", "code", *_COLUMNS[2:]]
+_SPARE = ["percentile", "published", "gain"]
 # A date ends where the nation's capital ends its day.
 _CAPITAL = "Asia/Jakarta"
 _EVERYBODY = 1_000
@@ -217,7 +220,8 @@ def _show(rows: Any, title: str = "", empty: str = "Nobody is in this race yet."
     if not rows:
         say(empty)
         return
-    table(_COLUMNS, [_cells(row) for row in rows], title, right=["rank", "index", "published", *_COLUMNS[6:]])
+    right = ["rank", "index", "published", *_COLUMNS[6:]]
+    table(_HEADED, [_cells(row) for row in rows], title, right=right, spare=_SPARE)
 
 
 def _ranked_on(answer: "pb.GetRankingResponse") -> str:

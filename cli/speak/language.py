@@ -48,6 +48,7 @@ _WORDS = {
     "definition": "definisi",
     "delivered": "terkirim",
     "determination": "penetapan",
+    "digested": "dirangkum",
     "document": "dokumen",
     "done": "selesai",
     "draft": "rancangan",

@@ -7,9 +7,12 @@ import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from cli.speak.tables import Cells
 
 # The width of a table that nobody looks at in a terminal: a file, a pipe.
 _UNSEEN_WIDTH = 160
@@ -24,38 +27,48 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", right: Iterable[str] = ()) -> None:
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    title: str = "",
+    right: Iterable[str] = (),
+    spare: Sequence[str] = (),
+) -> None:
     """Write a table to standard output, its headers and the words of `SPOKEN` columns in the language of the command;
-    columns named in `right` are aligned to the right. It is never wider than the terminal and cuts no word."""
+    columns named in `right` are aligned to the right. It is never wider than the terminal and cuts no word: where there
+    is no room, empty columns are left out, then those of `spare`, the first of them first."""
     from cli.speak import tables
     from cli.speak.language import SPOKEN, word
 
-    spoken = [column in SPOKEN for column in columns]
-    shown = [[printable(word(cell) if said else cell) for cell, said in zip(row, spoken, strict=True)] for row in rows]
-    names = [word(column) for column in columns]
+    told = tables.Cells(
+        list(columns),
+        [word(column) for column in columns],
+        [
+            [printable(word(cell) if name in SPOKEN else cell) for name, cell in zip(columns, row, strict=True)]
+            for row in rows
+        ],
+    )
     width = width_of_output()
     if title:
         _write_wrapped(printable(title), width)
-    found = tables.widths(names, shown, width)
+    found, fitting = tables.fit(told, width, spare)
     if found is None:
-        for line in tables.records(names, shown, width):
+        for line in tables.records(told.names, told.rows, width):
             sys.stdout.write(line + "\n")
         return
-    _grid(columns, names, shown, found, set(right))
+    _grid(fitting, found, set(right))
 
 
-def _grid(
-    columns: Sequence[str], names: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int], right: set[str]
-) -> None:
+def _grid(cells: "Cells", widths: Sequence[int], right: set[str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     # Never narrower than the grid, whose widths are reckoned already.
     console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False, width=10_000)
     grid = Table()
-    for column, name, width in zip(columns, names, widths, strict=True):
+    for column, name, width in zip(cells.columns, cells.names, widths, strict=True):
         grid.add_column(name, justify="right" if column in right else "left", width=width, overflow="fold")
-    for row in rows:
+    for row in cells.rows:
         grid.add_row(*row)
     console.print(grid)
 

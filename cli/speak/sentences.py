@@ -1,7 +1,7 @@
 """What commands say in sentences, in Bahasa Indonesia and English: all of them stand here, and nowhere else. Single
 words and the headers of tables are in `language`."""
 
-from datetime import date, datetime
+from datetime import date
 
 from cli.speak.language import either, language
 
@@ -179,9 +179,3 @@ def day(at: date) -> str:
     """Mon 2026-11-30, with the name of the day in the language of the command."""
     name = _DAYS[at.weekday()] if language() == "id" else f"{at:%a}"
     return f"{name} {at:%Y-%m-%d}"
-
-
-def zone_word(moment: datetime) -> str:
-    """WIB, CET; UTC+08 where a zone has no letters."""
-    name = moment.tzname() or "UTC"
-    return f"UTC{name}" if name[:1] in "+-" else name

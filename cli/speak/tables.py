@@ -2,12 +2,40 @@
 another stands below one another."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from textwrap import wrap
 
 # What a bordered grid takes for each column, and once.
 _BORDERS, _EDGE = 3, 1
 
 Rows = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Columns by their own names and as they are headed, and what stands in them."""
+
+    columns: Sequence[str]
+    names: Sequence[str]
+    rows: Rows
+
+    def without(self, left_out: Collection[str]) -> "Cells":
+        """The same with some columns left out."""
+        kept = [at for at, column in enumerate(self.columns) if column not in left_out]
+        columns, names, *rows = ([line[at] for at in kept] for line in (self.columns, self.names, *self.rows))
+        return Cells(columns, names, rows)
+
+
+def fit(cells: Cells, total: int, spare: Sequence[str] = ()) -> tuple[list[int] | None, Cells]:
+    """The columns that have room beside one another, and how wide they are: all, else those with something in them,
+    else without one more of `spare` each; None where even so there is no room."""
+    empty = [column for at, column in enumerate(cells.columns) if not any(row[at] for row in cells.rows)]
+    tries = [[], *([*empty, *spare[:count]] for count in range(len(spare) + 1))]
+    for left_out in tries:
+        shown = cells.without(left_out)
+        if (found := widths(shown.names, shown.rows, total)) is not None:
+            return found, shown
+    return None, cells
 
 
 def widths(columns: Sequence[str], rows: Rows, total: int) -> list[int] | None:

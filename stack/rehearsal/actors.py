@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from livinglab.assessment.v1 import evaluation_pb2
 from livinglab.assessment.v1 import service_pb2 as assessment
-from livinglab.coaching.v1 import coaching_pb2
+from livinglab.coaching.v1 import action_pb2, coaching_pb2
+from livinglab.coaching.v1 import plan_service_pb2 as plans
 from livinglab.coaching.v1 import service_pb2 as coaching
 from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import definition_pb2
@@ -143,14 +144,34 @@ class Region:
             submitted = await self._stage.write(
                 "handed in", stub.SubmitPlan, coaching.SubmitPlanRequest(plan_id=plan_id), self._who("head")
             )
-            review = coaching.ReviewPlanRequest(
-                plan_id=plan_id,
-                approved=approved,
-                reason="" if approved else "Sebutkan perangkat daerah yang bertanggung jawab untuk setiap aksi.",
-            )
+            review = coaching.ReviewPlanRequest(plan_id=plan_id, approved=approved)
+            for action in [] if approved else submitted.plan.actions:
+                review.remarks.add(action_id=action.id, text="Sebutkan perangkat daerah yang bertanggung jawab.")
             coach = self._stage.as_role("coach", subject=submitted.plan.coach_id)
             reviewed = await self._stage.write("reviewed", stub.ReviewPlan, review, coach)
+            if not approved:
+                await self._put_right(reviewed.plan)
         self._plan = reviewed.plan
+
+    async def _put_right(self, returned: coaching_pb2.Plan) -> None:
+        """Two operators share the items that the coach asked about, at once; then what was asked is resolved."""
+        stub, request = self._stage.plans(), plans.ListPlanCommentsRequest(plan_id=returned.id, open_only=True)
+        asked = (await self._stage.read(stub.ListPlanComments, request, self._who("operator"))).comments
+        actions = list(returned.actions)
+        await asyncio.gather(*(self._edit(returned.id, actions[hand::2], hand) for hand in range(2)))
+        for comment in asked:
+            answer = plans.ResolveCommentRequest(comment_id=comment.id, answer="Sudah diisi")
+            await self._stage.write("resolved", stub.ResolveComment, answer, self._who("operator"))
+
+    async def _edit(self, plan_id: str, actions: list[coaching_pb2.Action], hand: int) -> None:
+        request = plans.EditPlanRequest(plan_id=plan_id)
+        for action in actions:
+            change = request.changes.add(
+                kind=action_pb2.CHANGE_KIND_EDIT, action_id=action.id, etag=action.etag, set=["owner", "person"]
+            )
+            change.fields.owner, change.fields.person = "Dinas Komunikasi dan Informatika", f"Kepala Bidang {hand + 1}"
+        if actions:
+            await self._stage.write("edited", self._stage.plans().EditPlan, request, self._who("operator", hand))
 
     async def _sign(self, phase: definition_pb2.Phase) -> None:
         cohort = self._stage.cohort_id

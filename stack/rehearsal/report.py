@@ -173,9 +173,14 @@ async def _plans_and_messages(out: Console, stage: Stage, cohort: cohort_pb2.Coh
     pages = await stage.pages(stage.coaching().ListPlans, request, stage.as_role("manager"))
     plans = [plan for page in pages for plan in page.plans]
     by_state = Counter(_PLAN_STATES.get(plan.state, "unknown") for plan in plans)
-    actions = Counter(a.state == coaching_pb2.ACTION_STATE_DONE for plan in plans for a in plan.actions)
+    actions = [a for plan in plans for a in plan.actions if a.state != coaching_pb2.ACTION_STATE_DROPPED]
+    done, proven = (
+        sum(a.state == coaching_pb2.ACTION_STATE_DONE for a in actions),
+        sum(bool(a.proven_value) for a in actions),
+    )
     told = ", ".join(f"{count} {state}" for state, count in sorted(by_state.items()))
-    out.print(f"  plans: {told or 'none'}; actions: {actions[True]} of {actions.total()} done")
+    out.print(f"  plans: {told or 'none'}; actions: {done} of {len(actions)} done")
+    out.print(f"  reported with evidence: {done}; proven by a verified level: {proven}")
     counts = await stage.notify().CountMessages(
         notify.CountMessagesRequest(cohort_id=cohort.id), metadata=stage.as_role("manager")
     )

@@ -11,6 +11,7 @@ import grpc.aio
 from google.protobuf.message import Message
 from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceStub
 from livinglab.benchmark.v1.service_pb2_grpc import BenchmarkServiceStub
+from livinglab.coaching.v1.plan_service_pb2_grpc import PlanServiceStub
 from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
 from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
 from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
@@ -73,6 +74,10 @@ class Stage:
     def coaching(self) -> Any:
         """Stub of the coaching service."""
         return CoachingServiceStub(self._channel("coaching"))
+
+    def plans(self) -> Any:
+        """Stub of what people do with their plans."""
+        return PlanServiceStub(self._channel("coaching"))
 
     def notify(self) -> Any:
         """Stub of the notify service."""

@@ -1,12 +1,7 @@
 """A real cohort of eight, from its launch to its last graduation, by the commands that people have and nothing else."""
 
 import asyncio
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,9 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from stack.home import Home, is_running
+from tests.harness.terminal import Person, eventually_does
 from tests.harness.waiting import eventually
 
-PROJECT = Path(__file__).resolve().parents[2]
 EIGHT = ("32.11", "32.04", "32.05", "32.78", "33.22", "33.74", "16.06", "32.10")
 PLACE = ZoneInfo("Asia/Jakarta")
 COHORT = "batch-1"
@@ -33,54 +28,6 @@ def home(tmp_path: Path) -> Iterator[Path]:
     yield folder
     if is_running(Home(folder)):
         asyncio.run(Person(folder).run("down"))
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody at a terminal of 80 columns."""
-
-    home: Path
-    role: str = ""
-    institution: str = ""
-    subject: str = ""
-
-    async def run(self, *arguments: str, token: str = "") -> tuple[int, str, str]:
-        """Exit code, output, complaints."""
-        known = {"LIVINGLAB_HOME": str(self.home), "COLUMNS": "80", "PYTHONPATH": os.pathsep.join(sys.path)}
-        ended = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "cli", *arguments],
-            cwd=PROJECT,
-            env={**os.environ, **known, **({"LIVINGLAB_TOKEN": token} if token else {})},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return ended.returncode, ended.stdout, ended.stderr
-
-    async def token(self) -> str:
-        """What `livinglab login` gives, once a person."""
-        kept = _tokens.get(self)
-        if kept is None:
-            about = ["--institution", self.institution] if self.institution else []
-            about += ["--subject", self.subject] if self.subject else []
-            code, out, err = await self.run("login", "--as", self.role, *about, "--print")
-            assert code == 0, err
-            kept = _tokens[self] = out.strip()
-        return kept
-
-    async def does(self, *arguments: str) -> str:
-        """What the command says; it is done."""
-        code, out, err = await self.run(*arguments, token=await self.token())
-        assert code == 0, (self.role, self.institution, arguments, err)
-        return out
-
-    async def asks(self, *arguments: str) -> Any:
-        """What it answers a program."""
-        return json.loads(await self.does(*arguments, "--json"))
-
-
-_tokens: dict[Person, str] = {}
 
 
 def program_of_today(folder: Path) -> Path:
@@ -157,16 +104,6 @@ async def region(home: Path, code: str, session: str, levels: Path, year: int) -
     action = plan["actions"][0]["id"]
     await operator.does("plan", "complete", plan["id"], action, "--link", "https://jdih.example/12")
     await regent.does("agreement", "sign", COHORT, "workshop", "--name", f"Bupati {code}")
-
-
-async def eventually_does(who: Person, *arguments: str) -> None:
-    """A fact takes a moment from one service to the next."""
-    token = await who.token()
-
-    async def done() -> bool:
-        return (await who.run(*arguments, token=token))[0] == 0
-
-    await eventually(done, timeout=60)
 
 
 @pytest.mark.timeout(600)

@@ -8,6 +8,7 @@ from livinglab.assessment.v1 import evaluation_pb2, evidence_pb2, guidance_pb2, 
 
 from chassis.errors import Violation, invalid
 from instruments.guidance import Guides
+from instruments.periods import out_of_force
 from instruments.scoring import Scorer
 
 LADDER, EVIDENCE, YEARS = "LADDER", "EVIDENCE", "YEARS"
@@ -88,8 +89,5 @@ def warnings(found: Iterable[guidance_pb2.IndicatorNeeds], guides: Guides) -> It
 
 def out_of_years(instrument: instrument_pb2.Instrument, period: str) -> Iterator[evidence_pb2.RuleWarning]:
     """That the instrument was not in force in the period's year."""
-    year, first, last = int(period[:4]), instrument.valid_from, instrument.valid_to
-    if (first and year < first) or (last and year > last):
-        years = f"from {first}" if not last else f"until {last}" if not first else f"from {first} to {last}"
-        message = f"{instrument.id} was in force {years}, the period is {period}"
+    if message := out_of_force(instrument, period):
         yield evidence_pb2.RuleWarning(rule=YEARS, message=message)

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from instruments.periods import position
+
+# A period says its part in at most two digits.
+_MOST_PARTS = 100
 _WIDTH, _HEIGHT = 640, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 14, 14, 30
 
@@ -88,9 +92,9 @@ class Lines:
 
 
 def year_of(period: str) -> Fraction:
-    """A period on the line of years: 2022-2 lies behind 2022."""
-    year, _, part = period.partition("-")
-    return int(year) + Fraction(int(part or 0), 100)
+    """The end of a period on the line of years, for their order: 2022-H1 lies before 2022, 2022-1 before 2022-2."""
+    # Of how many parts 2022-1 is the first does not matter here.
+    return position(period, _MOST_PARTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@ what a phase needs to begin, and a good end. Whoever cannot be served here does 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import grpc
+from livinglab.program.v1 import definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -15,7 +16,7 @@ from chassis.errors import Refused
 from services.program.activities.duties import Duties
 from services.program.activities.reports import Reporter
 from services.program.activities.writing import Writing
-from services.program.model import letter_steps, states
+from services.program.model import letter_steps, open_phases, states
 from services.program.model.course import Course
 from services.program.store.cohorts import Store
 
@@ -64,6 +65,16 @@ class Crowd:
             return {}
         asked = zip(steps, ready, strict=True)
         return {code: problems for code, problems in asked if problems is not None and code in written}
+
+    async def report(
+        self, course: Course, phase: definition_pb2.Phase, batch: Iterable[str], known: Mapping[str, Sequence[str]]
+    ) -> set[str]:
+        """Tells the program who has done what a phase requires before it opened: answers who they are."""
+        early = [code for code in batch if open_phases.is_done(phase, known.get(code, ()))]
+        if early:
+            done = [pb.PhaseDone(institution=code, phase=phase.id) for code in early]
+            await self._reporter.report(pb.Reports(cohort_id=course.cohort_id, done=done))
+        return set(early)
 
     async def end(
         self, course: Course, closing: pb.PhaseClosing, batch: Sequence[str], known: Mapping[str, Sequence[str]]

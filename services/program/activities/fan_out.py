@@ -121,9 +121,11 @@ class FanOut:
         known = await self._duties(course, batch)
         prepare = announcement.prepare and new
         ready = await self._crowd.begin(course, announcement.opening, new, known) if prepare else {}
+        early = await self._crowd.report(course, announcement.opening.phase, ready, known)
         own: dict[str, Message] = {}
         for code in batch:
             opening = pb.PhaseOpening(duties=known.get(code, ()), prepared=code in ready, problems=ready.get(code, ()))
+            opening.reported = code in early
             opening.MergeFrom(announcement.opening)
             own[code] = opening
         return own

@@ -9,6 +9,7 @@ from livinglab.notify.v1 import service_pb2 as notify
 from livinglab.program.v1 import definition_pb2, workflow_pb2
 
 from programs import clock, duties, phases
+from programs.zones import zone_name
 from services.program.model.letter_steps import LONGEST, one_line
 from services.program.model.meetings import Meeting
 
@@ -113,7 +114,7 @@ def _session(cohort_clock: workflow_pb2.Clock, meeting: Meeting, language: str) 
     until = _hour(end, language) if start.date() == end.date() else f"{_day(end, language)}, {_hour(end, language)}"
     dash = "–" if start.date() == end.date() else " – "
     hours = f"{_hour(start, language)}{dash}{until}"
-    return f"{meeting.title}{place}: {_day(start, language)}, {hours} {clock.zone_name(start)}"
+    return f"{meeting.title}{place}: {_day(start, language)}, {hours} {zone_name(start)}"
 
 
 def _day(at: datetime, language: str) -> str:

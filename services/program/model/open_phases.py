@@ -1,9 +1,10 @@
 """What a participant's state says of the phases that are open for it: their dates, what is done and what is due.
 Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
+from livinglab.program.v1 import definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
 from programs import phases
@@ -19,7 +20,8 @@ def take_opening(record: pb.ParticipantRecord, clock: pb.Clock, opening: pb.Phas
             if known.reopened == opening.reopened:
                 _move(record, clock, phase, opening, now)
             return
-    record.open.add(opening=opening)
+    told = opening.reported
+    record.open.add(opening=opening, reported=told, quorum_reported=told)
 
 
 def learn(record: pb.ParticipantRecord, duties: Iterable[str]) -> None:
@@ -48,13 +50,17 @@ def to_report(record: pb.ParticipantRecord, institution: str) -> pb.PhaseDone | 
     nothing to report."""
     for phase in record.open:
         name = phase.opening.phase.id
-        needs = phases.required(phase.opening.phase)
-        if needs and not phase.reported and not phases.missing(phase.opening.phase, record.duties):
+        if not phase.reported and is_done(phase.opening.phase, record.duties):
             return pb.PhaseDone(institution=institution, phase=name)
         counted = phase.opening.phase.gate.quorum_of
         if counted and not (phase.reported or phase.quorum_reported) and set(counted) <= set(record.duties):
             return pb.PhaseDone(institution=institution, phase=name, quorum_only=True)
     return None
+
+
+def is_done(phase: definition_pb2.Phase, duties: Collection[str]) -> bool:
+    """Whether these duties are all that a phase requires; one that requires none is never done early."""
+    return bool(phases.required(phase)) and not phases.missing(phase, duties)
 
 
 def mark_reported(record: pb.ParticipantRecord, done: pb.PhaseDone) -> None:

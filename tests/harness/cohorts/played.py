@@ -13,7 +13,7 @@ from programs.files.definition import PROGRAMS, load_definition
 from services.program.activities.fan_out import in_batches
 from services.program.activities.reports import Reporter
 from services.program.engine.client import Engine
-from services.program.model import letter_steps
+from services.program.model import letter_steps, open_phases
 from services.program.model import states as model
 from services.program.model.course import Course
 
@@ -108,6 +108,7 @@ class Played:
                 news.MergeFrom(announcement.opening)
                 lives = announcement.readmissions
                 news.prepared = announcement.prepare and await self.crowd.prepares(code, news, lives)
+                news.reported = news.prepared and await self.crowd.reports(code, news.phase)
             elif kind == "closing" and announcement.prepare:
                 news = await self.crowd.ended(code, news, announcement.readmissions)
             heard = await self.engine.signal(self.course.cohort_id, code, model.SIGNALS[kind], news)
@@ -250,6 +251,15 @@ class PlayedCrowd:
                 self._played.calls.append("assign_coach")
         self._played.calls.append("notify_people")
         return True
+
+    async def reports(self, code: str, phase: definition_pb2.Phase) -> bool:
+        """Whether it has done what the phase requires before: then the program hears it."""
+        played = self._played
+        is_done = open_phases.is_done(phase, played.ledger.get(code, ()))
+        if is_done:
+            done = [pb.PhaseDone(institution=code, phase=phase.id)]
+            await played.reporter.report(pb.Reports(cohort_id=played.course.cohort_id, done=done))
+        return is_done
 
     async def ended(self, code: str, closing: pb.PhaseClosing, lives: Mapping[str, int]) -> pb.PhaseClosing:
         """The closing as it is told to this one: with its end, where it graduates."""

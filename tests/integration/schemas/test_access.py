@@ -10,7 +10,7 @@ import nats
 import pytest
 from livinglab.assessment.v1 import events_pb2
 from livinglab.common.v1 import options_pb2
-from livinglab.events import subscribe
+from livinglab.events import durable_name, subscribe
 from livinglab.program.v1 import events_pb2 as program_pb2
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -21,6 +21,7 @@ from schemas.__main__ import ACCOUNTS
 from schemas.__main__ import SUBSCRIBERS as SHIPPED
 from stack import servers
 from stack.access import API, Subscriber, accounts, grant, local_accounts, read
+from tests.harness.command import answered
 from tests.harness.service import publish
 from tests.harness.waiting import eventually
 
@@ -128,6 +129,22 @@ async def _wiretap(nc: Client) -> None:
 async def _state(system: Client) -> dict[str, tuple[int, int]]:
     js = system.jetstream()
     return {info.config.name or "": (info.state.messages, info.state.last_seq) for info in await js.streams_info()}
+
+
+async def test_the_command_makes_what_is_granted_and_takes_away_what_is_not_any_more(
+    broker: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "subscribers.yaml"
+    path.write_text('subscribers: [{name: app, subjects: ["assessment.v1.VisitAsked.>", "notify.v1.>"]}]')
+    (stream, before, _) = APP.places[0]
+    made = f"{stream} {durable_name('app', 'assessment.v1.VisitAsked.>')}"
+    missing = f"NOTIFY {durable_name('app', 'notify.v1.>')}"
+    assert await answered("events", "access", str(path), nats=broker) == {"made": [made], "waiting": [missing]}
+    assert await answered("events", "access", str(path), nats=broker) == {"made": [], "waiting": [missing]}
+    async with await nats.connect(broker) as nc:
+        there = {info.name for info in await nc.jetstream().consumers_info(stream)}
+    assert before not in there
+    assert OTHER.places[0][1] in there
 
 
 def test_the_shipped_subscribers_hear_what_their_facts_say() -> None:

@@ -157,3 +157,14 @@ def test_a_definition_of_the_same_name_is_told_by_its_folder_wherever_one_stands
     result = validated("cohorts/mine.yaml")
     assert result.exit_code == 1
     assert "programs/mine.yaml: " in result.stderr
+
+
+def test_an_instrument_outside_its_years_is_told_before_anybody_is_invited(tmp_path: Path) -> None:
+    text = (PROGRAMS / "study-visit.yaml").read_text()
+    file = tmp_path / "study-visit.yaml"
+    file.write_text(text.replace("instrument: pemdi-8-2026", "instrument: spbe-59-2020"))
+    told = validated(str(file))
+    assert told.exit_code == 0
+    assert "baseline/baseline-assessed: spbe-59-2020 was in force from 2021 to 2025, the period is 2026" in told.stderr
+    file.write_text(text)
+    assert validated(str(file)).stderr == ""

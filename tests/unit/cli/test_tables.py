@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.race.ranking import _COLUMNS
+from cli.race.ranking import _HEADED, _SPARE
 from cli.speak import output, sentences, tables
 from directory import official_regions
 
@@ -36,10 +36,11 @@ def test_whatever_stands_in_a_table_no_line_is_wider_and_no_word_is_cut(rows: li
 
 def test_the_ranking_of_the_longest_names_fits_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
     row = ["514", "71.09", LONGEST, "3.84", "3.84", "Sangat Baik", "+12", "0.11", "99.81", "0.02"]
-    output.table(_COLUMNS, [row, [*row[:-1], ""]], "By the computed index, version 2 of the instrument")
+    output.table(_HEADED, [row, [*row[:-1], ""]], "By the computed index, version 2 of the instrument", spare=_SPARE)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert all(word in " ".join(lines) for word in LONGEST.split())
+    assert lines[1].startswith("┏")
+    assert all(word in " ".join(lines) for word in [*LONGEST.split(), "3.84", "+12", "71.09", "Sangat"])
 
 
 def test_an_id_can_be_copied_from_a_table_that_has_no_room(capsys: pytest.CaptureFixture[str]) -> None:

@@ -134,3 +134,17 @@ def test_a_command_is_tried_on_a_copy_that_costs_little_with_2000() -> None:
     for _ in range(10):
         made.cohort.copy().next_step(made.now)
     assert (time.process_time() - started) / 10 < 0.05
+
+
+def test_a_closing_wakes_nobody_where_everybody_is_done_and_goes_on() -> None:
+    made = Course([phase("a", 0, 9), phase("b", 0, 9, after=["start"]), phase("c", 20, 29)], [ONE, TWO])
+    made.fact(ONE, "a-done")
+    assert not phase_steps.closes_quietly(made.cohort, 0)
+    made.cohort.state.phases[0].done.append(TWO)
+    assert phase_steps.closes_quietly(made.cohort, 0)
+    # With the last one they end, and of one that stopped the cohort they must hear.
+    made.cohort.state.phases[0].stopped = True
+    assert not phase_steps.closes_quietly(made.cohort, 0)
+    last = Course([phase("a", 0, 9)], [ONE])
+    last.cohort.state.phases[0].done.append(ONE)
+    assert not phase_steps.closes_quietly(last.cohort, 0)

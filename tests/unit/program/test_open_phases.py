@@ -84,3 +84,17 @@ def test_duties_done_are_reported_until_they_were() -> None:
     assert done is not None
     open_phases.mark_reported(record, done)
     assert open_phases.to_report(record, "11.01") is None
+
+
+def test_who_had_done_it_before_the_opening_has_nothing_to_report() -> None:
+    record = pb.ParticipantRecord(duties=["a-done"])
+    take(record, opening(reported=True))
+    assert open_phases.to_report(record, "11.01") is None
+
+
+def test_what_was_prepared_with_others_is_asked_for_no_more_until_it_is_asked_anew() -> None:
+    record = pb.ParticipantRecord()
+    take(record, opening(prepared=True))
+    [taken] = record.open
+    assert not open_phases.asks_for_more(taken)
+    assert open_phases.asks_for_more(taken)

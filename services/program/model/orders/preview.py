@@ -101,6 +101,10 @@ def _written(trial: Trial) -> _Written:
         phase = trial.after.definition.phases[place]
         for code in trial.after.state.phases[place].addressed or trial.roster:
             yield "invitation", phase.id, code, _count(trial, code, phase.invites)
+    for code in trial.command.split.institutions:
+        # They are invited to what is open, by the name of the cohort in which they go on.
+        for phase in _open(trial, code):
+            yield "invitation", phase.id, code, _count(trial, code, phase.invites)
     if trial.command.HasField("withdraw"):
         code = trial.command.withdraw.institution
         yield "withdrawal", "", code, len(trial.roster.get(code, ()))
