@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.plan import follow_up
 from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say, table
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from livinglab.coaching.v1 import visit_pb2
 
 app = typer.Typer(help="Study visits.", no_args_is_help=True)
+follow_up.add_to(app)
 
 VisitId = Annotated[str, typer.Argument(metavar="VISIT", help="Id of the visit.")]
 Cohort = Annotated[str, typer.Option("--cohort", metavar="ID", help="The cohort in whose course it is.")]

@@ -3,6 +3,8 @@
 from livinglab.coaching.v1 import (
     assignment_service_pb2,
     assignment_service_pb2_grpc,
+    follow_up_service_pb2,
+    follow_up_service_pb2_grpc,
     plan_service_pb2,
     plan_service_pb2_grpc,
     practice_service_pb2,
@@ -20,11 +22,13 @@ from directory.projection import Institutions
 from services.coaching import reactions
 from services.coaching.service.assignments import AssignmentService
 from services.coaching.service.coaching import CoachingService
+from services.coaching.service.follow_ups import FollowUpService
 from services.coaching.service.plans import PlanService
 from services.coaching.service.practices import PracticeService
 from services.coaching.service.visits import VisitService
 from services.coaching.store.assignments import AssignmentRows
 from services.coaching.store.coaching import Store
+from services.coaching.store.follow_ups import FollowUps
 from services.coaching.store.plans import PlanStore
 from services.coaching.store.practices import Practices
 
@@ -44,6 +48,10 @@ async def main(process: runtime.Process) -> None:
     process.background("institutions", institutions.follow())
     assignments = Assignments(store.db)
     await assignments.prepare()
+    kept = FollowUps(store.db)
+    await kept.prepare()
+    follow_ups = FollowUpService(kept, store, assignments, institutions.known)
+    process.background("follow-ups", follow_ups.look_out())
     await process.relay(store.db)
     await process.consume(store.db, reactions.table(store, plans, institutions))
     await process.serve(
@@ -61,6 +69,11 @@ async def main(process: runtime.Process) -> None:
             visit_service_pb2.DESCRIPTOR.services_by_name["VisitService"],
             VisitService(store, assignments, institutions.known),
             visit_service_pb2_grpc.add_VisitServiceServicer_to_server,
+        ),
+        Served(
+            follow_up_service_pb2.DESCRIPTOR.services_by_name["FollowUpService"],
+            follow_ups,
+            follow_up_service_pb2_grpc.add_FollowUpServiceServicer_to_server,
         ),
         Served(
             practice_service_pb2.DESCRIPTOR.services_by_name["PracticeService"],

@@ -70,12 +70,17 @@ def planned(
     return visit, fact
 
 
-def accepted(visit: pb.Visit, accepted_by: str) -> events_pb2.VisitAccepted | None:
-    """The host knows of the visit and agrees; no fact where it did before."""
+def require_ahead(visit: pb.Visit) -> None:
+    """Neither held nor called off."""
     if visit.state == pb.VISIT_STATE_CANCELLED:
         raise _cancelled(visit)
     if visit.state == pb.VISIT_STATE_HELD:
         raise _held(visit)
+
+
+def accepted(visit: pb.Visit, accepted_by: str) -> events_pb2.VisitAccepted | None:
+    """The host knows of the visit and agrees; no fact where it did before."""
+    require_ahead(visit)
     if visit.accepted_by:
         return None
     visit.accepted_by = accepted_by

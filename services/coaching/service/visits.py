@@ -15,6 +15,7 @@ from directory.known import Directory
 from directory.projection import require_heard
 from services.coaching.model import coaches, visits
 from services.coaching.store.coaching import Store
+from services.coaching.store.follow_ups import FollowUps
 
 
 class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
@@ -22,6 +23,7 @@ class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
 
     def __init__(self, store: Store, assignments: Assignments, institutions: Directory) -> None:
         self._store = store
+        self._follow_ups = FollowUps(store.db)
         self._assignments = assignments
         self._institutions = institutions
 
@@ -71,6 +73,7 @@ class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
             fact = visits.held(visit, request, caller.subject, today, by_host=by_host)
             if fact is not None:
                 await self._store.save_visit(tx, visit)
+                await self._follow_ups.held(tx, visit)
                 tx.add(fact)
             return pb.ConfirmVisitHeldResponse(visit=visit)
 

@@ -32,7 +32,14 @@ BOUND = ("operator", "head", "secretary", "regent")
 _FILES = {
     "assessment": ("service", "evidence_service", "results_service", "understanding", "verification"),
     "benchmark": ("service", "analysis_service", "steward_service"),
-    "coaching": ("service", "plan_service", "visit_service", "practice_service", "assignment_service"),
+    "coaching": (
+        "service",
+        "plan_service",
+        "visit_service",
+        "practice_service",
+        "assignment_service",
+        "follow_up_service",
+    ),
     "notify": ("service", "inbox_service", "template_service"),
     "program": (
         "service",

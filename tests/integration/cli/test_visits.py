@@ -78,11 +78,35 @@ async def test_a_visit_from_its_plan_to_its_lessons(coaching: Running) -> None:
         {"text": "Pimpinan = pengguna pertama", "indicators": []},
     ]
     assert await done(coaching, "manager", "visit", "list", "--cohort", COHORT) == [held]
+    said = ("--text", "Satu akun", "--due", "2022-12-01", "--indicator", "35", "--owner", "Diskominfo")
+    [duty] = (await done(coaching, "operator", "visit", "duty", visit["id"], *said))["duties"]
+    followed = await done(coaching, "operator", "visit", "done", visit["id"], duty["id"], "--outcome", "Berjalan")
+    assert followed == await done(coaching, "host", "visit", "follow-up", visit["id"])
+    assert followed["duties"][0]["outcome"] == "Berjalan"
+    shown = await done(coaching, "manager", "visit", "share", "--cohort", COHORT)
+    assert (shown["held"], shown["followed"], shown["share"]) == (1, 1, "100.00")
     code, out, _ = await livinglab(coaching, "operator", "visit", "list", "--institution", BANDUNG)
     assert code == 0
     assert visit["id"] in out
     code, _, err = await livinglab(coaching, "operator", "visit", "cancel", visit["id"], "--reason", "Banjir")
     assert (code, "was held" in err) == (1, True)
+
+
+async def test_coaches_are_given_to_a_cohort_and_one_drops_out(coaching: Running) -> None:
+    for who in ("sri", "budi"):
+        about = ("--name", who, "--email", "a@coach.example", "--capacity", "2", "--zone", "Asia/Jakarta")
+        more = ("--expertise", "spbe-59-2020:3=2", "--language", "id", "--from", "Telkom University")
+        coach = await done(coaching, "manager", "coach", "register", who, *about, *more)
+        assert coach["expertise"] == [{"instrument": "spbe-59-2020", "aspect": "3", "grade": 2}]
+    whom = ("--institution", BANDUNG, "--institution", SUMEDANG, "--choose", f"{BANDUNG}=sri")
+    seen = await done(coaching, "manager", "coach", "assign-all", COHORT, *whom, "--dry-run")
+    made = await done(coaching, "manager", "coach", "assign-all", COHORT, *whom)
+    assert made == seen
+    assert (made[0]["coach"], made[0]["chosen"]) == ("sri", True)
+    [moved] = await done(coaching, "manager", "coach", "replace", COHORT, "sri", "--reason", "Cuti")
+    assert (moved["institution"], moved["coach"]) == (BANDUNG, "budi")
+    regions = await done(coaching, "manager", "coach", "regions", "--coach", "budi")
+    assert {one["institution"] for one in regions} == {BANDUNG, SUMEDANG}
 
 
 async def test_a_planned_visit_is_called_off(coaching: Running) -> None:

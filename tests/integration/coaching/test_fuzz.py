@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from livinglab.coaching.v1 import (
     assignment_service_pb2,
+    follow_up_service_pb2,
     plan_service_pb2,
     practice_service_pb2,
     service_pb2,
@@ -31,6 +32,7 @@ SERVICES = [
     plan_service_pb2.DESCRIPTOR.services_by_name["PlanService"],
     visit_service_pb2.DESCRIPTOR.services_by_name["VisitService"],
     practice_service_pb2.DESCRIPTOR.services_by_name["PracticeService"],
+    follow_up_service_pb2.DESCRIPTOR.services_by_name["FollowUpService"],
     assignment_service_pb2.DESCRIPTOR.services_by_name["AssignmentService"],
 ]
 METHODS = [method for service in SERVICES for method in service.methods]
