@@ -63,15 +63,16 @@ def current(build: BuildId, temporal: Temporal = "", namespace: Namespace = "def
 def _ask(temporal: str, namespace: str, call: "Callable[[Client], Awaitable[Any]]") -> Any:
     from temporalio.service import RPCError
 
+    from chassis.config import Settings
     from chassis.errors import Kind, Refused
-    from chassis.temporal.client import connect
+    from chassis.temporal.client import connect, tls
     from cli.speak import connection
 
     target = temporal or connection.address("temporal")
 
     async def asked() -> Any:
         try:
-            return await call(await connect(target, namespace))
+            return await call(await connect(target, namespace, tls(Settings())))
         except (RPCError, RuntimeError) as error:
             raise Refused(Kind.UNAVAILABLE, "UNAVAILABLE", f"Temporal at {target} answers with: {error}") from error
 

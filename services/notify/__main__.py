@@ -67,7 +67,7 @@ async def main(process: runtime.Process) -> None:
         ),
         Served(
             inbox_service_pb2.DESCRIPTOR.services_by_name["InboxService"],
-            InboxService(InboxStore(store.db), wishes, arrivals),
+            InboxService(InboxStore(store), wishes, arrivals),
             inbox_service_pb2_grpc.add_InboxServiceServicer_to_server,
         ),
         Served(

@@ -9,7 +9,8 @@ from livinglab.program.v1 import cohort_pb2, events_pb2
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from chassis.temporal.client import connect
+from chassis.config import Settings
+from chassis.temporal.client import connect, tls
 from programs.names import COHORT_ATTRIBUTE, workflow_id
 from stack.doctor.finding import Finding, some
 from stack.doctor.patient import Patient
@@ -122,7 +123,7 @@ async def _no_message_waits(patient: Patient) -> Finding:
 
 async def _workflows(patient: Patient) -> Finding:
     """What runs by the database runs in Temporal, cohorts and participants, and nothing else does."""
-    client = await connect(patient.servers.temporal, patient.servers.namespace)
+    client = await connect(patient.servers.temporal, patient.servers.namespace, tls(Settings()))
     wrong: list[str] = []
     async for cohort in patient.rows("program", "cohorts", {"state": {"$in": list(_LIVE)}}, ["launch_time"]):
         if cohort["launch_time"] <= patient.since:

@@ -12,7 +12,8 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from chassis import naming
+from chassis import naming, tls
+from chassis.config import Settings
 from chassis.events import facts
 
 _FETCH_SECONDS = 10.0
@@ -78,7 +79,7 @@ async def read(nats_url: str) -> AsyncIterator[Ledger]:
         table.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _TABLE)
         ledger = Ledger(table)
         try:
-            nc = await nats.connect(nats_url, max_reconnect_attempts=3)
+            nc = await nats.connect(nats_url, max_reconnect_attempts=3, tls=tls.of(Settings()).context())
             async with nc:
                 js = nc.jetstream()
                 # Before the facts: what was settled then is among what is read now.

@@ -8,17 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from livinglab.notify.v1 import inbox_service_pb2 as pb
-from pymongo import IndexModel
 from pymongo.errors import PyMongoError
 
 from chassis import mongo, pages, telemetry
 from chassis.changes import Changes
 from chassis.errors import Kind, Refused, not_found
 from services.notify.model import preferences
+from services.notify.store.messages import Store
 
-INDEX = IndexModel(
-    [("seat", 1), ("rehearsal", 1), ("accept_time", -1), ("_id", 1)], partialFilterExpression={"seat": {"$gt": ""}}
-)
 # At once, in one process, all together and of one seat.
 MOST_WATCHERS = 500
 MOST_OF_ONE = 20
@@ -32,9 +29,10 @@ _SHOWN = ("template", "subject", "body", "cohort_id", "institution", "accept_tim
 class InboxStore:
     """Documents in, messages out."""
 
-    def __init__(self, db: mongo.Database) -> None:
-        self.db = db
-        self._messages = db["messages"]
+    def __init__(self, store: Store) -> None:
+        self.db = store.db
+        self._messages = store.db["messages"]
+        self._store = store
 
     async def page(self, seat: str, request: pb.ListInboxRequest) -> tuple[list[pb.InboxEntry], str]:
         """Newest first, and the token of the next page."""
@@ -59,7 +57,7 @@ class InboxStore:
         moment = datetime.now(UTC) if read else None
         if read:
             query["read_time"] = None
-        await self._messages.update_many(query, {"$set": {"read_time": moment}}, session=tx.session)
+        await self._store.mark_read(tx, query, moment)
 
 
 def _of(seat: str, rehearsal: str) -> dict[str, Any]:

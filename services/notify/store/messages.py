@@ -14,11 +14,14 @@ from chassis.errors import Kind, Refused, not_found
 from services.notify.model import messages as model
 from services.notify.model import seats
 from services.notify.model.messages import Fact
-from services.notify.store import inbox, preferences, templates, waits
+from services.notify.store import preferences, templates, waits
 
 # For those who must go on without the database for a while.
 DatabaseFailure = PyMongoError
 
+_INBOX = IndexModel(
+    [("seat", 1), ("rehearsal", 1), ("accept_time", -1), ("_id", 1)], partialFilterExpression={"seat": {"$gt": ""}}
+)
 _INDEXES = {
     "messages": [
         IndexModel([("cohort_id", 1), ("_id", 1)]),
@@ -26,7 +29,7 @@ _INDEXES = {
         IndexModel([("due_time", 1)], partialFilterExpression={"state": pb.MESSAGE_STATE_QUEUED}),
         IndexModel([("state", 1), ("due_time", 1)], partialFilterExpression={"state": pb.MESSAGE_STATE_HELD}),
         IndexModel([("email", 1), ("accept_time", 1)]),
-        inbox.INDEX,
+        _INBOX,
     ]
 }
 _WITHOUT_TEXT = {"body": 0, "tries": 0, "events": 0}
@@ -144,6 +147,10 @@ class Store:
         if result.modified_count not in (0, len(ids)):
             raise Refused(Kind.ABORTED, "DIGESTED", "somebody sends some of them now")
         return bool(result.modified_count)
+
+    async def mark_read(self, tx: mongo.Tx, which: dict[str, Any], moment: datetime | None) -> None:
+        """When the messages that this finds were read by whom they are for; None for not yet."""
+        await self._messages.update_many(which, {"$set": {"read_time": moment}}, session=tx.session)
 
     async def get(self, message_id: str) -> pb.Message:
         """NOT_FOUND where there is none."""

@@ -6,22 +6,32 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
+import livinglab
 from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from livinglab.assessment.v1 import evidence_service_pb2, service_pb2
 from livinglab.assessment.v1.evidence_service_pb2_grpc import EvidenceServiceStub
 from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceStub
+from livinglab.coaching.v1 import coaching_pb2, visit_service_pb2
 from livinglab.coaching.v1 import service_pb2 as coaching_pb
-from livinglab.coaching.v1 import visit_service_pb2
 from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
 from livinglab.coaching.v1.visit_service_pb2_grpc import VisitServiceStub
+from livinglab.notify.v1 import service_pb2 as notify_pb
+from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
+from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
+from temporalio.client import Client
 
 from chassis.status import from_rpc_error
+from programs import names
+from services.coaching.store.documents import fields
 from stack.issuer import Issuer
+from tests.harness.cohorts.program import launching
 from tests.harness.namespace import own_namespace
 from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
@@ -29,41 +39,22 @@ from tests.harness.service import Running, running_service
 OWN, OTHER = "32.11", "32.04"
 SPBE, PERIOD, COHORT = "spbe-59-2020", "2022", "ll-2022"
 BOUND = ("operator", "head", "secretary", "regent")
-_FILES = {
-    "assessment": ("service", "evidence_service", "results_service", "understanding", "verification"),
-    "benchmark": ("service", "analysis_service", "steward_service"),
-    "coaching": (
-        "service",
-        "plan_service",
-        "visit_service",
-        "practice_service",
-        "assignment_service",
-        "follow_up_service",
-    ),
-    "notify": ("service", "inbox_service", "template_service"),
-    "program": (
-        "service",
-        "audit_service",
-        "directory_service",
-        "recipient_service",
-        "report_service",
-        "schedule_service",
-        "steering_service",
-    ),
-}
+SERVICES = ("assessment", "benchmark", "coaching", "notify", "program")
 
 
 def methods() -> list[tuple[str, MethodDescriptor]]:
-    """Every method with the service whose process answers it."""
-    found = []
-    for name, files in _FILES.items():
-        for file in files:
-            module = importlib.import_module(f"livinglab.{name}.v1.{file}_pb2")
-            for service in module.DESCRIPTOR.services_by_name.values():
-                found += [(name, method) for method in service.methods]
-    module = importlib.import_module("livinglab.common.v1.dead_letter_service_pb2")
-    found += [("coaching", m) for s in module.DESCRIPTOR.services_by_name.values() for m in s.methods]
-    return found
+    """Every method of every contract, with the service whose process answers it; what all serve, by one of them."""
+    found: dict[str, tuple[str, MethodDescriptor]] = {}
+    # The schemas' own package holds the same again.
+    for folder in livinglab.__path__:
+        for path in sorted(Path(folder).rglob("*_pb2.py")):
+            name, version, module = path.relative_to(folder).with_suffix("").parts
+            descriptor = importlib.import_module(f"livinglab.{name}.{version}.{module}").DESCRIPTOR
+            served_by = "coaching" if name == "common" else name
+            for service in descriptor.services_by_name.values():
+                found |= {one.full_name: (served_by, one) for one in service.methods}
+    assert found
+    return list(found.values())
 
 
 @dataclass
@@ -151,19 +142,66 @@ def _ours(one: FieldDescriptor) -> bool:
 
 @asynccontextmanager
 async def everything(servers: Servers, issuer: Issuer, nats_url: str, **settings: Any) -> AsyncIterator[Everything]:
-    """All five services; two institutions with an evaluation, a file, a plan's coach and visits."""
+    """All five services; two institutions in one cohort, each with an evaluation, a file, a plan and its coach, a visit
+    and a letter. The cohort's workflow has ended: no order waits for a worker."""
     temporal = await own_namespace(servers)
     async with AsyncExitStack() as stack:
         running = {}
-        for name in _FILES:
+        for name in SERVICES:
             more = {"temporal_namespace": temporal.namespace} if name == "program" else {}
             running[name] = await stack.enter_async_context(
                 running_service(name, servers, issuer, nats_url, **more, **settings)
             )
         world = Everything(running)
+        await _launched(running["program"], temporal)
         for institution in (OWN, OTHER):
             world.ids[institution] = await _owned(world, institution)
         yield world
+
+
+async def _launched(program: Running, temporal: Client) -> None:
+    request = launching(OWN, OTHER)
+    request.cohort.id = COHORT
+    await program.as_role(ProgramServiceStub, "manager").LaunchCohort(request)
+    await temporal.get_workflow_handle(names.workflow_id(COHORT)).terminate()
+
+
+async def _planned(coaching: Running, institution: str) -> str:
+    """As the store keeps it, with what it is held against; nothing was submitted in this world."""
+    evaluation = {
+        "_id": f"submitted-{institution}",
+        "version": 1,
+        "institution": institution,
+        "rehearsal": "",
+        "instrument": SPBE,
+        "instrument_version": 1,
+        "period": PERIOD,
+        "order": 202299,
+        "submit_time": datetime.now(UTC),
+        "index": "2.00",
+        "values": [],
+    }
+    await coaching.db["evaluations"].insert_one(evaluation)
+    plan = coaching_pb2.Plan(
+        id=f"plan:{COHORT}:{institution}",
+        cohort_id=COHORT,
+        institution=institution,
+        coach_id="the-coach",
+        evaluation_id=str(evaluation["_id"]),
+        state=coaching_pb2.PLAN_STATE_DRAFT,
+        etag="1",
+    )
+    await coaching.db["plans"].insert_one({"_id": plan.id, "version": 1, **fields(plan)})
+    return str(plan.id)
+
+
+async def _written_to(notify: Running, institution: str) -> str:
+    recipient = notify_pb.Recipient(name="Siti", email="siti@a.example", language="id", institution=institution)
+    values = {"name": "Siti", "institution_name": institution, "cohort_title": "Lab"}
+    draft = notify_pb.Draft(template="graduation", recipient=recipient, values=values)
+    request = notify_pb.SendMessagesRequest(request_id=uuid.uuid4().hex, drafts=[draft], cohort_id=COHORT)
+    [found] = (await notify.as_role(NotifyServiceStub, "manager").SendMessages(request)).message_ids
+    return str(found)
 
 
 async def _owned(world: Everything, institution: str) -> dict[str, str]:
@@ -210,7 +248,8 @@ async def _owned(world: Everything, institution: str) -> dict[str, str]:
         "upload_id": announced.upload.id,
         "evidence_id": announced.upload.id,
         "visit_id": visit_id,
-        "plan_id": f"plan:{COHORT}:{institution}",
+        "plan_id": await _planned(coaching, institution),
+        "message_id": await _written_to(world.running["notify"], institution),
     }
 
 

@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor
 
 from chassis import auth
@@ -29,6 +30,7 @@ def reads(method: MethodDescriptor) -> bool:
     return method.name.startswith(("Get", "List", "Count", "WhatIf", "Compare", "Watch", "Download"))
 
 
+@pytest.mark.timeout(900)
 async def test_no_cell_allows_more_than_its_policy_says(world: Everything) -> None:
     wrong: list[str] = []
     cells = 0
@@ -64,6 +66,54 @@ async def test_no_cell_allows_more_than_its_policy_says(world: Everything) -> No
     await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
     assert not wrong, "\n".join(sorted(wrong)[:40])
     assert cells == 2 * len(pairs(ROLES)) * len(methods())
+
+
+@pytest.mark.timeout(600)
+async def test_request_ids_and_page_tokens_of_others_open_nothing(world: Everything) -> None:
+    """The same person, of another institution now, repeats what the first one was told; and goes on with a page that a
+    manager began."""
+    wrong: list[str] = []
+    repeated = listed = 0
+    for name, method in methods():
+        policy = auth.policy_of(method)
+        bound = [role for role in BOUND if role in {auth.role_name(one) for one in policy.roles}]
+        if not policy.own_institution or not bound:
+            continue
+        fields = method.input_type.fields_by_name
+        if "request_id" in fields and not method.client_streaming:
+            content = world.request(method, OWN)
+            for role in bound:
+                first = await world.call(name, method, content, role, institution=OWN, subject="mover")
+                code, reason, _ = await world.call(name, method, content, role, institution=OTHER, subject="mover")
+                repeated += first[0] == "OK"
+                if code == "OK":
+                    wrong.append(f"{method.full_name} by {role}: the answer of {OWN} for {OTHER}: {code} {reason}")
+        if "page_token" in fields and "institution" in fields:
+            for role in bound:
+                listed += await _went_on(world, name, method, role, wrong)
+    assert not wrong, "\n".join(sorted(wrong)[:40])
+    assert repeated
+    assert listed
+
+
+async def _went_on(world: Everything, name: str, method: MethodDescriptor, role: str, wrong: list[str]) -> bool:
+    """Whether there was a page to go on from."""
+    all_of_them = world.request(method, OTHER)
+    for one in ("institution", "visitor", "host", *world.ids[OTHER]):
+        if one in method.input_type.fields_by_name:
+            all_of_them.ClearField(one)
+    all_of_them.page_size = 1  # type: ignore[attr-defined]
+    code, _, answer = await world.call(name, method, all_of_them, "manager", subject="a-manager")
+    if code != "OK":
+        return False
+    token = message_factory.GetMessageClass(method.output_type).FromString(answer).next_page_token  # type: ignore[attr-defined]
+    for target in (OWN, OTHER):
+        request = world.request(method, target)
+        request.page_token = token  # type: ignore[attr-defined]
+        code, _, answer = await world.call(name, method, request, role, institution=OWN, subject="somebody")
+        if code == "OK" and any(one.encode() in answer for one in world.ids[OTHER].values()):
+            wrong.append(f"{method.full_name} by {role} of {OWN} goes on to what is {OTHER}'s")
+    return bool(token)
 
 
 @pytest.mark.parametrize("role", ["coach", "assessor"])

@@ -317,6 +317,16 @@ async def test_what_a_neighbour_refused_is_asked_again(program: Running, neighbo
     # It is refused again, and shows again; the repeat of the order is answered all the same.
     await eventually(refused)
     await steering(program).ResolveProblems(resolving)
+    # Who came in between is invited by the order and again by what is prepared anew: one letter by its key.
+    person = definition_pb2.Person(role=HEAD, name="New", email="new@garut.example", language="id")
+    await steering(program).ReplacePerson(pb.ReplacePersonRequest(**about(cohort_id, institution=GARUT, person=person)))
+    await eventually(lambda: "new@garut.example" in _letters(neighbours, GARUT))
+    written = len(_invitations(neighbours, "new@garut.example"))
+    again = pb.ResolveProblemsRequest(**about(cohort_id, institution=GARUT, retry=True))
+    await steering(program).ResolveProblems(again)
+    await eventually(lambda: len(_invitations(neighbours, "new@garut.example")) > written)
+    [key] = set(_invitations(neighbours, "new@garut.example"))
+    assert key
 
 
 async def test_a_cohort_is_split_and_both_come_to_their_end(program: Running, neighbours: Neighbours) -> None:
@@ -407,6 +417,13 @@ def _letters(neighbours: Neighbours, institution: str) -> set[str]:
     sent = neighbours.of(notify.SendMessagesRequest)
     drafts = [draft for request in sent for draft in request.drafts]
     return {draft.recipient.email for draft in drafts if draft.recipient.institution == institution}
+
+
+def _invitations(neighbours: Neighbours, email: str) -> list[str]:
+    """The keys by which notify writes each once."""
+    sent = neighbours.of(notify.SendMessagesRequest)
+    drafts = [draft for request in sent for draft in request.drafts if draft.template == "invitation"]
+    return [draft.key for draft in drafts if draft.recipient.email == email]
 
 
 def _coach_calls(neighbours: Neighbours) -> int:
