@@ -19,7 +19,7 @@ from stack.system import System, empty, running_system
 
 _LATEST = Path(__file__).with_name("latest.json")
 # Each measures one thing: `async def rows(system) -> AsyncIterator[Row]`, each row as soon as it is known.
-PARTS = ("facts", "latency", "launch", "course", "assessment", "benchmark", "answering", "console")
+PARTS = ("facts", "latency", "launch", "course", "assessment", "benchmark", "answering", "coaching", "console")
 # Only where it is named: what it needs is not installed with us.
 RIVALS = "rivals"
 _QUIET = {"LIVINGLAB_TRACE_RATIO": "0", "LIVINGLAB_TRACE_FILE": "", "LIVINGLAB_LOG_LEVEL": "WARNING"}

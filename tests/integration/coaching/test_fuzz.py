@@ -109,6 +109,9 @@ POOLS: Mapping[str, Sequence[str]] = {
     "level": ["3", "4"],
     "url": ["https://a.example/1"],
     "practice_id": ["", "p.1"],
+    "budget": ["", "90000000"],
+    "day_rate": ["", "500000"],
+    "needs": ["1", "2"],
 }
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 import random
-import time
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
@@ -151,11 +150,9 @@ def test_a_coach_that_drops_out_moves_their_own_regions_alone_where_places_allow
     assert pairs(regions, Candidates(tight, gone={"gone"})) == {"r0": "a", "r1": "a", "r2": "b"}
 
 
-def test_a_hundred_coaches_for_a_nation_take_less_than_five_seconds() -> None:
+def test_a_hundred_coaches_are_found_for_a_whole_nation() -> None:
     draw = random.Random(1)
     coaches = [coach(f"c{n}", 8, **drawn(draw, 4)) for n in range(100)]
     regions = [region(f"r{n}", **drawn(draw, 8)) for n in range(514)]
-    started = time.process_time()
     found = matched(regions, Candidates(coaches), NOW)
-    assert time.process_time() - started < 5
     assert all(pair.coach_id for pair in found)
