@@ -43,7 +43,7 @@ def build(folder: Path, *, says: bool = False) -> Path:
     command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{protos}", *outputs, *map(str, files)]
     subprocess.run(command, check=True, capture_output=True)
     if says:
-        (gen / "sitecustomize.py").write_text("from tests.harness import newer\nnewer.say()\n")
+        (gen / "sitecustomize.py").write_text("from tests.harness.generated import newer\nnewer.say()\n")
     return gen
 
 
