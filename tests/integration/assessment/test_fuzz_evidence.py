@@ -118,7 +118,8 @@ def test_no_input_is_answered_by_a_crash(fuzzed: FuzzedService[World], method: A
 
     seen: set[str] = set()
 
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    # The same requests in each run: what is asserted below of all of them must not depend on luck.
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(several, st.sampled_from(roles), st.sampled_from([SUMEDANG, SUMEDANG, BANDUNG]))
     def check(requests: list[Message], role: str, institution: str) -> None:
         if not requests and not method.client_streaming:
