@@ -28,7 +28,13 @@ _FOR_GOOD = (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION)
 _START_SECONDS = 6.0
 # After that, and for that long, Temporal is asked whether it is there at all.
 _AWAY_SECONDS = 3.0
-_NO_ANSWER = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED)
+# CANCELLED is what its client says where the time of a call is over.
+_NO_ANSWER = (
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.CANCELLED,
+)
 
 
 class Engine:
@@ -84,12 +90,16 @@ class Engine:
         answers."""
         handle = self._client.get_workflow_handle(names.workflow_id(cohort_id))
         try:
-            query = handle.query("progress", result_type=pb.ProgramState, rpc_timeout=_STEERING_TIMEOUT)
+            patience = timedelta(seconds=_START_SECONDS)
+            query = handle.query("progress", result_type=pb.ProgramState, rpc_timeout=patience)
             return await self._while_there(query)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 _require_namespace(error)
                 raise precondition("COHORT_ENDED", f"cohort {cohort_id} has ended already") from error
+            if error.status is RPCStatusCode.FAILED_PRECONDITION:
+                # Temporal itself answers like this where it has seen no worker of that queue lately.
+                raise unavailable("the cohort's worker") from error
             raise
 
     async def steer(self, cohort_id: str, command: command_pb2.Command) -> command_pb2.CommandAnswer:

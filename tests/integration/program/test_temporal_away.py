@@ -11,6 +11,7 @@ from livinglab.program.v1 import workflow_pb2 as pb
 from temporalio.client import Client
 
 from chassis.errors import Kind, Refused
+from programs import names
 from services.program.engine.client import Engine
 from tests.harness.servers import Servers, go_on, hang
 
@@ -40,3 +41,12 @@ async def test_starts_signals_orders_and_questions_are_unavailable_soon(
         assert isinstance(answer, Refused)
         assert answer.kind is Kind.UNAVAILABLE
     assert time.monotonic() - started < 9
+
+
+async def test_how_a_cohort_stands_is_unavailable_where_no_worker_is_there(temporal: Client) -> None:
+    """Temporal's client ends such a call with a status of its own."""
+    kind, queue = "ProgramWorkflow", names.TASK_QUEUE
+    await temporal.start_workflow(kind, pb.ProgramInput(), id=names.workflow_id("c2"), task_queue=queue)
+    with pytest.raises(Refused) as refused:
+        await Engine(temporal).progress("c2")
+    assert refused.value.kind is Kind.UNAVAILABLE
