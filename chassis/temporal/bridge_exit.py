@@ -24,5 +24,8 @@ def wait_for_foreign_threads() -> None:
         time.sleep(_POLL_SECONDS)
 
 
-# Exit handlers run while the interpreter is still whole.
-atexit.register(wait_for_foreign_threads)
+def wait_at_exit() -> None:
+    """Has it waited for before the interpreter goes down; once, however often it is asked for. Exit handlers run while
+    the interpreter is still whole."""
+    atexit.unregister(wait_for_foreign_threads)
+    atexit.register(wait_for_foreign_threads)

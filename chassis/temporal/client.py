@@ -7,7 +7,7 @@ from temporalio.contrib.opentelemetry import TracingInterceptor
 from temporalio.service import TLSConfig
 
 from chassis.config import Settings
-from chassis.temporal import payloads
+from chassis.temporal import bridge_exit, payloads
 
 
 def tls(settings: Settings) -> TLSConfig | bool:
@@ -28,7 +28,9 @@ def _read(path: Path | None) -> bytes | None:
 
 
 async def connect(address: str, namespace: str, secured: TLSConfig | bool = False) -> Client:
-    """A client whose calls carry the trace; RuntimeError while the server is not there."""
+    """A client whose calls carry the trace; RuntimeError while the server is not there. The process that has one ends
+    with the exit code that is its own."""
+    bridge_exit.wait_at_exit()
     return await Client.connect(
         address,
         namespace=namespace,

@@ -15,6 +15,7 @@ from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2
 from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
+from chassis.temporal import bridge_exit
 from programs import phases
 from tests.harness.cohorts.cohort import (
     ALL_DUTIES,
@@ -179,4 +180,5 @@ def write(path: Path, history: WorkflowHistory) -> None:
 
 if __name__ == "__main__":
     HISTORIES.mkdir(exist_ok=True)
+    bridge_exit.wait_at_exit()
     asyncio.run(record(Path(sys.argv[1]) if len(sys.argv) > 1 else HISTORIES))
