@@ -30,7 +30,7 @@ async def rows(system: System) -> AsyncIterator[Row]:
     address = f"127.0.0.1:{free_port()}"
     log = system.home.logs / "bare.log"
     mongo = system.platform.addresses.mongodb
-    bare = Process("bare", python_argv("bench.bare", "--listen", address, "--mongo", mongo), log_path=log)
+    bare = Process("bare", python_argv("bench.bare.handler", "--listen", address, "--mongo", mongo), log_path=log)
     others = [member for name, member in system.fleet.members.items() if name != "assessment"]
     # Alone, as the bare handler is: what others make of our facts is not the writer's work.
     await asyncio.gather(*(other.stop() for other in others))

@@ -18,7 +18,7 @@ from livinglab.program.v1.steering_service_pb2_grpc import SteeringServiceStub
 from pymongo import AsyncMongoClient
 from temporalio.client import Client
 
-from bench.bare_workflows import TASK_QUEUE, BareParticipant, BareProgram
+from bench.bare.workflows import TASK_QUEUE, BareParticipant, BareProgram
 from chassis import naming
 from chassis.temporal.client import connect
 from directory import official_regions

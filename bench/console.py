@@ -32,7 +32,7 @@ async def rows(system: System) -> AsyncIterator[Row]:
     page = system.home.folder / "page.html"
     page.write_bytes(await eventually(whole, timeout=300))
     address = f"127.0.0.1:{free_port()}"
-    argv = python_argv("bench.bare_page", "--listen", address, "--page", str(page))
+    argv = python_argv("bench.bare.page", "--listen", address, "--page", str(page))
     bare = Process("bare-page", argv, log_path=system.home.logs / "bare-page.log")
     await bare.start()
     await bare.wait_for_line("ready", timeout=30)

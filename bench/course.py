@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 import psutil
 from temporalio.client import WorkflowExecutionStatus
 
-from bench.bare_worker import bare_worker
-from bench.bare_workflows import FACT, BareParticipant
+from bench.bare.worker import bare_worker
+from bench.bare.workflows import FACT, BareParticipant
 from bench.cohorts import BareCohort, Connected, OurCohort, connected
 from bench.effects import Side, in_turn
 from bench.rows import Row, at_most, at_most_over, middle, percentile, within, within_beside

@@ -3,7 +3,7 @@
 import math
 from collections.abc import AsyncIterator
 
-from bench.bare_worker import bare_worker
+from bench.bare.worker import bare_worker
 from bench.cohorts import BareCohort, Connected, Launched, OurCohort, connected
 from bench.rows import Row, at_most, at_most_over, middle
 from stack.system import System

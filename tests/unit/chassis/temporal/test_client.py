@@ -4,15 +4,17 @@ import os
 import subprocess
 import sys
 
-PROGRAM = """
-import asyncio, atexit
 from chassis.temporal import bridge_exit, client
+
+PROGRAM = f"""
+import asyncio, atexit
+from {bridge_exit.__package__} import bridge_exit, client
 waited = []
 bridge_exit.wait_for_foreign_threads = lambda: waited.append(1)
 atexit.register(lambda: print(len(waited)))
 for _ in range(2):
     try:
-        asyncio.run(client.connect("127.0.0.1:1", "none"))
+        asyncio.run(client.{client.connect.__name__}("127.0.0.1:1", "none"))
     except RuntimeError:
         pass
 """

@@ -32,7 +32,7 @@ async def serve(host: str, port: int, body: bytes) -> None:
 
 def main() -> None:
     """The address and the file are told on the command line."""
-    parser = argparse.ArgumentParser(prog="python -m bench.bare_page", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.bare.page", description=__doc__)
     parser.add_argument("--listen", required=True)
     parser.add_argument("--page", type=Path, required=True)
     told = parser.parse_args()

@@ -14,7 +14,7 @@ from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from bench.bare_workflows import TASK_QUEUE, BareActivities, BareParticipant, BareProgram
+from bench.bare.workflows import TASK_QUEUE, BareActivities, BareParticipant, BareProgram
 from stack.process import Process, python_argv
 from stack.system import System
 
@@ -26,7 +26,7 @@ _CACHED = 2_000
 async def bare_worker(system: System) -> AsyncIterator[Process]:
     """Runs for as long as the block lasts; the process can be killed and started again in it."""
     servers = system.platform.addresses
-    argv = python_argv("bench.bare_worker", "--temporal", servers.temporal)
+    argv = python_argv("bench.bare.worker", "--temporal", servers.temporal)
     for peer in ("assessment", "notify"):
         argv += [f"--{peer}", system.fleet.address(peer)]
     argv += ["--token-file", str(system.home.folder / "system.token")]
