@@ -9,6 +9,7 @@ from livinglab.program.v1 import audit_service_pb2, cohort_pb2, command_pb2, def
 from livinglab.program.v1 import service_pb2 as pb
 from livinglab.program.v1 import workflow_pb2 as workflow
 from livinglab.program.v1.audit_service_pb2_grpc import AuditServiceStub
+from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
 
 from chassis.errors import Kind, Refused
 from programs import clock
@@ -241,6 +242,16 @@ async def test_problems_that_were_resolved_are_gone(program: Running, store: Sto
     assert not (await participants(program, cohort_id))[GARUT].problems
     await recorded_twice(store, ordered(cohort_id, 2, "two", resolve=command_pb2.ResolveOrder(retry=True)))
     assert not (await shown(program, cohort_id)).problems
+
+
+async def test_who_takes_no_part_sees_nobodys_problems(program: Running, store: Store) -> None:
+    cohort_id = await launched(program, SUMEDANG, BANDUNG)
+    await store.participants.note_problem(cohort_id, BANDUNG, "coach: refused")
+    seen = {}
+    for institution in (SUMEDANG, GARUT):
+        stub: Any = program.as_role(ProgramServiceStub, "head", institution)
+        seen[institution] = (await stub.GetCohort(pb.GetCohortRequest(cohort_id=cohort_id))).cohort.troubled_count
+    assert seen == {SUMEDANG: 1, GARUT: 0}
 
 
 async def test_a_skipped_phase_says_so(program: Running, store: Store) -> None:
