@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from tests.harness.service import publish
 OUT = ROOT / "dist" / "schemas"
 EXAMPLES = ROOT / "examples"
 SUBJECT = "assessment.v1.*.32.>"
+_FETCH_SECONDS = 120
 CLIENT = """
 import asyncio, sys
 sys.path[:0] = sys.argv[1:3]
@@ -61,6 +63,20 @@ def run(argv: Sequence[object], folder: Path, **more: str) -> str:
     return done.stdout
 
 
+def _go_builds(folder: Path) -> bool:
+    """Whether there is a go that takes the example's version of the language, and its modules can be had."""
+    if not shutil.which("go"):
+        return False
+    listed = re.findall(r"^\t(\S+) (v[1-9]\S*)", (EXAMPLES / "go" / "go.mod").read_text(), re.MULTILINE)
+    modules = [f"{name}@{at}" for name, at in listed]
+    try:
+        for argv, place in ((["go", "version"], EXAMPLES / "go"), (["go", "mod", "download", *modules], folder)):
+            subprocess.run(argv, cwd=place, capture_output=True, check=True, timeout=_FETCH_SECONDS)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        return False
+    return True
+
+
 def test_the_wheel_has_the_schema_that_each_fact_names(out: Path) -> None:
     wheel = packages.wheel(out)
     assert wheel.name == f"livinglab_protos-{version('livinglab')}-py3-none-any.whl"
@@ -82,8 +98,8 @@ async def test_the_wheel_alone_with_protobuf_and_nats_hears_facts(out: Path, tol
 
 
 async def test_a_subscriber_in_go_built_from_the_module_hears_facts(out: Path, told: str, tmp_path: Path) -> None:
-    if not shutil.which("go"):
-        pytest.skip("no go: the Go module and its subscriber are left out")
+    if not _go_builds(tmp_path):
+        pytest.skip("no go, or nowhere to fetch its modules from: the Go module and its subscriber are left out")
     packages.go(out)
     # As committed: nothing that the build would have to add.
     run(["go", "build", "-mod=readonly", "-o", tmp_path / "subscriber", "."], EXAMPLES / "go")
