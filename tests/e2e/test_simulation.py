@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from livinglab.program.v1 import cohort_pb2, definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
-from temporalio import activity
 
 from services.program.model import states
 from tests.harness.cohorts.cohort import Played, codes, running_cohort
@@ -57,17 +56,15 @@ class Simulated(Played):
     """Everybody has attended before the meeting opens. Of the summit's signatures most are there before, each tenth
     arrives as a fact; some withdraw, some never sign."""
 
-    @activity.defn
-    async def notify_people(self, step: pb.LetterStep) -> None:
+    async def invited(self, institution: str, phase: str) -> None:
         """Who is invited to the summit acts at once."""
-        self.letters.append(step)
-        if (step.template, step.phase) != ("invitation", SUMMIT):
+        if phase != SUMMIT:
             return
-        if leaves(step.institution):
+        if leaves(institution):
             leaving = pb.Withdrawal(reason="an election", actor="m1")
-            await self.engine.signal(self.course.cohort_id, step.institution, "withdrawn", leaving)
-        elif step.institution.endswith("0"):
-            await self.fact(step.institution, "signed")
+            await self.engine.signal(self.course.cohort_id, institution, "withdrawn", leaving)
+        elif institution.endswith("0"):
+            await self.fact(institution, "signed")
 
 
 @pytest.mark.timeout(1_200)

@@ -91,7 +91,7 @@ class Played:
             openings = [phase.opening for phase in begin.state.open if phase.opening.prepared]
             await self.engine.start_participant(begin, again.get(code, 0))
             for opening in openings:
-                await self.fact(code, *self.does(code, opening.phase.id))
+                await self.invited(code, opening.phase.id)
 
         await self._each([code for code in self._named(step.only) if code not in self.outcomes], start)
         return self._reached(step.only)
@@ -113,7 +113,7 @@ class Played:
                 news = await self.crowd.ended(code, news, announcement.readmissions)
             heard = await self.engine.signal(self.course.cohort_id, code, model.SIGNALS[kind], news)
             if kind == "opening" and news.prepared:
-                await self.fact(code, *self.does(code, news.phase.id))
+                await self.invited(code, news.phase.id)
             if kind == "withdrawal" and not heard:
                 left = pb.OutcomeStep(institution=code, outcome=model.WITHDRAWN, reason=news.reason, actor=news.actor)
                 self.outcomes.setdefault(code, left)
@@ -168,7 +168,11 @@ class Played:
         await self._called("notify_people", step.institution)
         self.letters.append(step)
         if step.template == "invitation":
-            await self.fact(step.institution, *self.does(step.institution, step.phase))
+            await self.invited(step.institution, step.phase)
+
+    async def invited(self, institution: str, phase: str) -> None:
+        """What it does once it knows of a phase, whoever wrote to it."""
+        await self.fact(institution, *self.does(institution, phase))
 
     @activity.defn
     async def record_outcome(self, step: pb.OutcomeStep) -> pb.ParticipantResult:
