@@ -1,6 +1,8 @@
 """The self-assessment: the list of indicators, what is doubtful, handing in."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import grpc
@@ -10,8 +12,9 @@ from livinglab.common.v1 import options_pb2
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.errors import Refused
+from chassis.errors import Refused, not_found
 from chassis.status import from_rpc_error
+from instruments.lint import leaves
 from services.console.pages import shown
 from services.console.pages.asked import Asked
 from services.console.session import people
@@ -42,7 +45,7 @@ async def overview(request: Request) -> Response:
         asked.neighbours.understanding.ListNeeds, understanding_pb2.ListNeedsRequest(evaluation_id=evaluation.id)
     )
     answers = {answer.indicator: answer for answer in evaluation.answers}
-    leaves = list(leaves_of(instrument.nodes))
+    indicators = list(leaves(instrument.nodes))
     return shown.page(
         request,
         "assessment.html",
@@ -50,10 +53,10 @@ async def overview(request: Request) -> Response:
         status=409 if error else 200,
         evaluation=evaluation,
         title=instrument.title,
-        leaves=leaves,
+        leaves=indicators,
         answers=answers,
         warnings=needs.warnings,
-        next_open=next((leaf.number for leaf in leaves if leaf.number in set(evaluation.missing)), ""),
+        next_open=next((leaf.number for leaf in indicators if leaf.number in set(evaluation.missing)), ""),
         open=evaluation.state == _OPEN,
         writes=session.has(*WRITERS) and evaluation.state == _OPEN,
         hands_in=session.has(options_pb2.ROLE_HEAD) and evaluation.state == _OPEN and not evaluation.missing,
@@ -62,19 +65,54 @@ async def overview(request: Request) -> Response:
     )
 
 
+@dataclass(frozen=True)
+class Place:
+    """An indicator among all of its instrument, in their order."""
+
+    leaf: Any
+    leaves: Sequence[Any]
+
+    @property
+    def position(self) -> int:
+        """Counts from 1."""
+        return self.leaves.index(self.leaf) + 1
+
+    def following(self, among: Container[str] | None = None) -> str:
+        """The next one, after the last the first; of those that are named, where any are. Empty where there is none."""
+        others = [*self.leaves[self.position :], *self.leaves[: self.position - 1]]
+        return next((one.number for one in others if among is None or one.number in among), "")
+
+
+async def indicator_of(request: Request, person: Person) -> tuple[Any, Any, Place]:
+    """The evaluation and the indicator that the address names, with the instrument between them; NOT_FOUND."""
+    asked: Asked = request.app.state.asked
+    evaluation = await evaluation_of(asked, person, id_of(request))
+    instrument = await asked.instrument(person, evaluation.instrument, evaluation.instrument_version)
+    number, indicators = request.path_params["indicator"], list(leaves(instrument.nodes))
+    leaf = next((one for one in indicators if one.number == number), None)
+    if leaf is None:
+        raise not_found("indicator", number[:40])
+    return evaluation, instrument, Place(leaf, indicators)
+
+
 async def evaluation_of(asked: Asked, person: Person, evaluation_id: str) -> Any:
+    """The evaluation of that id, as this person may see it."""
     request = service_pb2.GetEvaluationRequest(evaluation_id=evaluation_id)
     return (await person.ask(asked.neighbours.instruments.GetEvaluation, request)).evaluation
 
 
-def leaves_of(nodes: Any) -> Iterator[Any]:
-    for node in nodes:
-        if node.children:
-            yield from leaves_of(node.children)
-        else:
-            yield node
-
-
 def id_of(request: Request) -> str:
+    """The evaluation that the address names."""
     found: str = request.path_params["evaluation"]
     return found
+
+
+def levels_of(instrument: Any, leaf: Any) -> list[tuple[str, str]]:
+    """Level and name of each, where the scale has levels; none where any decimal counts."""
+    scale = instrument.scale
+    if scale.kind not in (1, 3):
+        return []
+    low, high = int(Decimal(scale.min)), int(Decimal(scale.max))
+    values = [low, high] if scale.kind == 3 else list(range(low, high + 1))
+    names = next((list(n.names) for n in instrument.level_names if n.capability == leaf.capability), [])
+    return [(str(v), names[place] if place < len(names) else "") for place, v in enumerate(values)]

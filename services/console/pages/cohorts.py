@@ -19,7 +19,6 @@ from services.console.session.sessions import COOKIE
 # How soon one who has signed out, or a process that ends, is noticed; how often a silent connection is spoken to, so
 # that proxies leave it alone.
 _LOOK_SECONDS, _SILENT_LOOKS = 1.0, 15
-_MOST = 1_000
 _SEES_PEOPLE = (options_pb2.ROLE_MANAGER, options_pb2.ROLE_COACH, options_pb2.ROLE_PLATFORM)
 _ACTIVE = cohort_pb2.PARTICIPANT_STATE_ACTIVE
 
@@ -81,14 +80,8 @@ async def participants(request: Request) -> Response:
     session = await people.session_of(request)
     person = people.person_of(session)
     cohort = await _cohort(person, request)
-    found, token = [], ""
-    while True:
-        asked = pb.ListParticipantsRequest(cohort_id=cohort.id, page_size=_MOST, page_token=token)
-        listed = await person.ask(request.app.state.neighbours.program.ListParticipants, asked)
-        found += list(listed.participants)
-        token = listed.next_page_token
-        if not token:
-            break
+    asked = pb.ListParticipantsRequest(cohort_id=cohort.id)
+    found = await person.every(request.app.state.neighbours.program.ListParticipants, asked, "participants")
     lacking = request.query_params.get("show") == "missing"
     if lacking:
         found = [one for one in found if one.missing or one.problems]

@@ -1,6 +1,5 @@
 """An assessor's desk: an evaluation with its stages side by side, one indicator with its evidence, values and notes."""
 
-from decimal import Decimal
 from typing import Any
 
 import grpc
@@ -12,11 +11,12 @@ from livinglab.common.v1 import options_pb2
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.errors import Refused, not_found
+from chassis.errors import Refused
 from chassis.status import from_rpc_error
+from instruments.lint import leaves
 from services.console.pages import evidence, shown
 from services.console.pages.asked import Asked
-from services.console.pages.assessment import evaluation_of, id_of, leaves_of
+from services.console.pages.assessment import evaluation_of, id_of, indicator_of, levels_of
 from services.console.session import people
 from services.console.session.neighbours import Neighbours, Person
 
@@ -26,20 +26,13 @@ _STAGES = (
     evaluation_pb2.STAGE_VISIT,
     evaluation_pb2.STAGE_REVIEW,
 )
-_MOST = 1_000
+_NOTE = ("fact", "analysis", "justification")
 
 
 async def assigned(person: Person, neighbours: Neighbours) -> list[Any]:
     """The evaluations that this assessor is assigned to, those that are not published first."""
-    found: list[Any] = []
-    token = ""
-    while True:
-        request = assessment_pb.ListEvaluationsRequest(page_size=_MOST, page_token=token)
-        listed = await person.ask(neighbours.instruments.ListEvaluations, request)
-        found += listed.evaluations
-        token = listed.next_page_token
-        if not token:
-            break
+    request = assessment_pb.ListEvaluationsRequest()
+    found = await person.every(neighbours.instruments.ListEvaluations, request, "evaluations")
     return sorted(found, key=lambda one: (one.state == evaluation_pb2.EVALUATION_STATE_PUBLISHED, one.institution))
 
 
@@ -65,7 +58,6 @@ async def page(request: Request) -> Response:
     evaluation = await evaluation_of(asked, person, id_of(request))
     instrument = await asked.instrument(person, evaluation.instrument, evaluation.instrument_version)
     dossier = await _dossier(asked, person, evaluation.id)
-    stages = [one for one in _STAGES if one in {entry.stage for entry in evaluation.cycle}]
     return shown.page(
         request,
         "dossier.html",
@@ -73,8 +65,8 @@ async def page(request: Request) -> Response:
         status=409 if error else 200,
         evaluation=evaluation,
         title=instrument.title,
-        leaves=list(leaves_of(instrument.nodes)),
-        stages=stages,
+        leaves=list(leaves(instrument.nodes)),
+        stages=_stages(evaluation),
         self_values={answer.indicator: answer.value for answer in evaluation.answers},
         values=_values(evaluation, dossier),
         objections={one.indicator: one for one in dossier.objections},
@@ -89,20 +81,15 @@ async def indicator(request: Request) -> Response:
     """One indicator: what the institution says and shows, what each stage found, this assessor's own value and note."""
     session = await people.session_of(request)
     person, asked = people.person_of(session), request.app.state.asked
-    evaluation = await evaluation_of(asked, person, id_of(request))
-    instrument = await asked.instrument(person, evaluation.instrument, evaluation.instrument_version)
-    leaves = list(leaves_of(instrument.nodes))
-    number = request.path_params["indicator"]
-    leaf = next((one for one in leaves if one.number == number), None)
-    if leaf is None:
-        raise not_found("indicator", number[:40])
+    evaluation, instrument, place = await indicator_of(request, person)
+    number = place.leaf.number
     error: Refused | None = None
     form: dict[str, str] = {}
     if request.method == "POST":
         form = await people.form_of(request, session)
         error = await _saved(asked, person, evaluation, number, form)
         if error is None:
-            following = leaves[(leaves.index(leaf) + 1) % len(leaves)].number if "next" in form else number
+            following = (place.following() if "next" in form else "") or number
             return shown.there(request, f"work/dossier/{evaluation.id}/{following}", saved="1")
     dossier = await _dossier(asked, person, evaluation.id)
     own = [one for one in dossier.assessments if one.indicator == number and one.assessor == session.subject]
@@ -113,9 +100,7 @@ async def indicator(request: Request) -> Response:
         session,
         status=409 if error else 200,
         evaluation=evaluation,
-        leaf=leaf,
-        position=leaves.index(leaf) + 1,
-        count=len(leaves),
+        place=place,
         answer=next((answer for answer in evaluation.answers if answer.indicator == number), None),
         guide=await asked.guide(person, instrument, number),
         pieces=await evidence.shown_for(person, asked.neighbours, evaluation.id, number),
@@ -123,19 +108,15 @@ async def indicator(request: Request) -> Response:
         objection=next((one for one in dossier.objections if one.indicator == number), None),
         value=form.get("value") or (mine.value if mine else ""),
         note={part: form.get(part) or (getattr(mine.note, part) if mine else "") for part in _NOTE},
-        stages=[one for one in _STAGES if one in {entry.stage for entry in evaluation.cycle}],
+        stages=_stages(evaluation),
         under_way=_under_way(evaluation),
-        levels=[
-            str(level) for level in range(int(Decimal(instrument.scale.min)), int(Decimal(instrument.scale.max)) + 1)
-        ],
+        levels=levels_of(instrument, place.leaf),
+        scale=instrument.scale,
         assesses=session.has(options_pb2.ROLE_ASSESSOR)
         and evaluation.state != evaluation_pb2.EVALUATION_STATE_PUBLISHED,
         saved=request.query_params.get("saved", ""),
         error=error,
     )
-
-
-_NOTE = ("fact", "analysis", "justification")
 
 
 async def _saved(asked: Asked, person: Person, evaluation: Any, number: str, form: dict[str, str]) -> Refused | None:
@@ -175,6 +156,12 @@ def _values(evaluation: Any, dossier: cycle_pb2.Dossier) -> dict[tuple[int, str]
     for result in evaluation.results:
         values |= {(result.stage, value.indicator): value.value for value in result.values}
     return values
+
+
+def _stages(evaluation: Any) -> list[int]:
+    """Those of assessors that this evaluation goes through, in their order."""
+    cycle = {entry.stage for entry in evaluation.cycle}
+    return [one for one in _STAGES if one in cycle]
 
 
 def _under_way(evaluation: Any) -> int:

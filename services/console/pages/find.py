@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from directory import official_regions
-from services.console.pages import answers, shell
+from services.console.pages import answers, shell, shown
 
 _MOST = 60
 _LONGEST = 80
@@ -20,13 +20,13 @@ async def page(request: Request) -> Response:
         for region in official_regions().values()
         if parts and (all(part in region.name.lower() for part in parts) or region.code.startswith(wanted))
     ]
-    body = shell.render(
+    made = shown.public(
         "find.html",
         language,
-        alternate=shell.root("en" if language == "id" else "id") + "find" + shell.query(q=wanted),
+        "find" + shell.query(q=wanted),
         wanted=wanted,
         found=found[:_MOST],
         more=len(found) - _MOST,
         provinces={code: region.name for code, region in official_regions().items() if not region.parent},
     )
-    return answers.public(request, answers.answer(body.encode(), answers.HTML))
+    return answers.public(request, made)

@@ -1,5 +1,6 @@
 """One indicator of a self-assessment: what each level asks for, what it was before, and the answer to it."""
 
+import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -10,12 +11,12 @@ from livinglab.assessment.v1 import evaluation_pb2, guidance_pb2, results_servic
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.errors import Kind, Refused, not_found
+from chassis.errors import Kind, Refused
 from chassis.status import from_rpc_error
 from services.console.model import charts
 from services.console.pages import evidence, shown
 from services.console.pages.asked import Asked
-from services.console.pages.assessment import WRITERS, evaluation_of, id_of, leaves_of
+from services.console.pages.assessment import WRITERS, Place, indicator_of, levels_of
 from services.console.session import people
 from services.console.session.neighbours import Person
 
@@ -26,48 +27,45 @@ async def page(request: Request) -> Response:
     """One indicator: what it is, what it was, and the answer to it."""
     session = await people.session_of(request)
     person, asked = people.person_of(session), request.app.state.asked
-    evaluation = await evaluation_of(asked, person, id_of(request))
-    instrument = await asked.instrument(person, evaluation.instrument, evaluation.instrument_version)
-    number = request.path_params["indicator"]
-    leaves = list(leaves_of(instrument.nodes))
-    leaf = next((one for one in leaves if one.number == number), None)
-    if leaf is None:
-        raise not_found("indicator", number[:40])
+    evaluation, instrument, place = await indicator_of(request, person)
+    number = place.leaf.number
     given = {answer.indicator: answer for answer in evaluation.answers}.get(number)
     value, note = (given.value, given.note) if given else ("", "")
     met = {one.criterion: list(one.evidence) for one in given.met} if given else {}
     guide = await asked.guide(person, instrument, number)
     error: Refused | None = None
-    etag = evaluation.etag
     if request.method == "POST":
         form = await people.form_of(request, session)
         value, note = form.get("value", ""), form.get("note", "")
         met = {one: met.get(one, []) for one in (guide.criteria if guide else ()) if f"met.{one}" in form}
         error = await _saved(asked, person, evaluation, number, form, met)
         if error is None:
-            return shown.there(request, _onward(evaluation, leaves, number, form), saved="1")
+            return shown.there(request, _onward(evaluation, place, form), saved="1")
+    pieces, before, gain = await asyncio.gather(
+        evidence.shown_for(person, asked.neighbours, evaluation.id, number),
+        _before(asked, person, evaluation, number),
+        _gain(asked, person, evaluation, number),
+    )
     return shown.page(
         request,
         "indicator.html",
         session,
         status=409 if error else 200,
         evaluation=evaluation,
-        leaf=leaf,
-        position=leaves.index(leaf) + 1,
-        count=len(leaves),
+        place=place,
         value=value,
         note=note,
-        etag=etag,
-        levels=_levels(instrument, leaf),
+        etag=evaluation.etag,
+        levels=levels_of(instrument, place.leaf),
         guide=guide,
         asks={level.level: level for level in guide.levels} if guide else {},
         met=met,
         scale=instrument.scale,
-        pieces=await evidence.shown_for(person, asked.neighbours, evaluation.id, number),
+        pieces=pieces,
         told={name: request.query_params.get(name, "") for name in ("attached", "detached", "refused", "doubt")},
         attaches=session.has(*WRITERS) and bool(session.institution),
-        before=await _before(asked, person, evaluation, number),
-        gain=await _gain(asked, person, evaluation, number),
+        before=before,
+        gain=gain,
         writes=session.has(*WRITERS) and evaluation.state == _OPEN,
         error=error,
         conflict=error is not None and error.kind is Kind.ABORTED,
@@ -102,12 +100,10 @@ async def _saved(
     return None
 
 
-def _onward(evaluation: Any, leaves: list[Any], number: str, form: dict[str, str]) -> str:
+def _onward(evaluation: Any, place: Place, form: Mapping[str, str]) -> str:
     """The page after one that was saved: the next indicator without an answer, or the same."""
-    numbers = [leaf.number for leaf in leaves]
-    after = numbers[numbers.index(number) + 1 :] + numbers[: numbers.index(number)]
-    missing = set(evaluation.missing) - {number}
-    onward = next((one for one in after if one in missing), "") if "next" in form else number
+    missing = set(evaluation.missing) - {place.leaf.number}
+    onward = place.following(missing) if "next" in form else place.leaf.number
     return f"work/assessment/{evaluation.id}" + (f"/{onward}" if onward else "")
 
 
@@ -129,14 +125,3 @@ async def _gain(asked: Asked, person: Person, evaluation: Any, number: str) -> s
     answer = await person.ask(asked.neighbours.understanding.WhatIf, request)
     found = next((step.gain for step in answer.gains if step.indicator == number), "")
     return f"{Decimal(found):.3f}" if found else ""
-
-
-def _levels(instrument: Any, leaf: Any) -> list[tuple[str, str]]:
-    """Level and name of each, where the scale has levels; none where any decimal counts."""
-    scale = instrument.scale
-    if scale.kind not in (1, 3):
-        return []
-    low, high = int(Decimal(scale.min)), int(Decimal(scale.max))
-    values = [low, high] if scale.kind == 3 else list(range(low, high + 1))
-    names = next((list(n.names) for n in instrument.level_names if n.capability == leaf.capability), [])
-    return [(str(v), names[place] if place < len(names) else "") for place, v in enumerate(values)]

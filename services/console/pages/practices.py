@@ -1,7 +1,5 @@
 """The catalogue of good practices, for everybody: what helps, by whom, how to copy it."""
 
-from typing import Any
-
 from livinglab.coaching.v1 import practice_pb2
 from livinglab.coaching.v1 import practice_service_pb2 as pb
 from starlette.requests import Request
@@ -34,7 +32,7 @@ async def listed(request: Request) -> Response:
         found = [one for one in answer.practices if not indicator or any(p.indicator == indicator for p in one.levels)]
         place = "practices" + shell.query(kind=str(chosen or ""), indicator=indicator)
         values = {"practices": found, "kinds": _KINDS, "chosen": chosen, "indicator": indicator}
-        return _page("practices.html", language, place, **values)
+        return shown.public("practices.html", language, place, **values)
 
     return answers.public(request, await asked.remembered(("practices", language, chosen, indicator), made))
 
@@ -48,12 +46,6 @@ async def one(request: Request) -> Response:
     async def made() -> answers.Answer:
         question = pb.GetPracticeRequest(practice_id=practice_id)
         answer = await asked.once(public_person(request), asked.neighbours.practices.GetPractice, question)
-        return _page("practice.html", language, f"practices/{practice_id}", practice=answer.practice)
+        return shown.public("practice.html", language, f"practices/{practice_id}", practice=answer.practice)
 
     return answers.public(request, await asked.remembered(("practice", language, practice_id), made))
-
-
-def _page(template: str, language: str, place: str, **values: Any) -> answers.Answer:
-    alternate = shell.root("en" if language == "id" else "id") + place
-    body = shell.render(template, language, alternate=alternate, region=shown.region, **values)
-    return answers.answer(body.encode(), answers.HTML)

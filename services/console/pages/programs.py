@@ -1,6 +1,5 @@
 """The program, for everybody: which cohorts there are; of one its phases, when people meet, who takes part, targets."""
 
-from functools import partial
 from typing import Any
 
 import grpc
@@ -29,7 +28,7 @@ async def listed(request: Request) -> Response:
     async def made() -> answers.Answer:
         question = pb.ListOverviewsRequest(page_size=_MOST)
         answer = await asked.once(public_person(request), asked.neighbours.overviews.ListOverviews, question)
-        return _page("programs.html", language, "programs", overviews=answer.overviews)
+        return shown.public("programs.html", language, "programs", overviews=answer.overviews)
 
     return answers.public(request, await asked.remembered(("programs", language), made))
 
@@ -45,31 +44,17 @@ async def one(request: Request) -> Response:
         question = pb.GetOverviewRequest(cohort_id=cohort_id)
         overview = (await asked.once(person, asked.neighbours.overviews.GetOverview, question)).overview
         choice, aggregate = await _race_of(asked, person, cohort_id)
-        return _page(
+        return shown.public(
             "program.html",
             language,
             f"programs/{cohort_id}",
             overview=overview,
-            region=shown.region,
             choice=choice,
             query=shell.query,
             aggregate=aggregate,
         )
 
     return answers.public(request, await asked.remembered(("program", language, cohort_id), made))
-
-
-def _page(template: str, language: str, place: str, **values: Any) -> answers.Answer:
-    body = shell.render(
-        template,
-        language,
-        alternate=shell.root("en" if language == "id" else "id") + place,
-        day=partial(shown.day, language=language),
-        last_day=partial(shown.last_day, language=language),
-        hours=partial(shown.hours, language=language),
-        **values,
-    )
-    return answers.answer(body.encode(), answers.HTML)
 
 
 async def _race_of(asked: Asked, person: Person, cohort_id: str) -> tuple[Choice, Any]:

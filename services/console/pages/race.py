@@ -15,7 +15,7 @@ from chassis.status import from_rpc_error
 from directory import official_regions
 from services.console.model import charts, numbers, tables, tiles
 from services.console.model.choice import ROWS, Choice, chosen
-from services.console.pages import answers, shell
+from services.console.pages import answers, shell, shown
 from services.console.pages.asked import Asked, group_name
 from services.console.session.people import public_person
 
@@ -109,21 +109,20 @@ async def _made(request: Request, language: str) -> answers.Answer:
     person = public_person(request)
     held, instruments = await asked.races(person), await asked.instruments(person)
     choice = chosen(request.query_params, held)
-    shown: dict[str, Any] = {"ranking": None, "rows": [], "total": 0}
+    table: dict[str, Any] = {"ranking": None, "rows": [], "total": 0}
     if choice.instrument and choice.period:
-        shown = await _shown(asked, person, choice, instruments, language)
-    body = shell.render(
+        table = await _shown(asked, person, choice, instruments, language)
+    return shown.public(
         "race.html",
         language,
-        alternate=shell.root("en" if language == "id" else "id") + shell.query(**choice.query()),
+        shell.query(**choice.query()),
         choice=choice,
         selects=_selects(choice, held, instruments),
         query=shell.query,
         group=group_name(choice.group, language),
         held=bool(held),
-        **shown,
+        **table,
     )
-    return answers.answer(body.encode(), answers.HTML)
 
 
 async def _shown(

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from chassis.errors import not_found
 from directory import is_code
 from services.console.model import account, charts, numbers, tables, words
-from services.console.pages import answers, results, shell
+from services.console.pages import answers, results, shell, shown
 from services.console.pages.asked import Asked, group_name
 from services.console.session.neighbours import Person
 from services.console.session.people import public_person
@@ -93,10 +93,10 @@ async def _made(request: Request, code: str, language: str) -> answers.Answer:
     values: dict[str, Any] = {"parts": [], "strong": [], "weak": [], "means": {}, "peers": 0}
     if detail:
         values = await _account(asked, person, institution, detail, language)
-    body = shell.render(
+    return shown.public(
         "region.html",
         language,
-        alternate=f"{shell.root('en' if language == 'id' else 'id')}r/{code}",
+        f"r/{code}",
         institution=institution,
         parent=parent,
         stage=stage,
@@ -109,7 +109,6 @@ async def _made(request: Request, code: str, language: str) -> answers.Answer:
         differing=any(_difference(year) for year in years),
         **values,
     )
-    return answers.answer(body.encode(), answers.HTML)
 
 
 def _short(title: str) -> str:

@@ -3,6 +3,7 @@ them."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -34,6 +35,21 @@ def page(request: Request, template: str, session: Session, status: int = 200, *
         **values,
     )
     return answers.private(body, status)
+
+
+def public(template: str, language: str, place: str, **values: Any) -> answers.Answer:
+    """A page for everybody; `place` is its address in either language, without the start."""
+    body = shell.render(
+        template,
+        language,
+        alternate=shell.root("en" if language == "id" else "id") + place,
+        region=region,
+        day=partial(day, language=language),
+        last_day=partial(last_day, language=language),
+        hours=partial(hours, language=language),
+        **values,
+    )
+    return answers.answer(body.encode(), answers.HTML)
 
 
 def language_of(request: Request) -> str:

@@ -25,6 +25,8 @@ from livinglab.program.v1 import service_pb2_grpc as program_grpc
 
 # Longest wait of a page for one answer; people have gone by then.
 _SECONDS = 5.0
+# The most that any list gives at once.
+_MOST = 1_000
 
 
 class Neighbours:
@@ -62,6 +64,17 @@ class Person:
     async def ask(self, method: Any, request: Any) -> Any:
         """What the method answers to this person; AioRpcError says why not."""
         return await method(request, metadata=self.metadata(), timeout=_SECONDS)
+
+    async def every(self, method: Any, request: Any, rows: str) -> list[Any]:
+        """All that a list method has, page after page; `rows` is the field of its answer that holds them."""
+        request.page_size = _MOST
+        found: list[Any] = []
+        while True:
+            answer = await self.ask(method, request)
+            found += getattr(answer, rows)
+            request.page_token = answer.next_page_token
+            if not request.page_token:
+                return found
 
     def metadata(self) -> list[tuple[str, str]]:
         """What a call of this person carries."""
