@@ -19,10 +19,27 @@ from stack.system import System, empty, running_system
 
 _LATEST = Path(__file__).with_name("latest.json")
 # Each measures one thing: `async def rows(system) -> AsyncIterator[Row]`, each row as soon as it is known.
-PARTS = ("facts", "latency", "launch", "course", "assessment", "benchmark", "answering", "coaching", "console")
+PARTS = (
+    "facts",
+    "latency",
+    "webhooks",
+    "launch",
+    "course",
+    "assessment",
+    "benchmark",
+    "answering",
+    "coaching",
+    "console",
+)
 # Only where it is named: what it needs is not installed with us.
 RIVALS = "rivals"
-_QUIET = {"LIVINGLAB_TRACE_RATIO": "0", "LIVINGLAB_TRACE_FILE": "", "LIVINGLAB_LOG_LEVEL": "WARNING"}
+_QUIET = {
+    "LIVINGLAB_TRACE_RATIO": "0",
+    "LIVINGLAB_TRACE_FILE": "",
+    "LIVINGLAB_LOG_LEVEL": "WARNING",
+    # A receiver of webhooks on this machine is measured.
+    "LIVINGLAB_WEBHOOK_NETWORKS": '["127.0.0.0/8"]',
+}
 
 
 def main() -> int:

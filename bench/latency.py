@@ -22,7 +22,7 @@ async def rows(system: System) -> AsyncIterator[Row]:
         load = Load(AssessmentServiceStub(channel), system)
         ids = await load.submit_one_by_one(_FACTS)
     async with AsyncMongoClient[dict[str, Any]](system.platform.addresses.mongodb) as client:
-        sent = await _sent(client, set(ids))
+        sent = await sent(client, set(ids))
 
         inbox, ours = client["benchmark"]["inbox"], {"_id": {"$in": list(sent)}}
 
@@ -36,7 +36,7 @@ async def rows(system: System) -> AsyncIterator[Row]:
     yield within("reaction-p99", "the same, 99th percentile", percentile(took, 0.99), 50.0, "ms")
 
 
-async def _sent(client: Any, evaluations: set[str]) -> dict[str, Any]:
+async def sent(client: Any, evaluations: set[str]) -> dict[str, Any]:
     """Event to when its transaction wrote it, just before the commit: what is measured includes the commit."""
     name = events_pb2.EvaluationSubmitted.DESCRIPTOR.full_name
     rows = client["assessment"]["outbox"].find({"type": name, "aggregate": {"$in": list(evaluations)}})

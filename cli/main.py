@@ -18,6 +18,7 @@ from cli.race import benchmark
 from cli.race.ranking import ranking
 from cli.release import commands as release
 from cli.score import score
+from cli.webhook import commands as webhook
 
 app = typer.Typer(
     name="livinglab",
@@ -43,6 +44,7 @@ app.add_typer(plan.app, name="plan")
 app.add_typer(notify.app, name="notify")
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(events.app, name="events")
+app.add_typer(webhook.app, name="webhook")
 app.command("ranking")(ranking)
 app.command("score")(score)
 app.command("duties")(duties.duties)

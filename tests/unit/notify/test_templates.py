@@ -49,6 +49,7 @@ DECLARED |= {
     "digest": _COMMON | {"count", "letters"},
     "plan_submitted": _COMMON,
     "plan_unreviewed": _COMMON,
+    "webhook_disabled": {"name", "host", "reason", "webhook_id"},
     "plan_waiting": _COMMON | {"reason"},
     "actions_waiting": _COMMON | {"actions"},
     "coach_assigned": _COMMON,
