@@ -10,7 +10,7 @@ from schemas.contract import ROOT, Fact, facts
 from schemas.examples import example
 
 PAGE = ROOT / "docs" / "events.md"
-BEGIN, END = "<!-- written by `make schemas` from the protos -->", "<!-- end of what is written -->"
+BEGIN, END = "<!-- written by `make schemas` (schemas/page.py) from the protos -->", "<!-- end of what is written -->"
 _HEARD_BY = {
     "public": "anybody",
     "institution": "the institution of its subject",
