@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from livinglab.coaching.v1 import assignment_pb2, assignment_service_pb2_grpc
 from livinglab.coaching.v1 import assignment_service_pb2 as pb
@@ -109,7 +108,7 @@ class AssignmentService(assignment_service_pb2_grpc.AssignmentServiceServicer):
                 one.rehearsal,
                 evaluations.get(f"{one.rehearsal}/{one.institution}"),
                 plans.get(coached.plan_id(one.cohort_id, one.institution)),
-                self._today(one.institution),
+                self._institutions.now(one.institution).date().isoformat(),
             )
             for one in theirs
         ]
@@ -180,6 +179,3 @@ class AssignmentService(assignment_service_pb2_grpc.AssignmentServiceServicer):
                 fact = assigning.handed_over(plan, pair.coach_id)
                 await self._plans.save(tx, plan, fact)
         return changed
-
-    def _today(self, institution: str) -> str:
-        return datetime.now(ZoneInfo(self._institutions.time_zone(institution))).date().isoformat()

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from livinglab.coaching.v1 import coaching_pb2, plan_service_pb2_grpc, service_pb2, visit_pb2, visit_service_pb2
 from livinglab.coaching.v1 import plan_service_pb2 as pb
@@ -191,16 +190,15 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
             return found, await self._store.instrument(tx, found.instrument, found.instrument_version)
 
         evaluation, instrument = await self._store.db.transaction(known)
-        today = datetime.now(ZoneInfo(self._institutions.time_zone(request.institution))).date()
+        today = self._institutions.now(request.institution).date()
         # To solve takes a tenth of a second: others must not wait for it.
         return await asyncio.to_thread(terms.preview, request, evaluation, instrument, today)
 
     def _measured(self, found: coaching_pb2.Plan, as_of: str) -> pb.PlanProgress:
-        zone = self._institutions.time_zone(found.institution)
         today = date.fromisoformat(as_of) if as_of else None
         if not as_of and not found.rehearsal:
-            today = datetime.now(ZoneInfo(zone)).date()
-        return proof.measure(found, today, zone)
+            today = self._institutions.now(found.institution).date()
+        return proof.measure(found, today, self._institutions.time_zone(found.institution))
 
     async def _before(self, plan_id: str, etag: str) -> str:
         """The revision before that one. NOT_FOUND for the first."""
