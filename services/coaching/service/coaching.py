@@ -30,7 +30,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
 
     def __init__(self, store: Store, plans: PlanStore, assignments: Assignments, institutions: Container[str]) -> None:
         self._store = store
-        self._rows = AssignmentRows(store.db)
+        self._rows = AssignmentRows(store)
         self._plans = plans
         self._assignments = assignments
         self._institutions = institutions

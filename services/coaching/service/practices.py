@@ -36,7 +36,7 @@ class PracticeService(practice_service_pb2_grpc.PracticeServiceServicer):
 
         async def decide(tx: mongo.Tx) -> pb.SavePracticeResponse:
             known = await self._own(request.practice_id, tx) if request.practice_id else None
-            instrument = await self._catalogue.newest_instrument(tx, request.instrument)
+            instrument = await self._store.newest_instrument(tx, request.instrument)
             faults = practices.faults(request, self._institutions, instrument)
             if faults:
                 raise invalid(faults)

@@ -6,15 +6,15 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from livinglab.assessment.v1 import instrument_pb2
 from livinglab.coaching.v1 import assignment_pb2 as pb
 from pymongo import IndexModel, UpdateOne
 
 from chassis import mongo
-from instruments.tree import Instrument, Node, instrument_of
+from instruments.tree import Instrument, Node
 from services.coaching.model import coaches as model
 from services.coaching.model.matching import Aspect
 from services.coaching.model.plan import plan_id
+from services.coaching.store.coaching import Store
 
 _INDEXES = {
     "assignments": [
@@ -41,8 +41,9 @@ class Assigned:
 class AssignmentRows:
     """Documents in, records out; the only class that writes who coaches whom, and how many places that takes."""
 
-    def __init__(self, db: mongo.Database) -> None:
-        self.db = db
+    def __init__(self, store: Store) -> None:
+        self.db = store.db
+        self._store = store
 
     async def prepare(self) -> None:
         """Collections and indexes; once at start-up."""
@@ -168,14 +169,11 @@ class AssignmentRows:
         """What each lacks by aspect, from its newest evaluation; nothing for who has none, or where a lowest value
         decides."""
         rows = await self.evaluations(institutions, rehearsal, tx)
-        trees: dict[str, Instrument] = {}
-        for key in {f"{row['instrument']}:{row['instrument_version']}" for row in rows.values()}:
-            body = await self.db["instruments"].find_one({"_id": key}, session=tx.session)
-            if body is not None:
-                trees[key] = instrument_of(instrument_pb2.Instrument.FromString(body["body"]))
+        named = {(row["instrument"], row["instrument_version"]) for row in rows.values()}
+        trees = {one: await self._store.find_instrument(tx, *one) for one in named}
         found = {}
         for code, row in rows.items():
-            tree = trees.get(f"{row['instrument']}:{row['instrument_version']}")
+            tree = trees[row["instrument"], row["instrument_version"]]
             if tree is not None and not tree.lowest_decides:
                 values = {one["item"]: Decimal(one["value"]) for one in row["values"]}
                 found[code] = _by_aspect(row["instrument"], tree, values)

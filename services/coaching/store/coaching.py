@@ -2,6 +2,7 @@
 knows MongoDB."""
 
 import functools
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -152,13 +153,28 @@ class Store:
 
     async def instrument(self, tx: mongo.Tx, name: str, version: int) -> Instrument:
         """UNAVAILABLE while its own fact is still on the way."""
+        found = await self.find_instrument(tx, name, version)
+        if found is None:
+            raise unavailable(f"the projection of instrument {name}:{version}")
+        return found
+
+    async def find_instrument(self, tx: mongo.Tx, name: str, version: int) -> Instrument | None:
+        """A version of an instrument, where its fact has arrived here."""
         key = f"{name}:{version}"
         if key not in self._known:
             row = await self.db["instruments"].find_one({"_id": key}, session=tx.session)
             if row is None:
-                raise unavailable(f"the projection of instrument {key}")
+                return None
             self._known[key] = instrument_of(instrument_pb2.Instrument.FromString(row["body"]))
         return self._known[key]
+
+    async def newest_instrument(self, tx: mongo.Tx, name: str) -> Instrument | None:
+        """Its newest version, where its fact has arrived here."""
+        wanted = {"_id": {"$regex": f"^{re.escape(name)}:[0-9]+$"}}
+        rows = await self.db["instruments"].find(wanted, {"_id": 1}, session=tx.session).to_list(None)
+        if not rows:
+            return None
+        return await self.find_instrument(tx, name, max(int(row["_id"].rpartition(":")[2]) for row in rows))
 
     async def keep_evaluation(self, tx: mongo.Tx, event: Evaluated) -> bool:
         """Keeps what was submitted; False where what is there is as new."""

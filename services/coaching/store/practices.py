@@ -1,18 +1,15 @@
 """What is kept of the catalogue: practices, and who copies them."""
 
 import functools
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from livinglab.assessment.v1 import instrument_pb2
 from livinglab.coaching.v1 import practice_pb2 as pb
 from livinglab.coaching.v1 import practice_service_pb2
 from pymongo import IndexModel
 
 from chassis import mongo, pages
 from chassis.errors import not_found
-from instruments.tree import Instrument, instrument_of
 from services.coaching.store.documents import fields, versioned
 from services.coaching.store.rows import save
 
@@ -65,15 +62,6 @@ class Practices:
         keys = {"rehearsal": rehearsal, "instrument": instrument, "state": pb.PRACTICE_STATE_PUBLISHED}
         rows = await self.db["practices"].find({**keys, "institution": {"$ne": but}}, session=tx.session).to_list(None)
         return await self._counted([_practice(row) for row in rows], tx)
-
-    async def newest_instrument(self, tx: mongo.Tx, name: str) -> Instrument | None:
-        """Its newest version, where its fact has arrived here."""
-        wanted = {"_id": {"$regex": f"^{re.escape(name)}:"}}
-        rows = await self.db["instruments"].find(wanted, session=tx.session).to_list(None)
-        if not rows:
-            return None
-        newest = max(rows, key=lambda row: int(row["_id"].rpartition(":")[2]))
-        return instrument_of(instrument_pb2.Instrument.FromString(newest["body"]))
 
     async def find_replication(self, tx: mongo.Tx, replication_id: str) -> pb.Replication | None:
         """The request to copy as this transaction sees it, or None."""
