@@ -82,16 +82,16 @@ class Practices:
 
     async def _counted(self, found: list[pb.Practice], tx: mongo.Tx | None = None) -> list[pb.Practice]:
         """The practices with how many asked for them and have copied them."""
+        copied = {"$cond": [{"$eq": ["$state", pb.REPLICATION_STATE_REPLICATED]}, 1, 0]}
         grouped = [
             {"$match": {"practice_id": {"$in": [one.id for one in found]}}},
-            {"$group": {"_id": {"practice": "$practice_id", "state": "$state"}, "count": {"$sum": 1}}},
+            {"$group": {"_id": "$practice_id", "requested": {"$sum": 1}, "replicated": {"$sum": copied}}},
         ]
         session = tx.session if tx else None
-        counts = await self.db["replications"].aggregate(grouped, session=session).to_list(None) if found else []
+        rows = await self.db["replications"].aggregate(grouped, session=session).to_list(None) if found else []
+        counts = {row["_id"]: (row["requested"], row["replicated"]) for row in rows}
         for one in found:
-            mine = [row for row in counts if row["_id"]["practice"] == one.id]
-            one.requested = sum(row["count"] for row in mine)
-            one.replicated = sum(row["count"] for row in mine if row["_id"]["state"] == pb.REPLICATION_STATE_REPLICATED)
+            one.requested, one.replicated = counts.get(one.id, (0, 0))
         return found
 
 
