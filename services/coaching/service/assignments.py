@@ -109,15 +109,16 @@ class AssignmentService(assignment_service_pb2_grpc.AssignmentServiceServicer):
         plans = await self._rows.plans(theirs)
         # Those of one cohort are of its realm, and without one they are of the real program.
         realm = theirs[0].rehearsal if theirs else ""
-        evaluations = await self._rows.evaluations({one.institution for one in theirs}, realm)
+        rows = await self._rows.evaluations({one.institution for one in theirs}, realm)
+        indices = {code: row["index"] for code, row in rows.items()}
         regions = [
             coached.region(
                 one.cohort_id,
                 one.institution,
                 one.rehearsal,
-                evaluations.get(one.institution),
+                indices.get(one.institution),
                 plans.get(coached.plan_id(one.cohort_id, one.institution)),
-                self._institutions.now(one.institution).date().isoformat(),
+                self._institutions.now(one.institution).date(),
             )
             for one in theirs
         ]

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from livinglab.coaching.v1 import assignment_pb2 as pb
+from livinglab.coaching.v1 import coaching_pb2
 from pymongo import IndexModel, UpdateOne
 
 from chassis import mongo
@@ -15,6 +16,7 @@ from services.coaching.model import coaches as model
 from services.coaching.model.matching import Aspect
 from services.coaching.model.plan import plan_id
 from services.coaching.store.coaching import Store
+from services.coaching.store.documents import plan_of
 
 _INDEXES = {
     "assignments": [
@@ -179,11 +181,11 @@ class AssignmentRows:
                 found[code] = _by_aspect(row["instrument"], tree, values)
         return found
 
-    async def plans(self, assigned: Iterable[Assigned]) -> dict[str, dict[str, Any]]:
-        """Their plans as they are kept, by id."""
+    async def plans(self, assigned: Iterable[Assigned]) -> dict[str, coaching_pb2.Plan]:
+        """Their plans, by id."""
         wanted = [plan_id(one.cohort_id, one.institution) for one in assigned]
         rows = await self.db["plans"].find({"_id": {"$in": wanted}}).to_list(None)
-        return {row["_id"]: row for row in rows}
+        return {row["_id"]: plan_of(row) for row in rows}
 
 
 def _by_aspect(instrument: str, tree: Instrument, values: Mapping[str, Decimal]) -> list[Aspect]:
