@@ -3,11 +3,13 @@
 import importlib
 import secrets
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import grpc.aio
+import motor.frameworks.asyncio
 import nats
 from google.protobuf.message import Message
 from pydantic import SecretStr
@@ -21,6 +23,11 @@ from stack.ports import free_ports
 
 S = TypeVar("S")
 E = TypeVar("E", bound=Message)
+
+# The driver has one pool of threads a process, five a processor, and each change stream holds one of them while it
+# waits. Services that have a process each would wait here for each other's. Not by the driver's environment variable:
+# processes that tests start would inherit it, and they are to run as they do anywhere.
+motor.frameworks.asyncio._EXECUTOR = ThreadPoolExecutor(64, "motor")
 
 
 @dataclass
