@@ -72,7 +72,7 @@ class AssignmentRows:
             "left": False,
         }
         await self.db["assignments"].insert_one(row, session=tx.session)
-        await self._take_places(tx, assignment.cohort_id, assignment.coach_id, 1)
+        await self._take_places(tx, assignment.cohort_id, {assignment.coach_id: 1})
 
     async def note_standing(self, tx: mongo.Tx, cohort_id: str, institution: str, version: int, *, left: bool) -> None:
         """A participant that left gives its place back, one that is in again takes it again, whoever has one now; the
@@ -84,12 +84,21 @@ class AssignmentRows:
             session=tx.session,
         )
         if row is not None and row["left"] != left:
-            await self._take_places(tx, cohort_id, row["coach_id"], -1 if left else 1)
+            await self._take_places(tx, cohort_id, {row["coach_id"]: -1 if left else 1})
 
-    async def _take_places(self, tx: mongo.Tx, cohort_id: str, coach_id: str, count: int) -> None:
-        change = {"$inc": {"count": count}, "$setOnInsert": {"cohort_id": cohort_id, "coach_id": coach_id}}
-        key = {"_id": f"{cohort_id}/{coach_id}"}
-        await self.db["loads"].update_one(key, change, upsert=True, session=tx.session)
+    async def _take_places(self, tx: mongo.Tx, cohort_id: str, places: Mapping[str, int]) -> None:
+        """So many more of each coach, or fewer."""
+        changes = [
+            UpdateOne(
+                {"_id": f"{cohort_id}/{coach_id}"},
+                {"$inc": {"count": count}, "$setOnInsert": {"cohort_id": cohort_id, "coach_id": coach_id}},
+                upsert=True,
+            )
+            for coach_id, count in places.items()
+            if count
+        ]
+        if changes:
+            await self.db["loads"].bulk_write(changes, session=tx.session)
 
     async def of_cohort(self, tx: mongo.Tx, cohort_id: str) -> list[Assigned]:
         """Everybody's who has a coach in the cohort, those who left it too."""
@@ -144,17 +153,7 @@ class AssignmentRows:
                 places[earlier.coach_id] = places.get(earlier.coach_id, 0) - 1
         if changes:
             await self.db["assignments"].bulk_write(changes, session=tx.session)
-        loads = [
-            UpdateOne(
-                {"_id": f"{cohort_id}/{coach}"},
-                {"$inc": {"count": count}, "$setOnInsert": {"cohort_id": cohort_id, "coach_id": coach}},
-                upsert=True,
-            )
-            for coach, count in places.items()
-            if count
-        ]
-        if loads:
-            await self.db["loads"].bulk_write(loads, session=tx.session)
+        await self._take_places(tx, cohort_id, places)
 
     async def evaluations(
         self, institutions: Collection[str], rehearsal: str, tx: mongo.Tx | None = None
