@@ -18,7 +18,7 @@ _OWN_SOCKETS = ("integration", "workflow", "replay", "e2e", "chaos")
 _ORDER = ("e2e", "chaos", "workflow", "integration", "replay", "contract", "unit")
 
 
-# What decides on a change draws the same examples each time, however slow the machine is; PROPERTIES=drawn draws others.
+# What decides on a change draws the same examples each time, on a slow machine too; PROPERTIES=drawn draws others.
 settings.register_profile(
     "same", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
