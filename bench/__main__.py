@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.against import rounds, tree
+from bench.against.platform import QUIET
 from bench.rows import within
 from bench.sheet import Sheet
 from stack.home import Home, held, home_folder
@@ -33,13 +34,8 @@ PARTS = (
 )
 # Only where it is named: what it needs is not installed with us.
 RIVALS = "rivals"
-_QUIET = {
-    "LIVINGLAB_TRACE_RATIO": "0",
-    "LIVINGLAB_TRACE_FILE": "",
-    "LIVINGLAB_LOG_LEVEL": "WARNING",
-    # A receiver of webhooks on this machine is measured.
-    "LIVINGLAB_WEBHOOK_NETWORKS": '["127.0.0.0/8"]',
-}
+# A receiver of webhooks on this machine is measured.
+_SETTINGS = {**QUIET, "LIVINGLAB_WEBHOOK_NETWORKS": '["127.0.0.0/8"]'}
 
 
 def main() -> int:
@@ -83,7 +79,7 @@ def main() -> int:
 async def _measure(home: Home, wanted: Sequence[str], sheet: Sheet) -> None:
     sheet.note_load("the start")
     started = time.perf_counter()
-    async with running_system(home, settings=_QUIET) as system:
+    async with running_system(home, settings=_SETTINGS) as system:
         ready = time.perf_counter() - started
         sheet.add(within("platform-ready", "servers and processes, from nothing to serving", ready, 8.0, "s"))
         for part in wanted:
