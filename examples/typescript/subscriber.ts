@@ -16,6 +16,7 @@ import { file_livinglab_coaching_v1_follow_up_events } from "livinglab-protos/li
 import { file_livinglab_coaching_v1_plan_events } from "livinglab-protos/livinglab/coaching/v1/plan_events_pb.js";
 import { file_livinglab_coaching_v1_practice_events } from "livinglab-protos/livinglab/coaching/v1/practice_events_pb.js";
 import { file_livinglab_notify_v1_events } from "livinglab-protos/livinglab/notify/v1/events_pb.js";
+import { file_livinglab_notify_v1_webhook_events } from "livinglab-protos/livinglab/notify/v1/webhook_events_pb.js";
 import { file_livinglab_program_v1_directory_events } from "livinglab-protos/livinglab/program/v1/directory_events_pb.js";
 import { file_livinglab_program_v1_events } from "livinglab-protos/livinglab/program/v1/events_pb.js";
 
@@ -33,6 +34,7 @@ const kinds = createRegistry(
   file_livinglab_coaching_v1_plan_events,
   file_livinglab_coaching_v1_practice_events,
   file_livinglab_notify_v1_events,
+  file_livinglab_notify_v1_webhook_events,
   file_livinglab_program_v1_directory_events,
   file_livinglab_program_v1_events,
 );

@@ -8,11 +8,11 @@ from standardwebhooks.webhooks import Webhook
 
 from stack.issuer import Issuer
 from tests.harness.command import answered, livinglab
-from tests.harness.receiver import Receiver, receiving
+from tests.harness.hooks.receiver import Receiver, receiving
 from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
 from tests.harness.waiting import eventually
-from tests.harness.webhooks import result_withdrawn, tell
+from tests.harness.hooks.facts import result_withdrawn, tell
 
 
 @pytest.fixture

@@ -64,6 +64,7 @@ DECLARED |= {
     "evidence_reviewed": _COMMON | {"indicator", "reason"},
 }
 VALUES = {
+    "webhook_id": "0192a1b2-0000-7000-8000-000000000001",
     "count": "2",
     "letters": "Rencana aksi diajukan\n\nMohon diperiksa.",
     "visitor": "Kabupaten Garut",
