@@ -8,11 +8,11 @@ from standardwebhooks.webhooks import Webhook
 
 from stack.issuer import Issuer
 from tests.harness.command import answered, livinglab
+from tests.harness.hooks.facts import result_withdrawn, tell
 from tests.harness.hooks.receiver import Receiver, receiving
 from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
 from tests.harness.waiting import eventually
-from tests.harness.hooks.facts import result_withdrawn, tell
 
 
 @pytest.fixture
@@ -53,8 +53,9 @@ async def test_a_webhook_is_added_looked_at_mended_and_taken_away(notify: Runnin
     await eventually(accepted, timeout=30)
     code, out, _ = await livinglab("webhook", "rotate", made["id"], "--overlap", "1", **here)
     assert (code, out.count("whsec_"), out.count("whpk_")) == (0, 1, 2)
+    before = len(receiver.received)
     await answered("webhook", "replay", made["id"], "--after", f"{line['place'].split(':')[0]}:0", **here)
-    await eventually(lambda: len(receiver.received) == 3, timeout=30)
+    await eventually(lambda: len(receiver.received) > before, timeout=30)
     assert (await answered("webhook", "pause", made["id"], **here))["state"] == "paused"
     assert (await answered("webhook", "resume", made["id"], **here))["state"] == "active"
     changed = await answered("webhook", "change", made["id"], "--description", "portal", **here)

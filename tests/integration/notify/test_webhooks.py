@@ -23,11 +23,11 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from chassis.errors import Kind
 from stack.issuer import Issuer
+from tests.harness.hooks.facts import SUMEDANG, result_withdrawn, tell
 from tests.harness.hooks.receiver import DROP, HANG, Received, Receiver, receiving
 from tests.harness.servers import Servers
 from tests.harness.service import Running, refusal, running_service
 from tests.harness.waiting import eventually
-from tests.harness.hooks.facts import SUMEDANG, result_withdrawn, tell
 
 BANDUNG = "32.04"
 SETTINGS: dict[str, Any] = {"webhook_networks": ["127.0.0.0/8"], "webhook_seconds": 1.0}
