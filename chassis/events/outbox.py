@@ -16,7 +16,7 @@ from pymongo.errors import PyMongoError
 from chassis import naming, telemetry
 from chassis.changes import Changes
 from chassis.events.dead_letters import set_aside_unpublished
-from chassis.lease import RENEW_SECONDS, Lease, LeaseLost
+from chassis.events.lease import RENEW_SECONDS, Lease, LeaseLost
 from chassis.mongo import Database
 
 _ACK_SECONDS = 5.0

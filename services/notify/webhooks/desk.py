@@ -8,7 +8,7 @@ from prometheus_client import Gauge
 
 from chassis import telemetry
 from chassis.events import facts
-from chassis.lease import RENEW_SECONDS, Lease, LeaseLost
+from chassis.events.lease import RENEW_SECONDS, Lease, LeaseLost
 from services.notify.model import webhooks
 from services.notify.store.messages import DatabaseFailure
 from services.notify.store.webhooks import Receiver, WebhookStore
