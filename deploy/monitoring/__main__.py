@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 
+from deploy.monitoring.asked import RULES
 from deploy.monitoring.queries import DASHBOARDS, Panel
 
 COMPONENTS = Path(__file__).parents[1] / "k8s/components"
-RULES = COMPONENTS / "monitoring/rules.yaml"
 _COLUMNS, _WIDTH, _HEIGHT = 2, 12, 8
 _SOURCE = {"type": "prometheus", "uid": "${source}"}
 _HEAD = "# Made from components/monitoring/rules.yaml by `make monitoring`.\n"

@@ -12,8 +12,8 @@ import yaml
 from prometheus_client import REGISTRY
 
 from cli.main import whole
+from deploy.monitoring import asked as figures
 from deploy.monitoring.__main__ import written
-from tests.harness import figures
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs/operations/alerts"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.monitoring import asked as figures
 from stack.home import Home, held
 from stack.system import System, start_system
-from tests.harness import figures
 from tests.harness.waiting import eventually
 
 PROJECT = Path(__file__).resolve().parents[2]

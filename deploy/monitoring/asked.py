@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.monitoring.queries import DASHBOARDS
 
-RULES = Path(__file__).parents[2] / "deploy/k8s/components/monitoring/rules.yaml"
+RULES = Path(__file__).parents[1] / "k8s/components/monitoring/rules.yaml"
 # What the scraping adds to each figure.
 OF_THE_TARGET = {"app"}
 _NAME = re.compile(r"\b((?:livinglab|temporal|process|up)(?:[_:]\w+)*)\b(?:\{([^}]*)\})?")
