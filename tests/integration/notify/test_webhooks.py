@@ -1,6 +1,5 @@
 """Facts reach other systems over HTTP: signed, once, whatever their receivers do, and no more than they may see."""
 
-import asyncio
 import base64
 import json
 import time
@@ -22,6 +21,7 @@ from livinglab.notify.v1.webhook_service_pb2_grpc import WebhookServiceStub
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from chassis.errors import Kind
+from services.notify.model import webhooks
 from stack.issuer import Issuer
 from tests.harness.hooks.facts import SUMEDANG, result_withdrawn, tell
 from tests.harness.hooks.receiver import DROP, HANG, Received, Receiver, receiving
@@ -324,7 +324,6 @@ async def test_two_replicas_deliver_once_each_and_the_other_takes_over(
         later = await tell(notify.nats_url, result_withdrawn())
         found = await came(receiver, 22)
         assert [one.headers["webhook-id"] for one in found[20:]] == later * 2
-        await asyncio.sleep(0)
         assert len(receiver.received) == 22
 
 
@@ -374,9 +373,14 @@ async def test_an_address_is_looked_at_again_when_it_is_connected_to(
             assert not receiver.received
 
 
-async def test_subjects_that_no_fact_can_have_are_refused_each_by_name(notify: Running, receiver: Receiver) -> None:
+async def test_subjects_that_no_fact_can_have_are_refused_each_by_name_and_so_is_one_too_many(
+    notify: Running, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refused = await refusal(made(notify, receiver.url, subjects=["assessment.v1..x", "weather.v1.>", RESULTS]))
     assert [one.field for one in refused.violations] == ["subjects[0]", "subjects[1]"]
+    monkeypatch.setattr(webhooks, "MOST", 1)
+    await made(notify, receiver.url)
+    assert (await refusal(made(notify, receiver.url))).reason == "TOO_MANY_WEBHOOKS"
     for role in ("operator", "assessor"):
         denied = await refusal(hooks(notify, role).ListWebhooks(pb.ListWebhooksRequest()))
         assert denied.kind is Kind.PERMISSION_DENIED
