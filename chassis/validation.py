@@ -13,9 +13,9 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from livinglab.common.v1 import options_pb2
 
-from chassis import periods
-from chassis.addresses import is_address, is_link
 from chassis.errors import Violation
+from chassis.forms import periods
+from chassis.forms.addresses import is_address, is_link
 
 Check = Callable[[Message, str, list[Violation]], None]
 Fault = Callable[[Any], str | None]

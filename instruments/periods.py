@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from livinglab.assessment.v1 import instrument_pb2 as pb
 
-from chassis.periods import EXAMPLES, is_period
+from chassis.forms.periods import EXAMPLES, is_period
 
 _PARTS = {"H": 2, "Q": 4, "M": 12}
 # As people write them beside the one form: semester and triwulan, years in front or behind.

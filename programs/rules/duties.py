@@ -7,8 +7,8 @@ from decimal import Decimal
 from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import definition_pb2
 
-from chassis import periods
 from chassis.errors import Violation
+from chassis.forms import periods
 from programs.rules.shapes import Faults, slug
 
 _SHARE = re.compile(r"[01](\.\d{1,6})?", re.ASCII)

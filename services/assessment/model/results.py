@@ -12,7 +12,7 @@ from livinglab.assessment.v1 import results_service_pb2 as pb
 from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Kind, Refused, not_found
-from chassis.periods import EXAMPLES, is_period
+from chassis.forms.periods import EXAMPLES, is_period
 from directory import Institution, codes
 from directory.names import name_fault
 from instruments import periods

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from chassis.periods import is_period
+from chassis.forms.periods import is_period
 from instruments import periods
 from instruments.periods import Period
 

@@ -4,7 +4,8 @@ import pytest
 from livinglab.benchmark.v1 import service_pb2
 from livinglab.program.v1 import definition_pb2
 
-from chassis import periods, validation
+from chassis import validation
+from chassis.forms import periods
 from programs.rules import duties
 
 TAKEN = ["2022", "2022-1", "2022-10", "2022-H1", "2022-H2", "2022-Q4", "2022-M01", "2022-M12", "2022-05"]
