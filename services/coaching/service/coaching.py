@@ -14,8 +14,9 @@ from chassis import auth, mongo, naming
 from chassis.errors import Kind, Refused, denied, invalid, not_found, precondition
 from directory.assignments import Assignments
 from directory.projection import require_heard
-from services.coaching.model import assigning, comments, plan, planning, sessions, terms
-from services.coaching.model import coaches as model
+from services.coaching.model import comments, plan, planning, sessions, terms
+from services.coaching.model.pairing import assigning
+from services.coaching.model.pairing import coaches as model
 from services.coaching.service.plans import reached, require_owned, shown
 from services.coaching.store.assignments import AssignmentRows
 from services.coaching.store.coaching import Store

@@ -11,8 +11,8 @@ from chassis.errors import Refused, denied, invalid, invalid_field, not_found, p
 from directory.assignments import Assignments
 from directory.known import Directory
 from directory.projection import require_heard
-from services.coaching.model import coaches
 from services.coaching.model.catalogue import practices, replications
+from services.coaching.model.pairing import coaches
 from services.coaching.store.coaching import Store
 from services.coaching.store.practices import Practices
 

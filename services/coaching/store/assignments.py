@@ -12,8 +12,8 @@ from pymongo import IndexModel, UpdateOne
 
 from chassis import mongo
 from instruments.tree import Instrument, Node
-from services.coaching.model import coaches as model
-from services.coaching.model.matching import Aspect
+from services.coaching.model.pairing import coaches as model
+from services.coaching.model.pairing.matching import Aspect
 from services.coaching.model.plan import plan_id
 from services.coaching.store.coaching import Store
 from services.coaching.store.documents import plan_of

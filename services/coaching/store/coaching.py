@@ -18,8 +18,8 @@ from pymongo import IndexModel
 from chassis import mongo, pages
 from chassis.errors import not_found, unavailable
 from instruments.tree import Instrument, instrument_of
-from services.coaching.model import coaches as model
 from services.coaching.model import sessions
+from services.coaching.model.pairing import coaches as model
 from services.coaching.model.planning import Evaluation, period_order
 from services.coaching.store.documents import coach_of, fields, session_of, versioned
 from services.coaching.store.rows import save

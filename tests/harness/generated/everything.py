@@ -194,6 +194,8 @@ async def _planned(coaching: Running, institution: str) -> str:
         evaluation_id=str(evaluation["_id"]),
         state=coaching_pb2.PLAN_STATE_DRAFT,
         etag="1",
+        from_index="2.00",
+        to_index="2.10",
         actions=[coaching_pb2.Action(id="1", indicator="1", from_value="1", to_value="2", owner=AGENCY, etag="1")],
     )
     await coaching.db["plans"].insert_one({"_id": plan.id, "version": 1, **fields(plan)})
