@@ -19,9 +19,9 @@ from chassis.errors import Kind
 from programs.files.definition import PROGRAMS
 from services.program.engine.schedules import Schedules
 from services.program.store.schedules import ScheduleStore
-from tests.harness.cohorts.program import refusal, working
+from tests.harness.cohorts.program import working
 from tests.harness.cohorts.schedules import cohorts, created, deleting, handle_of, listed, manager, pausing, scheduling
-from tests.harness.service import Running
+from tests.harness.service import Running, refusal
 from tests.harness.waiting import eventually
 
 
