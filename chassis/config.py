@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     temporal_tls: bool = False
     temporal_tls_authorities: Path | None = None
 
+    # It makes what it needs before it serves (collections, indexes, streams, consumers; program also its namespace and
+    # search attributes of Temporal) and ends: for a job before a roll-out. Done again it changes nothing.
+    prepare_only: bool = False
+
     # Where this process listens.
     listen: str = "0.0.0.0:50051"
     metrics_listen: str = "0.0.0.0:9464"
