@@ -17,7 +17,7 @@ RELEASED := tests/contract/released.binpb
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup browser foreign proto demo up down check test unit integration e2e chaos bench rivals histories k8s-check monitoring promtool release schemas released lock clean
+.PHONY: help setup browser foreign proto demo up down check test unit integration e2e chaos bench rivals histories k8s-check image monitoring promtool release schemas released lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -119,6 +119,9 @@ histories: setup ## records the workflow histories that tests/replay replays
 
 k8s-check: setup ## builds and validates every manifest, lints the Dockerfile
 	@bash deploy/k8s/check.sh
+
+image: setup ## the image of what is committed, two builds one digest: dist/image; BASE=own without a registry
+	@BASE="$(BASE)" deploy/image/build.sh && $(BIN)/python -m deploy.image.contents dist/image/livinglab.cdx.json
 
 release: setup ## renders what is installed, by digest: make release IMAGE=registry/livinglab@sha256:...
 	@$(BIN)/python -m deploy.release --image "$(IMAGE)"
