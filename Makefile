@@ -17,7 +17,7 @@ RELEASED := tests/contract/released.binpb
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup browser foreign proto demo up down check test unit integration e2e chaos bench rivals histories k8s-check image monitoring promtool release schemas released lock clean
+.PHONY: help setup browser foreign proto demo up down check test unit integration e2e chaos bench rivals histories k8s-check k8s-test image monitoring promtool release schemas released lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -128,6 +128,9 @@ release: setup ## renders what is installed, by digest: make release IMAGE=regis
 
 monitoring: setup ## writes dashboards and the operator's rules from deploy/monitoring and the rules
 	@$(BIN)/python -m deploy.monitoring
+
+k8s-test: setup ## a cluster here, a rehearsal on it, everything rolled, killed and drained meanwhile; as root, 20 minutes the first time
+	@$(BIN)/python -m deploy.cluster
 
 schemas: setup foreign ## what others build on: docs/events.md, the AsyncAPI document and packages of the protos in dist/schemas
 	@$(BIN)/python -m schemas

@@ -54,13 +54,13 @@ def main() -> int:
 
 def _tried(given: argparse.Namespace) -> dict[str, Any]:
     built = binaries.build()
-    archives = _archives(given.image)
+    archive = _archive(given.image)
     home = Path(tempfile.mkdtemp(prefix="livinglab-k8s-"))
     cluster = Cluster(home, built)
     report: dict[str, Any] = {"holds": {}, "steps": []}
     try:
         started = time.monotonic()
-        cluster.up(archives, remembered=5)
+        cluster.up(archive, remembered=5)
         report["up"] = round(time.monotonic() - started, 1)
         report["available"] = round(product.install(cluster), 1)
         print(f"cluster up in {report['up']} s, product available after {report['available']} s", flush=True)
@@ -69,6 +69,7 @@ def _tried(given: argparse.Namespace) -> dict[str, Any]:
         )
         time.sleep(15)
         report["at rest"] = product.usage(cluster)
+        report["stored before"] = product.stored(cluster)
         with _running(cluster, home, "call", home / "calls.jsonl") as calling:
             rehearsal = _begin(cluster, home, "rehearse", str(home / "cohort.json"), str(given.regions), given.pace)
             steps = _disturbed(cluster, report)
@@ -76,6 +77,7 @@ def _tried(given: argparse.Namespace) -> dict[str, Any]:
             rehearsal.wait()
             calling.send_signal(signal.SIGTERM)
             calling.wait()
+        report["stored after"] = product.stored(cluster)
         report["steps"] = [step.as_json() for step in steps]
         _judge(home, steps, report)
     finally:
@@ -89,17 +91,15 @@ def _tried(given: argparse.Namespace) -> dict[str, Any]:
     return report
 
 
-def _archives(image: Path | None) -> list[Path]:
+def _archive(image: Path | None) -> Path:
     """Of every image that the cluster runs; the product's is built where none is given."""
-    kept = binaries.CACHE / "images"
-    kept.mkdir(parents=True, exist_ok=True)
     if image is None:
         environment = os.environ | {"BASE": "own", "OUT": str(binaries.CACHE / "image")}
         subprocess.run([images.ROOT / "deploy/image/build.sh"], check=True, env=environment)
         image = binaries.CACHE / "image/livinglab.tar"
-    images.of_servers(image, kept)
-    images.of_names(binaries.CACHE / f"bin-{binaries.KUBERNETES}/coredns", kept)
-    return [image, *sorted(kept.glob("*.tar"))]
+    made = binaries.CACHE / "images.tar"
+    images.of_cluster(image, binaries.CACHE / f"bin-{binaries.KUBERNETES}/coredns", made)
+    return made
 
 
 def _disturbed(cluster: Cluster, report: dict[str, Any]) -> list[Step]:
@@ -120,7 +120,7 @@ def _judge(home: Path, steps: list[Step], report: dict[str, Any]) -> None:
     report["cohort"] = cohort
     holds = report["holds"]
     holds["the cohort came to its end"] = bool(cohort and cohort["state"] == "COHORT_STATE_COMPLETED")
-    holds["every invariant"] = bool(cohort and all(held for _, held, _ in cohort["findings"]))
+    holds["every invariant"] = bool(cohort and cohort["findings"] and all(held for _, held, _ in cohort["findings"]))
     calls = [json.loads(line) for line in (home / "calls.jsonl").read_text().splitlines()]
     report["calls"] = []
     for n, step in enumerate(steps):

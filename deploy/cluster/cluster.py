@@ -30,7 +30,7 @@ class Cluster:
         self.keys = folder / "keys"
         self.nodes = [Node(number, folder / f"node-{number}", self.keys) for number in (1, 2)]
 
-    def up(self, archives: Sequence[Path], remembered: int) -> None:
+    def up(self, archive: Path, remembered: int) -> None:
         """Until both nodes are ready and names are answered; DNS is remembered for so many seconds."""
         self._network()
         for name, (subject, names) in control.CERTIFICATES.items():
@@ -51,8 +51,7 @@ class Cluster:
             node.write()
             self._start(f"containerd-{node.number}", ["containerd", "-c", str(node.folder / "containerd.toml")])
             until(lambda node=node: self.ctr(node, "version", check=False) != "", 60)  # type: ignore[misc]
-            for path in archives:
-                self.ctr(node, "images", "import", "--snapshotter", "overlayfs", str(path))
+            self.ctr(node, "images", "import", "--snapshotter", "overlayfs", str(archive))
             self._start(f"kubelet-{node.number}", [str(self._binaries / "kubelet"), *node.kubelet()])
         proxy = self.folder / "proxy.yaml"
         proxy.write_text(
@@ -106,7 +105,7 @@ class Cluster:
         for path in sorted(self.folder.glob("*.pid")):
             self._end(path.stem)
         mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-        pods = list(Path("/var/run/netns").glob("cni-*"))
+        pods = list(Path("/var/run/netns").resolve().glob("cni-*"))
         for where in sorted(mounted, reverse=True):
             if where.startswith(f"{self.folder}/") or Path(where) in pods:
                 subprocess.run(["umount", where], capture_output=True)

@@ -7,7 +7,8 @@ import json
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,28 +50,40 @@ sys.exit(not admin.command("hello").get("isWritablePrimary"))
 '''
 
 
-def archive(to: Path, tag: str, layers: list[bytes], config: Mapping[str, Any]) -> None:
-    """A file as `docker save` writes it."""
-    sums = [hashlib.sha256(layer).hexdigest() for layer in layers]
-    about = {
-        "architecture": "amd64",
-        "os": "linux",
-        "config": dict(config),
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{one}" for one in sums]},
-        "history": [{"created": "1970-01-01T00:00:00Z"} for _ in layers],
-    }
-    text = json.dumps(about).encode()
-    name = f"{hashlib.sha256(text).hexdigest()}.json"
-    manifest = [{"Config": name, "RepoTags": [tag], "Layers": [f"{one}.tar" for one in sums]}]
-    with tarfile.open(to, "w") as out:
-        for path, content in [
-            *((f"{one}.tar", layer) for one, layer in zip(sums, layers, strict=True)),
-            (name, text),
-            ("manifest.json", json.dumps(manifest).encode()),
-        ]:
+@dataclass(frozen=True)
+class Image:
+    """Its name, its layers from the lowest, and how it is run."""
+
+    tag: str
+    layers: Sequence[bytes]
+    config: Mapping[str, Any]
+
+
+def archive(to: Path, images: Sequence[Image]) -> None:
+    """A file as `docker save` writes it of several images: a layer that they share is in it once."""
+    files: dict[str, bytes] = {}
+    manifest = []
+    for image in images:
+        sums = [hashlib.sha256(layer).hexdigest() for layer in image.layers]
+        about = {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": dict(image.config),
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{one}" for one in sums]},
+            "history": [{"created": "1970-01-01T00:00:00Z"} for _ in sums],
+        }
+        text = json.dumps(about).encode()
+        name = f"{hashlib.sha256(text).hexdigest()}.json"
+        files |= {f"{one}.tar": layer for one, layer in zip(sums, image.layers, strict=True)} | {name: text}
+        manifest.append({"Config": name, "RepoTags": [image.tag], "Layers": [f"{one}.tar" for one in sums]})
+    files["manifest.json"] = json.dumps(manifest).encode()
+    half = to.with_suffix(".half")
+    with tarfile.open(half, "w") as out:
+        for path, content in files.items():
             entry = tarfile.TarInfo(path)
             entry.size = len(content)
             out.addfile(entry, io.BytesIO(content))
+    half.rename(to)
 
 
 def layer(files: Mapping[str, Path | str]) -> bytes:
@@ -92,12 +105,17 @@ def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return None if "__pycache__" in entry.name else entry
 
 
-def of_servers(product: Path, to: Path) -> None:
-    """Every image that deploy/k8s/infra names, on top of the product's, and what a node needs."""
+def of_cluster(product: Path, coredns: Path, to: Path) -> None:
+    """Every image that a node needs: the product's, those that deploy/k8s/infra names, on top of it, and two more."""
     with tarfile.open(product) as kept:
         [manifest] = json.load(_member(kept, "manifest.json"))
         below = [_member(kept, name).read() for name in manifest["Layers"]]
         config = json.load(_member(kept, manifest["Config"]))["config"]
+    images = [
+        Image(manifest["RepoTags"][0], below, config),
+        Image(PAUSE, [layer({"pause": _pause()})], {"Entrypoint": ["/pause"], "User": "65535:65535"}),
+        Image(NAMES, [layer({"coredns": coredns})], {"Entrypoint": ["/coredns"]}),
+    ]
     mail = ("aiosmtpd", "attr", "attrs", "atpublic-9.0.0.dist-info", "public")
     servers: dict[str, tuple[str, dict[str, Path | str], list[str]]] = {
         "mongo": (
@@ -121,17 +139,12 @@ def of_servers(product: Path, to: Path) -> None:
             ["python", "-m", "stack.mailbox", "--folder", "/tmp/mails", "--host", "0.0.0.0", "--port", "1025"],
         ),
     }
-    for name, (tag, files, command) in servers.items():
+    for tag, files, command in servers.values():
         environment = [one for one in config["Env"] if not one.startswith("PYTHONPATH")] + ["PYTHONPATH=/opt/mail"]
         own = {"Env": environment, "Entrypoint": command, "WorkingDir": "/tmp"}
         repository = tag if "/" in tag else f"library/{tag}"
-        archive(to / f"{name}.tar", f"docker.io/{repository}", [*below, layer(files)], own)
-    archive(to / "pause.tar", PAUSE, [layer({"pause": _pause()})], {"Entrypoint": ["/pause"], "User": "65535:65535"})
-
-
-def of_names(coredns: Path, to: Path) -> None:
-    """The cluster's name server."""
-    archive(to / "coredns.tar", NAMES, [layer({"coredns": coredns})], {"Entrypoint": ["/coredns"]})
+        images.append(Image(f"docker.io/{repository}", [*below, layer(files)], own))
+    archive(to, images)
 
 
 def _member(kept: tarfile.TarFile, name: str) -> Any:

@@ -84,6 +84,13 @@ def usage(cluster: Cluster) -> dict[str, tuple[float, float]]:
     return used
 
 
+def stored(cluster: Cluster) -> dict[str, float]:
+    """MiB on the disk, by server."""
+    volumes = sorted((cluster.folder / "volumes").iterdir())
+    sizes = {one.name: sum(path.stat().st_blocks * 512 for path in one.rglob("*") if path.is_file()) for one in volumes}
+    return {name: round(size / 2**20, 1) for name, size in sizes.items()}
+
+
 def refused(cluster: Cluster) -> str:
     """What the cluster says to a pod that does not keep to the restricted profile; empty where it lets it in."""
     pod = {
