@@ -22,7 +22,8 @@ from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
 from tests.harness.waiting import eventually
 
-SERVICES = ("assessment", "benchmark", "coaching", "program")
+SERVICES = ("assessment", "benchmark", "coaching", "notify", "program")
+TEMPORAL_UI = "https://temporal.example"
 SUMEDANG, BANDUNG, CITY, PROVINCE = "32.11", "32.04", "32.73", "32"
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 INDICATORS = 47
@@ -34,6 +35,7 @@ class Console:
 
     url: str
     services: dict[str, Running]
+    nats_url: str
 
     async def get(self, path: str, **headers: str) -> Got:
         """A page; header names with _ for -."""
@@ -97,9 +99,11 @@ async def console(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncItera
                 http_listen=http,
                 sign_in_url=f"http://127.0.0.1:{port}",
                 console_url=f"http://{http}",
+                temporal_ui_url=TEMPORAL_UI,
+                temporal_namespace=temporal.namespace,
             )
         )
-        yield Console(f"http://{http}", services)
+        yield Console(f"http://{http}", services, nats_url)
 
 
 @pytest.fixture

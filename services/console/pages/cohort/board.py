@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from services.console.live import Topic
 from services.console.pages import answers, shell, shown
-from services.console.pages.orders import possible
+from services.console.pages.cohort.orders import possible
 from services.console.session import people
 from services.console.session.neighbours import Neighbours, Person
 from services.console.session.sessions import COOKIE
@@ -23,7 +23,7 @@ _SEES_PEOPLE = (options_pb2.ROLE_MANAGER, options_pb2.ROLE_COACH, options_pb2.RO
 _ACTIVE = cohort_pb2.PARTICIPANT_STATE_ACTIVE
 
 
-async def board(request: Request) -> Response:
+async def page(request: Request) -> Response:
     """The cohort now; a browser with script keeps it up to date."""
     session = await people.session_of(request)
     cohort = await _cohort(people.person_of(session), request)
