@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.against import rounds, tree
+from bench.against.platform import QUIET
 from bench.rows import within
 from bench.sheet import Sheet
 from stack.home import Home, held, home_folder
@@ -22,7 +23,6 @@ _LATEST = Path(__file__).with_name("latest.json")
 PARTS = ("facts", "latency", "launch", "course", "assessment", "benchmark", "answering", "coaching", "console")
 # Only where it is named: what it needs is not installed with us.
 RIVALS = "rivals"
-_QUIET = {"LIVINGLAB_TRACE_RATIO": "0", "LIVINGLAB_TRACE_FILE": "", "LIVINGLAB_LOG_LEVEL": "WARNING"}
 
 
 def main() -> int:
@@ -66,7 +66,7 @@ def main() -> int:
 async def _measure(home: Home, wanted: Sequence[str], sheet: Sheet) -> None:
     sheet.note_load("the start")
     started = time.perf_counter()
-    async with running_system(home, settings=_QUIET) as system:
+    async with running_system(home, settings=QUIET) as system:
         ready = time.perf_counter() - started
         sheet.add(within("platform-ready", "servers and processes, from nothing to serving", ready, 8.0, "s"))
         for part in wanted:

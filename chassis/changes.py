@@ -1,16 +1,20 @@
 """A change stream of a database: every change in commit order, without a gap after what a reader has read before."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
 from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo.errors import PyMongoError
 
+from chassis import telemetry
 from chassis.mongo import Database
 
 # How long one look waits when nothing comes.
 _AWAIT_MS = 1_000
+_RETRY_SECONDS = 0.25
 
 
 async def committed_time(client: AsyncIOMotorClient) -> Timestamp:
@@ -19,6 +23,16 @@ async def committed_time(client: AsyncIOMotorClient) -> Timestamp:
     hello = await client.admin.command("hello")
     time: Timestamp = hello["lastWrite"]["majorityOpTime"]["ts"]
     return time
+
+
+async def keep_following(what: str, follow: Callable[[], Awaitable[None]]) -> None:
+    """Follows until cancelled: begun anew whenever the database ends it, which is told with `what` is followed."""
+    while True:
+        try:
+            await follow()
+        except PyMongoError as error:
+            telemetry.log.warning(f"{what} are read anew", because=f"{type(error).__name__}: {error}"[:200])
+            await asyncio.sleep(_RETRY_SECONDS)
 
 
 class Changes:

@@ -48,8 +48,7 @@ class LargeWrites:
         """As `Database.once`, for a write of any size. `judge` reads, and returns the answer and what is to be stored;
         it is asked again where another write came in between. Returns once everything is stored."""
         while True:
-            await self.finish()
-            turn = (await self._turns.find_one({"_id": self._kind}))["turn"]
+            turn = (await self.finish())["turn"]
             parts = _Parts("", 0, [])
             try:
                 answer, messages = await judge()
@@ -60,16 +59,19 @@ class LargeWrites:
             try:
                 answer = await self._db.once(request, decide, response)
             except _TurnTaken:
-                await self._parts.delete_many({"of": parts.name})
+                await self._forget(parts)
                 continue
             await self.finish()
             # Of a repeat, whose parts were carried out when it was asked for first.
-            await self._parts.delete_many({"of": parts.name})
+            await self._forget(parts)
             return answer
 
-    async def finish(self) -> None:
-        """Carries out what has been decided and is not done yet."""
-        while (write := await self._turns.find_one({"_id": self._kind}))["of"] is not None:
+    async def finish(self) -> dict[str, Any]:
+        """Carries out what has been decided and is not done yet; the row of the turns, of which nothing waits then."""
+        while True:
+            write: dict[str, Any] = await self._turns.find_one({"_id": self._kind})
+            if write["of"] is None:
+                return write
             await self._db.transaction(lambda tx, write=write: self._step(tx, write))  # type: ignore[misc]
 
     async def run(self) -> None:
@@ -99,6 +101,10 @@ class LargeWrites:
                 await self._parts.insert_one({"_id": f"{name}:{n}", "of": name, "n": n, "time": now, "messages": part})
             return _Parts(name, len(parts), [])
         return _Parts(name, 0, parts[0] if parts else [])
+
+    async def _forget(self, parts: "_Parts") -> None:
+        if parts.count:
+            await self._parts.delete_many({"of": parts.name})
 
     def _decision(self, turn: int, answer: M, parts: "_Parts") -> Callable[[mongo.Tx], Awaitable[M]]:
         async def decide(tx: mongo.Tx) -> M:

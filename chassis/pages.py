@@ -6,7 +6,7 @@ without anybody noticing. The number of rows a page may change from one to the n
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -80,16 +80,6 @@ async def page(
         found.append(one)
         last = row["_id"]
     return found, ""
-
-
-def fitting(messages: Sequence[Message]) -> int:
-    """How many of them, from the first, make a page that fits into an answer: one at least."""
-    total = 0
-    for n, message in enumerate(messages):
-        total += message.ByteSize()
-        if n and total > LARGEST:
-            return n
-    return len(messages)
 
 
 async def _beyond(collection: Any, last: str, by: tuple[str, int] | None) -> dict[str, Any]:

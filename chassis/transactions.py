@@ -23,7 +23,8 @@ _IDLE_SECONDS = 300.0
 
 class Sessions:
     """Sessions that wait for their next transaction: starting one costs a crossing into the driver's threads, like
-    any command. One that met an error is not kept."""
+    any command. One whose call may still be on its way is not kept: after a cancellation the driver's thread goes on
+    with it, and would join whatever the session does next."""
 
     def __init__(self, client: AsyncIOMotorClient) -> None:
         self._client = client
@@ -37,11 +38,12 @@ class Sessions:
         try:
             yield session
         except BaseException as error:
-            if session.in_transaction or isinstance(error, ConnectionFailure):
+            answered = isinstance(error, Exception) and not isinstance(error, ConnectionFailure)
+            if answered and not session.in_transaction:
+                self._idle.append((time.monotonic(), session))
+            else:
                 # Beside the caller, who is told now: the server may not answer.
                 self._retire(session)
-            else:
-                self._idle.append((time.monotonic(), session))
             raise
         self._idle.append((time.monotonic(), session))
 
@@ -91,8 +93,9 @@ async def _attempt(session: Any, body: Callable[[Any], Awaitable[T]], deadline: 
         result = await body(session)
         await _commit(session, deadline)
         return result
-    except ConnectionFailure:
-        # A server that hangs would not hear of it either; it ends the transaction by itself.
+    except (ConnectionFailure, asyncio.CancelledError):
+        # A server that hangs would not hear of it either; it ends the transaction by itself. A cancelled call that has
+        # not been sent yet would be sent outside of the transaction once that is ended: it ends with the session.
         raise
     except BaseException:
         await _abort(session)

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from directory import Institution, is_code, official_regions, time_zone
 
@@ -84,3 +86,7 @@ class Directory(Mapping[str, Institution]):
             passed.add(code)
             code = self._known[code].parent
         return _ELSEWHERE
+
+    def now(self, code: str) -> datetime:
+        """The moment by an institution's clock: its date is the day there."""
+        return datetime.now(ZoneInfo(self.time_zone(code)))

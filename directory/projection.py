@@ -2,23 +2,20 @@
 Each replica follows the collection by a change stream, so all of them know a new institution within milliseconds,
 whichever has heard the fact, and no lookup asks the database."""
 
-import asyncio
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from livinglab.common.v1 import options_pb2
 from livinglab.program.v1.directory_events_pb2 import InstitutionRegistered
 from pymongo import IndexModel, UpdateOne
-from pymongo.errors import PyMongoError
 
-from chassis import auth, mongo, telemetry
-from chassis.changes import Changes
+from chassis import auth, mongo
+from chassis.changes import Changes, keep_following
 from chassis.errors import Kind, Refused, Violation, invalid
 from directory import Institution, codes
 from directory.known import Directory
 
 COLLECTION = "institutions"
-_RETRY_SECONDS = 0.25
 _LATE_SECONDS = 0.5
 _PATIENT_SECONDS = 2.0
 
@@ -49,12 +46,7 @@ class Institutions:
 
     async def follow(self) -> None:
         """Keeps `known` as the collection is, until cancelled."""
-        while True:
-            try:
-                await self._follow()
-            except PyMongoError as error:
-                telemetry.log.warning("institutions are read anew", because=f"{type(error).__name__}: {error}"[:200])
-                await asyncio.sleep(_RETRY_SECONDS)
+        await keep_following("institutions", self._follow)
 
     async def _follow(self) -> None:
         async with await self._db.client.start_session() as session:

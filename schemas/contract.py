@@ -2,9 +2,9 @@
 
 import importlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +45,6 @@ class Fact:
         """Who publishes it."""
         return naming.owner(GetMessageClass(self.descriptor))
 
-    @property
-    def file(self) -> str:
-        """Its proto file, from the root of the schema package."""
-        return str(self.descriptor.file.name)
-
     @cached_property
     def options(self) -> options_pb2.Event:
         """As the proto declares it."""
@@ -68,9 +63,10 @@ class Fact:
         return "platform" if named == "unspecified" else named
 
 
-def facts() -> list[Fact]:
+@cache
+def facts() -> Sequence[Fact]:
     """All of them, by service and in the order of the files."""
-    return [fact for file in _files() for fact in _facts(file)]
+    return tuple(fact for file in _files() for fact in _facts(file))
 
 
 def _facts(file: FileDescriptorProto) -> Iterator[Fact]:
@@ -92,14 +88,22 @@ def _line(comment: str) -> str:
 
 def _files() -> list[FileDescriptorProto]:
     """With their comments, which the generated code does not keep."""
-    names = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto"))
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "contract.binpb"
-        google = f"-I{Path(protoc.__file__).with_name('_proto')}"
-        argv = ["protoc", f"-I{PROTOS}", google, f"--descriptor_set_out={out}", "--include_source_info", *names]
-        if protoc.main(argv) != 0:
-            raise ValueError("the protos do not compile")
+        compiled(f"--descriptor_set_out={out}", "--include_source_info")
         return list(FileDescriptorSet.FromString(out.read_bytes()).file)
+
+
+def proto_files() -> list[str]:
+    """From the folder of the protos, in their order."""
+    return sorted(str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto"))
+
+
+def compiled(*options: str) -> None:
+    """Runs protoc over all of them, with these options; ValueError where they do not compile."""
+    google = f"-I{Path(protoc.__file__).with_name('_proto')}"
+    if protoc.main(["protoc", f"-I{PROTOS}", google, *options, *proto_files()]) != 0:
+        raise ValueError("the protos do not compile")
 
 
 def closure(descriptor: Descriptor) -> list[Descriptor | EnumDescriptor]:

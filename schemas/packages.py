@@ -11,9 +11,7 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from grpc_tools import protoc
-
-from schemas.contract import PROTOS, ROOT
+from schemas.contract import PROTOS, ROOT, compiled, proto_files
 
 NAME = "livinglab-protos"
 # Of the Go module; whoever publishes it puts their own host there.
@@ -30,14 +28,12 @@ class ToolMissing(Exception):
 def wheel(out: Path) -> Path:
     """Protos, generated messages and stubs, and the client livinglab.events; the wheel's path."""
     source = _empty(out / "python")
-    for path in PROTOS.rglob("*.proto"):
-        _copy(path, source / path.relative_to(PROTOS))
+    _with_protos(source)
     for pattern in _GENERATED:
         for path in (ROOT / "gen").rglob(pattern):
             _copy(path, source / path.relative_to(ROOT / "gen"))
     for path in (ROOT / "schemas" / "python").rglob("*.py"):
         _copy(path, source / path.relative_to(ROOT / "schemas" / "python"))
-    _copy(ROOT / "LICENSE", source / "LICENSE")
     (source / "livinglab" / "events" / "py.typed").touch()
     (source / "pyproject.toml").write_text(_pyproject())
     _run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)], source)
@@ -75,9 +71,9 @@ def go(out: Path) -> Path:
     if not plugin.exists():
         install = ["go", "install", f"google.golang.org/protobuf/cmd/protoc-gen-go@{_GO_PROTOBUF}"]
         _run(install, out, GOBIN=str(plugin.parent))
-    places = [f"M{name}={GO_MODULE}/{Path(name).parent};{_go_package(name)}" for name in _names()]
+    places = [f"M{name}={GO_MODULE}/{Path(name).parent};{_go_package(name)}" for name in proto_files()]
     options = ",".join((f"module={GO_MODULE}", *places))
-    _protoc(f"--plugin=protoc-gen-go={plugin}", f"--go_out={folder}", f"--go_opt={options}")
+    compiled(f"--plugin=protoc-gen-go={plugin}", f"--go_out={folder}", f"--go_opt={options}")
     _with_protos(folder)
     (folder / "go.mod").write_text(
         f"// {NAME} {version('livinglab')}\nmodule {GO_MODULE}\n\ngo 1.23\n\n"
@@ -98,7 +94,7 @@ def npm(out: Path) -> Path:
     if not plugin.exists():
         raise ToolMissing("no node, or `make foreign` has not run: the npm package is left out")
     folder = _empty(out / "npm")
-    _protoc(f"--plugin=protoc-gen-es={plugin}", f"--es_out={folder}", "--es_opt=target=js+dts,import_extension=js")
+    compiled(f"--plugin=protoc-gen-es={plugin}", f"--es_out={folder}", "--es_opt=target=js+dts,import_extension=js")
     _with_protos(folder)
     about = {
         "name": NAME,
@@ -117,20 +113,9 @@ def npm(out: Path) -> Path:
 
 
 def _with_protos(folder: Path) -> None:
-    for path in PROTOS.rglob("*.proto"):
-        _copy(path, folder / path.relative_to(PROTOS))
+    for name in proto_files():
+        _copy(PROTOS / name, folder / name)
     _copy(ROOT / "LICENSE", folder / "LICENSE")
-
-
-def _names() -> list[str]:
-    return sorted(str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto"))
-
-
-def _protoc(*options: str) -> None:
-    google_protos = Path(protoc.__file__).with_name("_proto")
-    argv = ["protoc", f"-I{PROTOS}", f"-I{google_protos}", *options, *_names()]
-    if protoc.main(argv) != 0:
-        raise ValueError("the protos do not compile")
 
 
 def _copy(path: Path, to: Path) -> None:

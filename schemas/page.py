@@ -1,7 +1,7 @@
 """The part of docs/events.md that is written from the protos."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
@@ -10,18 +10,11 @@ from schemas.contract import ROOT, Fact, facts
 from schemas.examples import example
 
 PAGE = ROOT / "docs" / "events.md"
-BEGIN, END = "<!-- written by `make schemas` from the protos -->", "<!-- end of what is written -->"
+BEGIN, END = "<!-- written by `make schemas` (schemas/page.py) from the protos -->", "<!-- end of what is written -->"
 _HEARD_BY = {
     "public": "anybody",
     "institution": "the institution of its subject",
     "platform": "whom the platform lets hear everything",
-}
-_TITLES = {
-    "assessment": "Facts of assessment",
-    "benchmark": "Facts of benchmark",
-    "coaching": "Facts of coaching",
-    "notify": "Facts of notify",
-    "program": "Facts of program",
 }
 
 
@@ -33,12 +26,12 @@ def written() -> str:
     return f"{before}{BEGIN}\n\n{told}\n\n{END}{after}"
 
 
-def _lines(every: list[Fact]) -> Iterator[str]:
+def _lines(every: Sequence[Fact]) -> Iterator[str]:
     service = ""
     for fact in every:
         if fact.service != service:
             service = fact.service
-            yield f"## {_TITLES.get(service, service)}"
+            yield f"## Facts of {service}"
             yield ""
         yield from _of(fact)
 

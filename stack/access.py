@@ -19,7 +19,7 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import NotFoundError
 
 from chassis import naming
-from chassis.errors import Violation, invalid
+from chassis.errors import Violation, invalid, invalid_field
 from chassis.events import facts
 from chassis.events.durables import lags
 
@@ -53,10 +53,9 @@ class Subscriber:
 
 def read(path: Path) -> list[Subscriber]:
     """The subscribers of a file; INVALID_ARGUMENT names each fault."""
-    rows = (yaml.safe_load(path.read_text()) or {}).get("subscribers") or []
     faults: list[Violation] = []
     found: list[Subscriber] = []
-    for i, row in enumerate(rows):
+    for i, row in enumerate(_rows(path)):
         try:
             found.append(_subscriber(row))
         except (ValueError, TypeError) as error:
@@ -70,13 +69,31 @@ def read(path: Path) -> list[Subscriber]:
     return found
 
 
-def _subscriber(row: dict[str, Any]) -> Subscriber:
-    if unknown := set(row) - {"name", "hears", "institution", "subjects"}:
+def _rows(path: Path) -> list[Any]:
+    try:
+        content = yaml.safe_load(path.read_text("utf-8-sig")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise invalid_field(path.name, f"cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict) or set(content) - {"subscribers"}:
+        raise invalid_field(path.name, "holds something other than `subscribers`")
+    rows = content.get("subscribers") or []
+    if not isinstance(rows, list):
+        raise invalid_field("subscribers", "is no list")
+    return rows
+
+
+def _subscriber(row: Any) -> Subscriber:
+    if not isinstance(row, dict):
+        raise TypeError("is no mapping with a name")
+    if unknown := set(map(str, row)) - {"name", "hears", "institution", "subjects"}:
         raise ValueError(f"{', '.join(sorted(unknown))}: not known")
     name, code = str(row.get("name", "")), str(row.get("institution", ""))
     if not _NAME.fullmatch(name):
         raise ValueError(f"name {name!r} is not small letters, digits and -, at most 40")
-    asked = [str(one) for one in row.get("subjects") or []]
+    subjects = row.get("subjects") or []
+    if not isinstance(subjects, list):
+        raise TypeError("subjects: is no list")
+    asked = [str(one) for one in subjects]
     match row.get("hears"):
         case "public":
             asked += (naming.subject_filter(kind) for kind in _heard_by(options_pb2.AUDIENCE_PUBLIC))

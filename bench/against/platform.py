@@ -17,7 +17,8 @@ from stack.process import Process
 from stack.system import empty
 from stack.waiting import eventually
 
-_QUIET = {"LIVINGLAB_TRACE_RATIO": "0", "LIVINGLAB_TRACE_FILE": "", "LIVINGLAB_LOG_LEVEL": "WARNING"}
+# Of everything that is measured: what is written down of a call is not the call.
+QUIET = {"LIVINGLAB_TRACE_RATIO": "0", "LIVINGLAB_TRACE_FILE": "", "LIVINGLAB_LOG_LEVEL": "WARNING"}
 _PATIENCE = 120.0
 _SERVERS = ("mongod", "nats-server", "temporal", "mailbox")
 
@@ -58,7 +59,7 @@ async def running(tree: Tree, home: Path) -> AsyncIterator[Running]:
     empty(home)
     home.mkdir(parents=True)
     argv = [sys.executable, "-m", "stack"]
-    env = {**tree.environment(home), **_QUIET}
+    env = {**tree.environment(home), **QUIET}
     supervisor = Process("supervisor", argv, log_path=home / "supervisor.log", env=env, cwd=tree.folder)
     started = time.perf_counter()
     await supervisor.start()

@@ -23,8 +23,8 @@ class Tree:
 
     def environment(self, home: Path) -> dict[str, str]:
         """Of a process of it, whose platform lives in that folder."""
-        path = os.pathsep.join([str(self.folder), str(self.folder / "gen")])
-        return {**os.environ, "PYTHONPATH": path, "LIVINGLAB_HOME": str(home)}
+        places = (self.folder, self.folder / "gen", self.folder / "schemas" / "python")
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places)), "LIVINGLAB_HOME": str(home)}
 
 
 def here() -> Tree:

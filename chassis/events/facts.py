@@ -20,7 +20,8 @@ from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from chassis import naming
+from chassis import naming, tls
+from chassis.config import Settings
 from chassis.errors import unavailable
 
 _CONNECT_SECONDS = 5.0
@@ -86,14 +87,16 @@ async def following(
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[Client]:
-    """A connection to the broker for the length of the block; UNAVAILABLE where there is none."""
+    """A connection to the broker for the length of the block, by TLS as the settings say; UNAVAILABLE where there is
+    none."""
 
     async def quiet(_: Exception) -> None:
         """It connects again by itself, and goes on where it was."""
 
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
-            nc = await nats.connect(url, name="livinglab", max_reconnect_attempts=-1, error_cb=quiet)
+            context = tls.of(Settings()).context()
+            nc = await nats.connect(url, name="livinglab", max_reconnect_attempts=-1, error_cb=quiet, tls=context)
     except (NatsError, OSError, TimeoutError) as error:
         raise unavailable("NATS") from error
     try:

@@ -95,14 +95,14 @@ def troubles(cohort: "cohort_pb2.Cohort") -> Iterator[str]:
         yield sentence("mend", cohort=cohort.id)
 
 
-def notes(cohort: "cohort_pb2.Cohort") -> Iterator[str]:
-    """What a manager should know besides, a line each."""
+def notes(cohort: "cohort_pb2.Cohort", *, blocked: bool = True) -> Iterator[str]:
+    """What a manager should know besides, a line each; without `blocked` not whom a phase waits for."""
     if cohort.split_from:
         yield sentence("split_from", cohort=cohort.split_from)
     for p in cohort.phases:
         if phase_state(p) == "held":
             yield sentence("held", phase=phase_title(p), time=local_time(p.held_time, cohort.time_zone))
-        if p.blocking:
+        if blocked and p.blocking:
             named = ", ".join(name_of(blocker.institution) for blocker in p.blockers[:5])
             named += ", ..." if p.blocking > 5 else ""
             yield sentence("blocked", phase=phase_title(p), count=p.blocking, names=named)

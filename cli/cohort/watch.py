@@ -73,7 +73,7 @@ def picture(cohort: "cohort_pb2.Cohort", now: datetime) -> "RenderableType":
         phases.add_row(*map(Text, [*cells, str(p.blocking or "")]))
     parts: list[RenderableType] = [phases]
     parts += [_blockers(p, now, cohort) for p in cohort.phases if p.blocking]
-    parts += [Text(line) for line in view.notes(cohort) if not _is_told_above(line, cohort)]
+    parts += [Text(line) for line in view.notes(cohort, blocked=False)]
     return Group(*parts)
 
 
@@ -97,10 +97,6 @@ def _blockers(p: "cohort_pb2.PhaseProgress", now: datetime, cohort: "cohort_pb2.
     if p.blocking > _SHOWN:
         grid.add_row(Text(sentence("more", count=p.blocking - min(_SHOWN, len(p.blockers)))))
     return grid
-
-
-def _is_told_above(line: str, cohort: "cohort_pb2.Cohort") -> bool:
-    return any(line.startswith(f"{sentence('waits_for', phase=view.phase_title(p))} ") for p in cohort.phases)
 
 
 def ago(now: datetime, stamp: Any) -> str:

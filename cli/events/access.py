@@ -21,7 +21,8 @@ def access(
     from cli.speak import connection
     from stack.access import accounts, read
 
-    subscribers = read(file)
+    with connection.refusals_told():
+        subscribers = read(file)
     if config:
         say(accounts(subscribers, open=False).rstrip())
         return

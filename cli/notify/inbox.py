@@ -26,16 +26,20 @@ def inbox(
     if context.invoked_subcommand:
         return
     from livinglab.notify.v1 import inbox_service_pb2 as pb
+    from livinglab.notify.v1.inbox_service_pb2_grpc import InboxServiceStub
 
-    entries: list[Any] = []
-    token = ""
-    while True:
-        asked = pb.ListInboxRequest(unread=unread, rehearsal=rehearsal, page_size=200, page_token=token)
-        answer = _call("ListInbox", asked)
-        entries += answer.entries
-        token = answer.next_page_token
-        if not token:
-            break
+    from cli.speak.connection import connected, every_page, run
+
+    async def listed() -> list[Any]:
+        async with connected("notify", InboxServiceStub) as stub:
+
+            def page(token: str) -> Any:
+                asked = pb.ListInboxRequest(unread=unread, rehearsal=rehearsal, page_size=200, page_token=token)
+                return stub.ListInbox(asked)
+
+            return await every_page(page, lambda answer: answer.entries)
+
+    entries = run(listed())
     if as_json:
         print_json([_as_dict(one) for one in entries])
         return
@@ -49,11 +53,11 @@ def read(
     as_json: AsJson = False,
 ) -> None:
     """Mark messages as read."""
-    import uuid
-
     from livinglab.notify.v1 import inbox_service_pb2 as pb
 
-    request = pb.MarkReadRequest(request_id=uuid.uuid4().hex, message_ids=message_ids, unread=unread)
+    from cli.speak.connection import new_request_id
+
+    request = pb.MarkReadRequest(request_id=new_request_id(), message_ids=message_ids, unread=unread)
     left = _call("MarkRead", request).unread
     if as_json:
         print_json({"unread": left})
@@ -103,14 +107,14 @@ def preferences(
     as_json: AsJson = False,
 ) -> None:
     """Show how you are told, or change what is given."""
-    import uuid
-
     from livinglab.notify.v1 import inbox_service_pb2 as pb
+
+    from cli.speak.connection import new_request_id
 
     found = _call("GetPreferences", pb.GetPreferencesRequest()).preferences
     if kind or quiet or zone or email:
         _change(found, kind or [], quiet, zone, email)
-        request = pb.SetPreferencesRequest(request_id=uuid.uuid4().hex, preferences=found)
+        request = pb.SetPreferencesRequest(request_id=new_request_id(), preferences=found)
         found = _call("SetPreferences", request).preferences
     kinds = {one.kind: pb.Manner.Name(one.manner).removeprefix("MANNER_").lower() for one in found.kinds}
     row = {
@@ -148,13 +152,9 @@ def _change(found: "inbox_service_pb2.Preferences", kinds: list[str], quiet: str
 def _call(method: str, request: Any) -> Any:
     from livinglab.notify.v1.inbox_service_pb2_grpc import InboxServiceStub
 
-    from cli.speak.connection import connected, run
+    from cli.speak.connection import call
 
-    async def call() -> Any:
-        async with connected("notify", InboxServiceStub) as stub:
-            return await getattr(stub, method)(request)
-
-    return run(call())
+    return call("notify", InboxServiceStub, method, request)
 
 
 def _row(entry: "inbox_service_pb2.InboxEntry") -> list[str]:

@@ -1,5 +1,6 @@
 """`livinglab coach assign-all`, `replace` and `regions`: coaches for a whole cohort, and what a coach looks after."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,6 +9,7 @@ from cli.speak.output import AsJson, print_json, say, table
 
 if TYPE_CHECKING:
     from livinglab.coaching.v1 import assignment_pb2
+    from livinglab.program.v1 import cohort_pb2
 
 CohortId = Annotated[str, typer.Argument(metavar="COHORT", help="Id of the cohort.")]
 OfRehearsal = Annotated[bool, typer.Option("--rehearsal", help="The cohort is a rehearsal.")]
@@ -24,7 +26,7 @@ def assign_all(
     cohort_id: CohortId,
     institution: Annotated[
         list[str] | None,
-        typer.Option("--institution", metavar="CODE", help="These; else all participants; several times."),
+        typer.Option("--institution", metavar="CODE", help="These; else all who still take part; several times."),
     ] = None,
     choose: Annotated[
         list[str] | None, typer.Option("--choose", metavar="CODE=COACH", help="This coach for it; several times.")
@@ -120,21 +122,18 @@ def regions(
 
 
 def _participants(cohort_id: str) -> list[str]:
-    from livinglab.program.v1 import service_pb2 as pb
-    from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
+    from cli.cohort.people import cohort_and_participants
+    from cli.speak.connection import run
 
-    from cli.speak.connection import connected, every_page, run
+    _, found = run(cohort_and_participants(cohort_id))
+    return still_in(found)
 
-    async def call() -> list[Any]:
-        async with connected("program", ProgramServiceStub) as stub:
 
-            async def page(token: str) -> pb.ListParticipantsResponse:
-                request = pb.ListParticipantsRequest(cohort_id=cohort_id, page_size=1000, page_token=token)
-                return await stub.ListParticipants(request)
+def still_in(participants: "Iterable[cohort_pb2.ParticipantProgress]") -> list[str]:
+    """The institutions of those who take part; who has withdrawn, failed or graduated needs no coach."""
+    from livinglab.program.v1 import cohort_pb2
 
-            return await every_page(page, lambda found: found.participants)
-
-    return [one.institution for one in run(call())]
+    return [one.institution for one in participants if one.state == cohort_pb2.PARTICIPANT_STATE_ACTIVE]
 
 
 def _call(method: str, request: Any) -> Any:

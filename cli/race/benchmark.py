@@ -11,6 +11,7 @@ from cli.race.ranking import (
     Basis,
     BasisOption,
     Group,
+    Institution,
     Instrument,
     Period,
     Rehearsal,
@@ -21,13 +22,11 @@ from cli.race.ranking import (
 )
 from cli.race.words import group_words, race_words
 from cli.speak.answers import ask, fields, message_json, write
-from cli.speak.codes import as_code
 from cli.speak.files import Force, write_file
 from cli.speak.output import AsJson, print_json, say
 
 app = typer.Typer(help="What the race teaches.", no_args_is_help=True)
 
-Institution = Annotated[str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="Code of the institution.")]
 Since = Annotated[str, typer.Option("--since", metavar="PERIOD", help="Gains are counted from this period.")]
 Indicator = Annotated[str, typer.Option("--indicator", metavar="NUMBER", help="Official number of the indicator.")]
 

@@ -8,6 +8,7 @@ import typer
 from cli.race.ranking import (
     AsCsv,
     Group,
+    Institution,
     Instrument,
     Period,
     Rehearsal,
@@ -24,8 +25,6 @@ from cli.speak.known import name_of
 from cli.speak.output import AsJson, say
 
 _NOTED = 12
-
-Institution = Annotated[str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="Code of the institution.")]
 
 
 def register(app: typer.Typer) -> None:

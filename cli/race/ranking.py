@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from cli.speak.codes import as_code
 from cli.speak.files import Force, new_file, write_file
 from cli.speak.output import AsJson, fail, print_json, say, table, write_csv
 
@@ -19,6 +20,7 @@ AsCsv = Annotated[bool, typer.Option("--csv", help="Write CSV, for spreadsheets.
 Svg = Annotated[
     Path | None, typer.Option("--svg", metavar="FILE", help="Draw a chart into this file.", callback=new_file)
 ]
+Institution = Annotated[str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="Code of the institution.")]
 Instrument = Annotated[str, typer.Option("--instrument", metavar="ID", help="Id of the instrument.")]
 Period = Annotated[str, typer.Option("--period", metavar="PERIOD", help="Such as 2022.")]
 Stage = Annotated[str, typer.Option("--stage", metavar="STAGE", help="self-assessment where left out; publication ...")]

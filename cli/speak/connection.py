@@ -5,8 +5,8 @@ import base64
 import json
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -112,8 +112,15 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         with tracing.begun():
             return await work
 
-    try:
+    with refusals_told():
         return asyncio.run(traced())
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """A refusal within the block becomes its lines on stderr and exit code 1."""
+    try:
+        yield
     except grpc.aio.AioRpcError as error:
         _refuse(from_rpc_error(error))
     except Refused as refused:

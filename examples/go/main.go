@@ -25,6 +25,7 @@ import (
 	_ "livinglab.local/protos/livinglab/assessment/v1"
 	_ "livinglab.local/protos/livinglab/benchmark/v1"
 	_ "livinglab.local/protos/livinglab/coaching/v1"
+	_ "livinglab.local/protos/livinglab/notify/v1"
 	_ "livinglab.local/protos/livinglab/program/v1"
 )
 

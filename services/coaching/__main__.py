@@ -37,7 +37,7 @@ async def main(process: runtime.Process) -> None:
     """Listens to evaluations, serves, and publishes what it decides."""
     store = Store(await process.database())
     await store.prepare()
-    rows = AssignmentRows(store.db)
+    rows = AssignmentRows(store)
     await rows.prepare()
     plans = PlanStore(store.db)
     await plans.prepare()

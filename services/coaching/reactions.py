@@ -75,7 +75,7 @@ async def on_evidence_uploaded(plans: PlanStore, tx: mongo.Tx, event: evidence_p
 def table(store: Store, plans: PlanStore, institutions: Institutions) -> tuple[Reaction, ...]:
     """Everything that coaching listens to."""
     assignments = Assignments(store.db)
-    rows = AssignmentRows(store.db)
+    rows = AssignmentRows(store)
     return (
         Reaction(assessment_pb.InstrumentPublished, partial(on_instrument_published, store)),
         *(Reaction(event, partial(on_evaluation_submitted, store, plans)) for event in get_args(Evaluated)),

@@ -82,6 +82,9 @@ class Texts:
 
     def check(self, template: str, language: str, source: str) -> None:
         """Fault for a source that is none, or that asks for a value which letters of this kind do not have."""
+        self._checked(template, language, source)
+
+    def _checked(self, template: str, language: str, source: str) -> _Template:
         known = self.values(template)
         try:
             compiled = _compiled(source, language)
@@ -94,11 +97,11 @@ class Texts:
             raise Fault(str(error)) from error
         if not text.subject or not text.body.strip():
             raise Fault("needs a subject in its first line, an empty line, and a body")
+        return compiled
 
     def change(self, template: str, language: str, source: str) -> None:
         """Letters are written by it from now on. Fault as for `check`; then nothing changes."""
-        self.check(template, language, source)
-        self._changed[template, language] = _compiled(source, language)
+        self._changed[template, language] = self._checked(template, language, source)
 
     def preview(self, template: str, language: str, source: str, values: Mapping[str, str]) -> Text:
         """What a source that was checked, or the one in use where it is empty, makes of values. Those that the letter

@@ -9,7 +9,8 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
-from chassis import naming
+from chassis import naming, tls
+from chassis.config import Settings
 from chassis.events import facts
 
 _API = "$JS.API.STREAM"
@@ -26,7 +27,7 @@ async def save(nats_url: str, folder: Path) -> list[str]:
     """Every stream of ours as two files, its settings and its contents; the names of those that there were."""
     folder.mkdir(parents=True, exist_ok=True)
     saved = []
-    async with await nats.connect(nats_url, max_reconnect_attempts=3) as nc:
+    async with await _connected(nats_url) as nc:
         for stream in map(naming.stream, facts.services()):
             if await _exists(nc, stream):
                 await _save_one(nc, stream, folder)
@@ -37,7 +38,7 @@ async def save(nats_url: str, folder: Path) -> list[str]:
 async def load(nats_url: str, folder: Path) -> list[str]:
     """Streams as they were saved, in the place of those that are there."""
     loaded = []
-    async with await nats.connect(nats_url, max_reconnect_attempts=3) as nc:
+    async with await _connected(nats_url) as nc:
         for settings in sorted(folder.glob("*.json")):
             if await _exists(nc, settings.stem):
                 await nc.jetstream().delete_stream(settings.stem)
@@ -48,8 +49,13 @@ async def load(nats_url: str, folder: Path) -> list[str]:
 
 async def any_there(nats_url: str) -> bool:
     """Whether the broker has streams of ours."""
-    async with await nats.connect(nats_url, max_reconnect_attempts=3) as nc:
+    async with await _connected(nats_url) as nc:
         return any([await _exists(nc, naming.stream(service)) for service in facts.services()])
+
+
+async def _connected(nats_url: str) -> Client:
+    """By TLS as the settings say; closed by whoever asked."""
+    return await nats.connect(nats_url, max_reconnect_attempts=3, tls=tls.of(Settings()).context())
 
 
 async def _exists(nc: Client, stream: str) -> bool:

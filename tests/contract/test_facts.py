@@ -57,6 +57,17 @@ def test_the_schema_of_a_fact_is_a_file_of_the_package_that_has_its_message(fact
     assert re.search(rf"^message {fact.name} \{{$", (PROTOS / file).read_text(), re.MULTILINE)
 
 
+def test_the_subscribers_that_are_shown_know_every_fact() -> None:
+    files = {fact.descriptor.file.name.removesuffix(".proto") for fact in FACTS}
+    typescript = (PROTOS.parent / "examples" / "typescript" / "subscriber.ts").read_text()
+    imported = dict(re.findall(r'^import \{ (\w+) \} from "livinglab-protos/(.+)_pb\.js";$', typescript, re.MULTILINE))
+    assert set(imported.values()) == files
+    [known] = re.findall(r"createRegistry\(([^)]*)\)", typescript)
+    assert set(re.findall(r"\w+", known)) == set(imported)
+    go = (PROTOS.parent / "examples" / "go" / "main.go").read_text()
+    assert set(re.findall(r'_ "livinglab\.local/protos/(.+)"', go)) == {name.rpartition("/")[0] for name in files}
+
+
 def test_headers_hold_no_character_that_cloudevents_forbids() -> None:
     assert naming.encoded('kota "Padang" 100% é') == "kota%20%22Padang%22%20100%25%20%C3%A9"
     assert naming.encoded("cohort/32.11:e1") == "cohort/32.11:e1"

@@ -75,10 +75,10 @@ class ResultService(results_service_pb2_grpc.ResultServiceServicer):
             stored = await self._store.find([one.id for one in given])
             now, actor = datetime.now(UTC), auth.caller().subject
             # Beside the calls of others: scoring the largest file takes seconds.
-            merged, changed = await asyncio.to_thread(_merged, stored, given, actor, now)
+            changed = await asyncio.to_thread(_merged, stored, given, actor, now)
             return pb.ImportResultsResponse(
                 imported=len(changed),
-                unchanged=merged - len(changed),
+                unchanged=len(given) - len(changed),
                 rejected=gathering.rejected,
                 rejected_count=gathering.rejected_count,
                 differing=_differing(changed),
@@ -125,15 +125,15 @@ class ResultService(results_service_pb2_grpc.ResultServiceServicer):
 
 def _merged(
     stored: Mapping[str, pb.Result], given: Sequence[results.Given], actor: str, now: datetime
-) -> tuple[int, list[pb.Result]]:
-    """How many there are, and those that change; RESOURCE_EXHAUSTED where a fact would be too large."""
+) -> list[pb.Result]:
+    """Those that change; RESOURCE_EXHAUSTED where a fact would be too large."""
     changed = []
     for one in given:
         result = results.merged(stored.get(one.id), one, actor, now)
         if result is not None:
             mongo.require_fits(results.told(result))
             changed.append(result)
-    return len(given), changed
+    return changed
 
 
 def _whole(result: pb.Result, mine: Collection[str] | None) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
-from livinglab.assessment.v1 import results_service_pb2
 from livinglab.assessment.v1 import results_service_pb2 as pb
 from pymongo import IndexModel, ReplaceOne
 
@@ -49,9 +48,7 @@ class ResultStore:
             tx.add(fact)
         await self._results.bulk_write(writes, ordered=False, session=tx.session)
 
-    async def page(
-        self, keys: dict[str, Any], request: results_service_pb2.ListResultsRequest
-    ) -> tuple[list[pb.Result], str]:
+    async def page(self, keys: dict[str, Any], request: pb.ListResultsRequest) -> tuple[list[pb.Result], str]:
         """Results that stand, ordered by id, and the token of the next page."""
         return await pages.page(self._results, {**keys, "withdrawn": None}, request, _result)
 

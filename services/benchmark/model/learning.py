@@ -48,7 +48,7 @@ class School:
 
     def require(self, indicator: str) -> None:
         """INVALID_ARGUMENT for an indicator that the instrument does not have."""
-        if indicator not in {node.number for node in self.instrument.indicators()}:
+        if indicator not in self.instrument.leaves:
             raise invalid_field("indicator", f"{indicator} is not an indicator of this instrument")
 
 

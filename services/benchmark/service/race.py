@@ -14,6 +14,7 @@ from livinglab.benchmark.v1 import service_pb2_grpc
 from livinglab.common.v1 import options_pb2
 
 from chassis import auth, pages
+from chassis.errors import invalid_field
 from instruments import periods
 from services.benchmark.model import aggregates, disclosure, gaps, likeness, ranking
 from services.benchmark.model import race as model
@@ -207,4 +208,7 @@ def add_to_server(servicer: BenchmarkService, server: grpc.aio.Server) -> None:
 
 def _position(request: pb.GetRankingRequest) -> int:
     """A page of the ranking starts at a place, since ranks are made anew for each answer."""
-    return int(pages.after(request) or "0")
+    place = pages.after(request) or "0"
+    if not place.isdecimal():
+        raise invalid_field("page_token", "is not one that this service gave")
+    return int(place)

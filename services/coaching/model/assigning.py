@@ -9,6 +9,7 @@ from livinglab.coaching.v1 import service_pb2 as rpc
 from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Violation, precondition
+from services.coaching.model import plan as plans
 from services.coaching.model.matching import excluded
 
 
@@ -91,6 +92,7 @@ def left(cohort_id: str, rehearsal: str, coach_id: str, reason: str, moved: int)
 def handed_over(plan: coaching_pb2.Plan, coach_id: str) -> coach_events_pb2.PlanHandedOver:
     """The plan goes along with its institution; whoever reviews it from now on is told by the fact."""
     plan.coach_id = coach_id
-    plan.etag = str(int(plan.etag) + 1)
-    meta = Meta(aggregate_id=plan.id, version=int(plan.etag), cohort_id=plan.cohort_id, rehearsal=plan.rehearsal)
-    return coach_events_pb2.PlanHandedOver(meta=meta, institution=plan.institution, plan_id=plan.id, coach_id=coach_id)
+    plans.advance(plan, plan.state)
+    return coach_events_pb2.PlanHandedOver(
+        meta=plans.meta(plan), institution=plan.institution, plan_id=plan.id, coach_id=coach_id
+    )

@@ -162,8 +162,8 @@ class _Work:
         return None
 
     def _set(self, place: str, action: pb.Action, change: action_pb2.ActionChange) -> None:
-        names = change.set or ([name for name, _ in _set_fields(change.fields)] if _adds(change) else [])
-        for name in names:
+        adds = change.kind == action_pb2.CHANGE_KIND_ADD
+        for name in change.set or ([told.name for told, _ in change.fields.ListFields()] if adds else []):
             if name not in _FIELDS:
                 self._fault(f"{place}.set", f"{name} is no field that people set")
             elif name != "indicator":
@@ -229,14 +229,6 @@ def shown(message: Message, name: str) -> str:
     if descriptor.is_repeated:
         return "; ".join(" ".join(str(one).split()) for one in value)
     return str(value or "")
-
-
-def _adds(change: action_pb2.ActionChange) -> bool:
-    return change.kind == action_pb2.CHANGE_KIND_ADD
-
-
-def _set_fields(fields: action_pb2.ActionFields) -> list[tuple[str, object]]:
-    return [(found.name, value) for found, value in fields.ListFields()]
 
 
 def _copy(fields: action_pb2.ActionFields, action: pb.Action, name: str) -> None:

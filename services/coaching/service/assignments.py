@@ -1,19 +1,18 @@
 """RPCs on coaches for a whole cohort, and on what a coach has to look after."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from livinglab.coaching.v1 import assignment_pb2, assignment_service_pb2_grpc
+from livinglab.coaching.v1 import assignment_pb2, assignment_service_pb2_grpc, coaching_pb2
 from livinglab.coaching.v1 import assignment_service_pb2 as pb
 from livinglab.common.v1 import options_pb2
 
 from chassis import auth, mongo
-from chassis.errors import denied, invalid, precondition
+from chassis.errors import denied, invalid, not_found, precondition
 from directory.known import Directory
 from directory.projection import require_heard
 from services.coaching.model import assigning, coached, coaches, matching
@@ -23,12 +22,23 @@ from services.coaching.store.plans import PlanStore
 
 
 @dataclass(frozen=True)
+class _Known:
+    """What is known of a cohort: who coaches at all, who has left it, and each institution's assignment."""
+
+    cohort_id: str
+    rehearsal: str
+    coaches: dict[str, coaching_pb2.Coach]
+    gone: set[str]
+    assigned: dict[str, Assigned]
+
+
+@dataclass(frozen=True)
 class _Question:
     """What a cohort's assignment starts from."""
 
     regions: list[matching.Region]
     candidates: matching.Candidates
-    known: dict[str, Assigned]
+    known: _Known
 
 
 class AssignmentService(assignment_service_pb2_grpc.AssignmentServiceServicer):
@@ -60,7 +70,7 @@ class AssignmentService(assignment_service_pb2_grpc.AssignmentServiceServicer):
             question = await self._asked(tx, request)
             pairs = await self._solved(question)
             assigning.require_placed(pairs, request.cohort_id)
-            await self._keep(tx, request.cohort_id, request.rehearsal, pairs, question)
+            await self._keep(tx, pairs, question.known)
             return pb.AssignCoachesResponse(pairs=pairs)
 
         return await self._rows.db.once(request, decide, pb.AssignCoachesResponse)
@@ -71,18 +81,18 @@ class AssignmentService(assignment_service_pb2_grpc.AssignmentServiceServicer):
             raise invalid(faults)
 
         async def decide(tx: mongo.Tx) -> pb.ReplaceCoachResponse:
-            await self._store.coach(tx, request.rehearsal, request.coach_id)
-            if request.coach_id in await self._rows.gone(tx, request.cohort_id):
+            known = await self._known(tx, request.cohort_id, request.rehearsal)
+            if request.coach_id not in known.coaches:
+                raise not_found("coach", request.coach_id)
+            if request.coach_id in known.gone:
                 return pb.ReplaceCoachResponse()
-            theirs = await self._rows.of_cohort(tx, request.cohort_id)
-            for one in theirs:
-                coaches.require_realm(one.rehearsal, request.rehearsal, f"cohort {request.cohort_id}")
             await self._rows.keep_gone(tx, request.cohort_id, request.coach_id, request.reason)
-            everybody = [one.institution for one in theirs if not one.left]
-            question = await self._question(tx, request.cohort_id, request.rehearsal, everybody, {})
+            known = replace(known, gone={*known.gone, request.coach_id})
+            everybody = [one.institution for one in known.assigned.values() if not one.left]
+            question = await self._question(tx, known, everybody, {})
             pairs = await self._solved(question)
             assigning.require_placed(pairs, request.cohort_id)
-            moved = await self._keep(tx, request.cohort_id, request.rehearsal, pairs, question)
+            moved = await self._keep(tx, pairs, known)
             tx.add(assigning.left(request.cohort_id, request.rehearsal, request.coach_id, request.reason, len(moved)))
             return pb.ReplaceCoachResponse(pairs=moved)
 
@@ -97,19 +107,18 @@ class AssignmentService(assignment_service_pb2_grpc.AssignmentServiceServicer):
             raise denied("OTHER_COACH", f"{caller.subject} sees their own regions")
         theirs = await self._rows.of_coach(coach_id, request.cohort_id)
         plans = await self._rows.plans(theirs)
-        evaluations: dict[str, dict[str, Any]] = {}
-        for rehearsal in {one.rehearsal for one in theirs}:
-            codes = [one.institution for one in theirs if one.rehearsal == rehearsal]
-            found = await self._rows.evaluations(codes, rehearsal)
-            evaluations |= {f"{rehearsal}/{code}": row for code, row in found.items()}
+        # Those of one cohort are of its realm, and without one they are of the real program.
+        realm = theirs[0].rehearsal if theirs else ""
+        rows = await self._rows.evaluations({one.institution for one in theirs}, realm)
+        indices = {code: row["index"] for code, row in rows.items()}
         regions = [
             coached.region(
                 one.cohort_id,
                 one.institution,
                 one.rehearsal,
-                evaluations.get(f"{one.rehearsal}/{one.institution}"),
+                indices.get(one.institution),
                 plans.get(coached.plan_id(one.cohort_id, one.institution)),
-                self._today(one.institution),
+                self._institutions.now(one.institution).date(),
             )
             for one in theirs
         ]
@@ -117,28 +126,35 @@ class AssignmentService(assignment_service_pb2_grpc.AssignmentServiceServicer):
 
     async def _asked(self, tx: mongo.Tx, request: pb.PreviewAssignmentsRequest | pb.AssignCoachesRequest) -> _Question:
         """What was asked for, if it can be."""
-        known = {one.id: one for one in await self._store.coaches(tx, request.rehearsal)}
-        gone = await self._rows.gone(tx, request.cohort_id)
-        faults = assigning.faults(request.institutions, request.choices, self._institutions, known, gone)
+        known = await self._known(tx, request.cohort_id, request.rehearsal)
+        about = (request.institutions, request.choices, self._institutions)
+        faults = assigning.faults(*about, known.coaches, known.gone)
         faults += coaches.faults(request, self._institutions)
         if faults:
             raise invalid(faults)
         chosen = {one.institution: one.coach_id for one in request.choices}
-        return await self._question(tx, request.cohort_id, request.rehearsal, list(request.institutions), chosen)
+        return await self._question(tx, known, list(request.institutions), chosen)
+
+    async def _known(self, tx: mongo.Tx, cohort_id: str, rehearsal: str) -> _Known:
+        return _Known(
+            cohort_id,
+            rehearsal,
+            {one.id: one for one in await self._store.coaches(tx, rehearsal)},
+            await self._rows.gone(tx, cohort_id),
+            {one.institution: one for one in await self._rows.of_cohort(tx, cohort_id)},
+        )
 
     async def _question(
-        self, tx: mongo.Tx, cohort_id: str, rehearsal: str, institutions: Sequence[str], chosen: dict[str, str]
+        self, tx: mongo.Tx, known: _Known, institutions: Sequence[str], chosen: Mapping[str, str]
     ) -> _Question:
-        everybody = await self._store.coaches(tx, rehearsal)
-        if not everybody:
+        if not known.coaches:
             raise precondition("NO_COACHES", "no coach is registered: a manager registers the first")
-        known = {one.institution: one for one in await self._rows.of_cohort(tx, cohort_id)}
-        for one in known.values():
-            coaches.require_realm(one.rehearsal, rehearsal, f"cohort {cohort_id}")
-        gaps = await self._rows.gaps(tx, institutions, rehearsal)
-        before = await self._rows.before(tx, rehearsal, cohort_id, institutions)
+        for one in known.assigned.values():
+            coaches.require_realm(one.rehearsal, known.rehearsal, f"cohort {known.cohort_id}")
+        gaps = await self._rows.gaps(tx, institutions, known.rehearsal)
+        before = await self._rows.before(tx, known.rehearsal, known.cohort_id, institutions)
         taken: dict[str, int] = {}
-        for code, one in known.items():
+        for code, one in known.assigned.items():
             if code not in institutions and not one.left:
                 taken[one.coach_id] = taken.get(one.coach_id, 0) + 1
         regions = [
@@ -146,15 +162,14 @@ class AssignmentService(assignment_service_pb2_grpc.AssignmentServiceServicer):
                 code,
                 self._institutions.time_zone(code),
                 gaps.get(code, ()),
-                known[code].coach_id if code in known else "",
+                known.assigned[code].coach_id if code in known.assigned else "",
                 before.get(code, ()),
                 chosen.get(code, ""),
             )
             for code in institutions
         ]
-        gone = await self._rows.gone(tx, cohort_id)
-        ordered = sorted(everybody, key=lambda coach: coach.id)
-        return _Question(regions, matching.Candidates(ordered, taken, gone), known)
+        ordered = [known.coaches[coach_id] for coach_id in sorted(known.coaches)]
+        return _Question(regions, matching.Candidates(ordered, taken, known.gone), known)
 
     async def _solved(self, question: _Question) -> list[assignment_pb2.Pair]:
         run = asyncio.get_running_loop().run_in_executor
@@ -162,24 +177,16 @@ class AssignmentService(assignment_service_pb2_grpc.AssignmentServiceServicer):
         return await run(self._solvers, matching.matched, question.regions, question.candidates, now)
 
     async def _keep(
-        self,
-        tx: mongo.Tx,
-        cohort_id: str,
-        rehearsal: str,
-        pairs: Sequence[assignment_pb2.Pair],
-        question: _Question,
+        self, tx: mongo.Tx, pairs: Sequence[assignment_pb2.Pair], known: _Known
     ) -> list[assignment_pb2.Pair]:
         """Stores and tells those that are another than before."""
         changed = [pair for pair in pairs if not pair.kept]
-        await self._rows.keep(tx, cohort_id, rehearsal, changed, question.known)
+        await self._rows.keep(tx, known.cohort_id, known.rehearsal, changed, known.assigned)
         for pair in changed:
-            earlier = question.known.get(pair.institution)
-            tx.add(assigning.assigned(cohort_id, rehearsal, pair, earlier.turn + 1 if earlier else 1))
-            plan = await self._plans.find(tx, coached.plan_id(cohort_id, pair.institution)) if earlier else None
+            earlier = known.assigned.get(pair.institution)
+            tx.add(assigning.assigned(known.cohort_id, known.rehearsal, pair, earlier.turn + 1 if earlier else 1))
+            plan = await self._plans.find(tx, coached.plan_id(known.cohort_id, pair.institution)) if earlier else None
             if plan is not None:
                 fact = assigning.handed_over(plan, pair.coach_id)
                 await self._plans.save(tx, plan, fact)
         return changed
-
-    def _today(self, institution: str) -> str:
-        return datetime.now(ZoneInfo(self._institutions.time_zone(institution))).date().isoformat()

@@ -30,7 +30,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
 
     def __init__(self, store: Store, plans: PlanStore, assignments: Assignments, institutions: Container[str]) -> None:
         self._store = store
-        self._rows = AssignmentRows(store.db)
+        self._rows = AssignmentRows(store)
         self._plans = plans
         self._assignments = assignments
         self._institutions = institutions
@@ -234,7 +234,8 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
         if assignment is None:
             raise precondition("NO_COACH", f"{request.institution} has no coach in cohort {request.cohort_id} yet")
         model.require_realm(assignment.rehearsal, request.rehearsal, f"assignment {assignment.id}")
-        evaluation = await self._store.evaluation(tx, request)
+        about = (request.institution, request.rehearsal, request.evaluation_id)
+        evaluation = await self._store.newest_evaluation(tx, *about)
         if evaluation is None:
             raise Refused(
                 Kind.FAILED_PRECONDITION,

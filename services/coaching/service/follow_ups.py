@@ -4,9 +4,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from livinglab.coaching.v1 import follow_up_pb2, follow_up_service_pb2_grpc, visit_pb2
+from livinglab.coaching.v1 import follow_up_pb2, follow_up_service_pb2_grpc
 from livinglab.coaching.v1 import follow_up_service_pb2 as pb
 
 from chassis import auth, mongo, telemetry
@@ -15,6 +14,7 @@ from directory.assignments import Assignments
 from directory.known import Directory
 from instruments.rounding import written
 from services.coaching.model import follow_ups
+from services.coaching.service.visits import known_visit, visit_of_caller
 from services.coaching.store.coaching import Store
 from services.coaching.store.follow_ups import DatabaseFailure, FollowUps
 
@@ -33,7 +33,7 @@ class FollowUpService(follow_up_service_pb2_grpc.FollowUpServiceServicer):
 
     async def ArrangeVisit(self, request: pb.ArrangeVisitRequest, context: Any) -> pb.ArrangeVisitResponse:
         async def decide(tx: mongo.Tx) -> pb.ArrangeVisitResponse:
-            visit = await self._visit(tx, request.visit_id)
+            visit = await known_visit(self._store, tx, request.visit_id)
             caller = auth.caller()
             caller.require_institution(visit.host if caller.bound_to == visit.host else visit.visitor)
             found, fact = follow_ups.arranged(visit, await self._kept.find(visit.id, tx), request)
@@ -45,7 +45,7 @@ class FollowUpService(follow_up_service_pb2_grpc.FollowUpServiceServicer):
 
     async def AddVisitDuties(self, request: pb.AddVisitDutiesRequest, context: Any) -> pb.AddVisitDutiesResponse:
         async def decide(tx: mongo.Tx) -> pb.AddVisitDutiesResponse:
-            visit = await self._visit(tx, request.visit_id)
+            visit = await known_visit(self._store, tx, request.visit_id)
             await self._assignments.require(visit.visitor)
             found, fact = follow_ups.with_duties(visit, await self._kept.find(visit.id, tx), request)
             await self._kept.save(tx, found)
@@ -58,7 +58,7 @@ class FollowUpService(follow_up_service_pb2_grpc.FollowUpServiceServicer):
         self, request: pb.CompleteVisitDutyRequest, context: Any
     ) -> pb.CompleteVisitDutyResponse:
         async def decide(tx: mongo.Tx) -> pb.CompleteVisitDutyResponse:
-            visit = await self._visit(tx, request.visit_id)
+            visit = await known_visit(self._store, tx, request.visit_id)
             auth.caller().require_institution(visit.visitor)
             known = await self._kept.find(visit.id, tx)
             if known is None:
@@ -73,11 +73,7 @@ class FollowUpService(follow_up_service_pb2_grpc.FollowUpServiceServicer):
 
     async def GetFollowUp(self, request: pb.GetFollowUpRequest, context: Any) -> pb.GetFollowUpResponse:
         async def read(tx: mongo.Tx) -> pb.GetFollowUpResponse:
-            visit = await self._visit(tx, request.visit_id)
-            caller = auth.caller()
-            caller.require_institution(visit.host if caller.bound_to == visit.host else visit.visitor)
-            if not await self._assignments.reaches(caller, visit.visitor):
-                await self._assignments.require(visit.host)
+            visit = await visit_of_caller(self._store, self._assignments, tx, request.visit_id)
             known = await self._kept.find(visit.id, tx)
             empty = follow_up_pb2.VisitFollowUp(id=visit.id, visitor=visit.visitor, host=visit.host)
             return pb.GetFollowUpResponse(follow_up=known or empty)
@@ -101,7 +97,9 @@ class FollowUpService(follow_up_service_pb2_grpc.FollowUpServiceServicer):
                 # No zone is further ahead; each is looked at by its own day.
                 tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
                 for one in await self._kept.over(tomorrow, _MOST):
-                    await self._escalate(one.id)
+                    # On a copy that is thrown away: no transaction for a day that is not over there yet.
+                    if follow_ups.missed(one, self._institutions.now(one.visitor)) is not None:
+                        await self._escalate(one.id)
             except DatabaseFailure as error:
                 telemetry.log.warning("waiting", for_="MongoDB", because=type(error).__name__)
             await asyncio.sleep(_LOOK_SECONDS)
@@ -109,8 +107,7 @@ class FollowUpService(follow_up_service_pb2_grpc.FollowUpServiceServicer):
     async def _escalate(self, visit_id: str) -> None:
         async def decide(tx: mongo.Tx) -> None:
             known = await self._kept.find(visit_id, tx)
-            zone = ZoneInfo(self._institutions.time_zone(known.visitor)) if known else None
-            fact = follow_ups.missed(known, datetime.now(zone)) if known else None
+            fact = follow_ups.missed(known, self._institutions.now(known.visitor)) if known else None
             if known is not None and fact is not None:
                 await self._kept.save(tx, known)
                 tx.add(fact)
@@ -120,9 +117,3 @@ class FollowUpService(follow_up_service_pb2_grpc.FollowUpServiceServicer):
         except Refused as error:
             # Somebody else wrote first: it is looked at again.
             telemetry.log.info("waiting", for_="a visit", because=str(error)[:200])
-
-    async def _visit(self, tx: mongo.Tx, visit_id: str) -> visit_pb2.Visit:
-        visit = await self._store.visit(tx, visit_id)
-        if visit is None:
-            raise not_found("visit", visit_id)
-        return visit

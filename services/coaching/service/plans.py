@@ -1,13 +1,11 @@
 """RPCs on plans between their draft and their end: a method is a use case: read, decide, one transaction, answer."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
+from typing import Any
 
-from livinglab.coaching.v1 import coaching_pb2, plan_service_pb2_grpc, service_pb2, visit_pb2, visit_service_pb2
+from livinglab.coaching.v1 import coaching_pb2, plan_service_pb2_grpc, visit_pb2
 from livinglab.coaching.v1 import plan_service_pb2 as pb
 from livinglab.common.v1 import options_pb2
 
@@ -23,9 +21,6 @@ from services.coaching.service.printing.html import html
 from services.coaching.service.printing.pdf import pdf
 from services.coaching.store.coaching import Store
 from services.coaching.store.plans import PlanStore
-
-T = TypeVar("T")
-_PAGE = 500
 
 
 async def reached(
@@ -151,12 +146,12 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
         seen = await self._assignments.reached(auth.caller())
         if seen is not None:
             keys["institution"] = {"$in": sorted(seen)}
-        plans = await _every(lambda token: self._plans.page(keys, _plans_of(request.cohort_id, token)))
+        plans = await self._plans.every(keys)
         if not plans:
             raise not_found("plan", f"of cohort {request.cohort_id}")
         measured = [self._measured(one, request.as_of) for one in plans if one.state in plan.AGREED]
         held = {"cohort_id": request.cohort_id, "state": visit_pb2.VISIT_STATE_HELD}
-        visits = await _every(lambda token: self._store.visit_page(held, _visits_of(request.cohort_id, token)))
+        visits = await self._store.every_visit(held)
         by_institution = {one.institution: one for one in plans}
         followed_up = [
             proof.follows_up(
@@ -191,16 +186,15 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
             return found, await self._store.instrument(tx, found.instrument, found.instrument_version)
 
         evaluation, instrument = await self._store.db.transaction(known)
-        today = datetime.now(ZoneInfo(self._institutions.time_zone(request.institution))).date()
+        today = self._institutions.now(request.institution).date()
         # To solve takes a tenth of a second: others must not wait for it.
         return await asyncio.to_thread(terms.preview, request, evaluation, instrument, today)
 
     def _measured(self, found: coaching_pb2.Plan, as_of: str) -> pb.PlanProgress:
-        zone = self._institutions.time_zone(found.institution)
         today = date.fromisoformat(as_of) if as_of else None
         if not as_of and not found.rehearsal:
-            today = datetime.now(ZoneInfo(zone)).date()
-        return proof.measure(found, today, zone)
+            today = self._institutions.now(found.institution).date()
+        return proof.measure(found, today, self._institutions.time_zone(found.institution))
 
     async def _before(self, plan_id: str, etag: str) -> str:
         """The revision before that one. NOT_FOUND for the first."""
@@ -222,20 +216,3 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
         values: dict[str, Decimal] = dict(evaluation.values)
         window = await self._plans.window(tx, found.cohort_id)
         return Ground(self._institutions, instrument, values, window)
-
-
-async def _every(page: Callable[[str], Awaitable[tuple[list[T], str]]]) -> list[T]:
-    """All pages of a list; `page` takes the token of one."""
-    found, token = await page("")
-    while token:
-        more, token = await page(token)
-        found += more
-    return found
-
-
-def _plans_of(cohort_id: str, token: str) -> service_pb2.ListPlansRequest:
-    return service_pb2.ListPlansRequest(cohort_id=cohort_id, page_size=_PAGE, page_token=token)
-
-
-def _visits_of(cohort_id: str, token: str) -> visit_service_pb2.ListVisitsRequest:
-    return visit_service_pb2.ListVisitsRequest(cohort_id=cohort_id, page_size=_PAGE, page_token=token)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from livinglab.coaching.v1 import practice_pb2, practice_service_pb2_grpc, service_pb2
+from livinglab.coaching.v1 import practice_pb2, practice_service_pb2_grpc
 from livinglab.coaching.v1 import practice_service_pb2 as pb
 from livinglab.common.v1 import options_pb2
 
@@ -36,7 +36,7 @@ class PracticeService(practice_service_pb2_grpc.PracticeServiceServicer):
 
         async def decide(tx: mongo.Tx) -> pb.SavePracticeResponse:
             known = await self._own(request.practice_id, tx) if request.practice_id else None
-            instrument = await self._catalogue.newest_instrument(tx, request.instrument)
+            instrument = await self._store.newest_instrument(tx, request.instrument)
             faults = practices.faults(request, self._institutions, instrument)
             if faults:
                 raise invalid(faults)
@@ -105,10 +105,9 @@ class PracticeService(practice_service_pb2_grpc.PracticeServiceServicer):
         self, request: pb.ListPracticeMatchesRequest, context: Any
     ) -> pb.ListPracticeMatchesResponse:
         await self._assignments.require(request.institution)
-        whose = service_pb2.DraftPlanRequest(institution=request.institution, rehearsal=request.rehearsal)
 
         async def read(tx: mongo.Tx) -> pb.ListPracticeMatchesResponse:
-            evaluation = await self._store.evaluation(tx, whose)
+            evaluation = await self._store.newest_evaluation(tx, request.institution, request.rehearsal)
             if evaluation is None:
                 about = f"no submitted evaluation of {request.institution} has arrived here yet"
                 raise precondition("NO_EVALUATION", about)

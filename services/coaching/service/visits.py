@@ -1,8 +1,6 @@
 """RPCs on study visits: one method is one use case: read, decide, one transaction, answer."""
 
-from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from livinglab.coaching.v1 import visit_pb2, visit_service_pb2_grpc
 from livinglab.coaching.v1 import visit_service_pb2 as pb
@@ -16,6 +14,24 @@ from directory.projection import require_heard
 from services.coaching.model import coaches, visits
 from services.coaching.store.coaching import Store
 from services.coaching.store.follow_ups import FollowUps
+
+
+async def known_visit(store: Store, tx: mongo.Tx, visit_id: str) -> visit_pb2.Visit:
+    """The visit; NOT_FOUND where there is none."""
+    visit = await store.visit(tx, visit_id)
+    if visit is None:
+        raise not_found("visit", visit_id)
+    return visit
+
+
+async def visit_of_caller(store: Store, assignments: Assignments, tx: mongo.Tx, visit_id: str) -> visit_pb2.Visit:
+    """The visit, if the caller may speak for its visitor or its host."""
+    visit = await known_visit(store, tx, visit_id)
+    caller = auth.caller()
+    caller.require_institution(visit.host if caller.bound_to == visit.host else visit.visitor)
+    if not await assignments.reaches(caller, visit.visitor):
+        await assignments.require(visit.host)
+    return visit
 
 
 class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
@@ -54,7 +70,7 @@ class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
 
     async def AcceptVisit(self, request: pb.AcceptVisitRequest, context: Any) -> pb.AcceptVisitResponse:
         async def decide(tx: mongo.Tx) -> pb.AcceptVisitResponse:
-            visit = await self._known(tx, request.visit_id)
+            visit = await known_visit(self._store, tx, request.visit_id)
             auth.caller().require_institution(visit.host)
             fact = visits.accepted(visit, auth.caller().subject)
             if fact is not None:
@@ -66,8 +82,8 @@ class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
 
     async def ConfirmVisitHeld(self, request: pb.ConfirmVisitHeldRequest, context: Any) -> pb.ConfirmVisitHeldResponse:
         async def decide(tx: mongo.Tx) -> pb.ConfirmVisitHeldResponse:
-            visit = await self._visit_of_caller(tx, request.visit_id)
-            today = date.fromisoformat(self._today(visit.host))
+            visit = await visit_of_caller(self._store, self._assignments, tx, request.visit_id)
+            today = self._institutions.now(visit.host).date()
             caller = auth.caller()
             by_host = caller.bound_to == visit.host or caller.role == options_pb2.ROLE_MANAGER
             fact = visits.held(visit, request, caller.subject, today, by_host=by_host)
@@ -85,7 +101,7 @@ class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
             raise invalid(faults)
 
         async def decide(tx: mongo.Tx) -> pb.CancelVisitResponse:
-            visit = await self._visit_of_caller(tx, request.visit_id)
+            visit = await visit_of_caller(self._store, self._assignments, tx, request.visit_id)
             fact = visits.cancelled(visit, request.reason)
             if fact is not None:
                 await self._store.save_visit(tx, visit)
@@ -108,22 +124,3 @@ class VisitService(visit_service_pb2_grpc.VisitServiceServicer):
             keys["parties"] = {"$in": sorted(reached)}
         found, token = await self._store.visit_page(keys, request)
         return pb.ListVisitsResponse(visits=found, next_page_token=token)
-
-    async def _known(self, tx: mongo.Tx, visit_id: str) -> visit_pb2.Visit:
-        visit = await self._store.visit(tx, visit_id)
-        if visit is None:
-            raise not_found("visit", visit_id)
-        return visit
-
-    def _today(self, institution: str) -> str:
-        """The day there, 2022-11-01."""
-        return datetime.now(ZoneInfo(self._institutions.time_zone(institution))).date().isoformat()
-
-    async def _visit_of_caller(self, tx: mongo.Tx, visit_id: str) -> visit_pb2.Visit:
-        """The visit, if the caller may speak for its visitor or its host."""
-        visit = await self._known(tx, visit_id)
-        caller = auth.caller()
-        caller.require_institution(visit.host if caller.bound_to == visit.host else visit.visitor)
-        if not await self._assignments.reaches(caller, visit.visitor):
-            await self._assignments.require(visit.host)
-        return visit

@@ -6,15 +6,17 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from livinglab.assessment.v1 import instrument_pb2
 from livinglab.coaching.v1 import assignment_pb2 as pb
+from livinglab.coaching.v1 import coaching_pb2
 from pymongo import IndexModel, UpdateOne
 
 from chassis import mongo
-from instruments.tree import Instrument, Node, instrument_of
+from instruments.tree import Instrument, Node
 from services.coaching.model import coaches as model
 from services.coaching.model.matching import Aspect
 from services.coaching.model.plan import plan_id
+from services.coaching.store.coaching import Store
+from services.coaching.store.documents import plan_of
 
 _INDEXES = {
     "assignments": [
@@ -41,8 +43,9 @@ class Assigned:
 class AssignmentRows:
     """Documents in, records out; the only class that writes who coaches whom, and how many places that takes."""
 
-    def __init__(self, db: mongo.Database) -> None:
-        self.db = db
+    def __init__(self, store: Store) -> None:
+        self.db = store.db
+        self._store = store
 
     async def prepare(self) -> None:
         """Collections and indexes; once at start-up."""
@@ -69,7 +72,7 @@ class AssignmentRows:
             "left": False,
         }
         await self.db["assignments"].insert_one(row, session=tx.session)
-        await self._take_places(tx, assignment.cohort_id, assignment.coach_id, 1)
+        await self._take_places(tx, assignment.cohort_id, {assignment.coach_id: 1})
 
     async def note_standing(self, tx: mongo.Tx, cohort_id: str, institution: str, version: int, *, left: bool) -> None:
         """A participant that left gives its place back, one that is in again takes it again, whoever has one now; the
@@ -81,12 +84,21 @@ class AssignmentRows:
             session=tx.session,
         )
         if row is not None and row["left"] != left:
-            await self._take_places(tx, cohort_id, row["coach_id"], -1 if left else 1)
+            await self._take_places(tx, cohort_id, {row["coach_id"]: -1 if left else 1})
 
-    async def _take_places(self, tx: mongo.Tx, cohort_id: str, coach_id: str, count: int) -> None:
-        change = {"$inc": {"count": count}, "$setOnInsert": {"cohort_id": cohort_id, "coach_id": coach_id}}
-        key = {"_id": f"{cohort_id}/{coach_id}"}
-        await self.db["loads"].update_one(key, change, upsert=True, session=tx.session)
+    async def _take_places(self, tx: mongo.Tx, cohort_id: str, places: Mapping[str, int]) -> None:
+        """So many more of each coach, or fewer."""
+        changes = [
+            UpdateOne(
+                {"_id": f"{cohort_id}/{coach_id}"},
+                {"$inc": {"count": count}, "$setOnInsert": {"cohort_id": cohort_id, "coach_id": coach_id}},
+                upsert=True,
+            )
+            for coach_id, count in places.items()
+            if count
+        ]
+        if changes:
+            await self.db["loads"].bulk_write(changes, session=tx.session)
 
     async def of_cohort(self, tx: mongo.Tx, cohort_id: str) -> list[Assigned]:
         """Everybody's who has a coach in the cohort, those who left it too."""
@@ -141,17 +153,7 @@ class AssignmentRows:
                 places[earlier.coach_id] = places.get(earlier.coach_id, 0) - 1
         if changes:
             await self.db["assignments"].bulk_write(changes, session=tx.session)
-        loads = [
-            UpdateOne(
-                {"_id": f"{cohort_id}/{coach}"},
-                {"$inc": {"count": count}, "$setOnInsert": {"cohort_id": cohort_id, "coach_id": coach}},
-                upsert=True,
-            )
-            for coach, count in places.items()
-            if count
-        ]
-        if loads:
-            await self.db["loads"].bulk_write(loads, session=tx.session)
+        await self._take_places(tx, cohort_id, places)
 
     async def evaluations(
         self, institutions: Collection[str], rehearsal: str, tx: mongo.Tx | None = None
@@ -168,24 +170,21 @@ class AssignmentRows:
         """What each lacks by aspect, from its newest evaluation; nothing for who has none, or where a lowest value
         decides."""
         rows = await self.evaluations(institutions, rehearsal, tx)
-        trees: dict[str, Instrument] = {}
-        for key in {f"{row['instrument']}:{row['instrument_version']}" for row in rows.values()}:
-            body = await self.db["instruments"].find_one({"_id": key}, session=tx.session)
-            if body is not None:
-                trees[key] = instrument_of(instrument_pb2.Instrument.FromString(body["body"]))
+        named = {(row["instrument"], row["instrument_version"]) for row in rows.values()}
+        trees = {one: await self._store.find_instrument(tx, *one) for one in named}
         found = {}
         for code, row in rows.items():
-            tree = trees.get(f"{row['instrument']}:{row['instrument_version']}")
+            tree = trees[row["instrument"], row["instrument_version"]]
             if tree is not None and not tree.lowest_decides:
                 values = {one["item"]: Decimal(one["value"]) for one in row["values"]}
                 found[code] = _by_aspect(row["instrument"], tree, values)
         return found
 
-    async def plans(self, assigned: Iterable[Assigned]) -> dict[str, dict[str, Any]]:
-        """Their plans as they are kept, by id."""
+    async def plans(self, assigned: Iterable[Assigned]) -> dict[str, coaching_pb2.Plan]:
+        """Their plans, by id."""
         wanted = [plan_id(one.cohort_id, one.institution) for one in assigned]
         rows = await self.db["plans"].find({"_id": {"$in": wanted}}).to_list(None)
-        return {row["_id"]: row for row in rows}
+        return {row["_id"]: plan_of(row) for row in rows}
 
 
 def _by_aspect(instrument: str, tree: Instrument, values: Mapping[str, Decimal]) -> list[Aspect]:

@@ -2,6 +2,7 @@
 knows MongoDB."""
 
 import functools
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -25,7 +26,6 @@ from services.coaching.store.rows import save
 
 _INDEXES = {
     "coaches": [IndexModel([("rehearsal", 1), ("_id", 1)])],
-    "assignments": [],
     # How many institutions each coach has in a cohort.
     "loads": [IndexModel([("cohort_id", 1)])],
     "sessions": [IndexModel([("cohort_id", 1), ("start", 1)])],
@@ -93,7 +93,7 @@ class Store:
     async def save_session(self, tx: mongo.Tx, session: pb.Session) -> None:
         """Stores the next version; ABORTED where somebody else did so first."""
         row = {**fields(session), "start": session.start_time.ToDatetime(UTC)}
-        await self._save(tx, "sessions", session, row)
+        await save(self.db, tx, "sessions", session, row)
 
     async def sessions(self, cohort_id: str) -> list[pb.Session]:
         """Those of a cohort, by start."""
@@ -133,7 +133,7 @@ class Store:
 
     async def save_visit(self, tx: mongo.Tx, visit: visit_pb2.Visit) -> None:
         """Stores the next version; ABORTED where somebody else did so first."""
-        await self._save(tx, "visits", visit, {**fields(visit), "parties": [visit.visitor, visit.host]})
+        await save(self.db, tx, "visits", visit, {**fields(visit), "parties": [visit.visitor, visit.host]})
 
     async def visit_page(
         self, keys: Mapping[str, Any], request: visit_service_pb2.ListVisitsRequest
@@ -141,6 +141,11 @@ class Store:
         """Visits ordered by id, and the token of the next page."""
         read = functools.partial(versioned, message_class=visit_pb2.Visit)
         return await pages.page(self.db["visits"], keys, request, read)
+
+    async def every_visit(self, keys: Mapping[str, Any]) -> list[visit_pb2.Visit]:
+        """All visits that have these keys, ordered by id."""
+        rows = await self.db["visits"].find(dict(keys)).sort("_id", 1).to_list(None)
+        return [versioned(row, visit_pb2.Visit) for row in rows]
 
     # What others said.
 
@@ -152,13 +157,28 @@ class Store:
 
     async def instrument(self, tx: mongo.Tx, name: str, version: int) -> Instrument:
         """UNAVAILABLE while its own fact is still on the way."""
+        found = await self.find_instrument(tx, name, version)
+        if found is None:
+            raise unavailable(f"the projection of instrument {name}:{version}")
+        return found
+
+    async def find_instrument(self, tx: mongo.Tx, name: str, version: int) -> Instrument | None:
+        """A version of an instrument, where its fact has arrived here."""
         key = f"{name}:{version}"
         if key not in self._known:
             row = await self.db["instruments"].find_one({"_id": key}, session=tx.session)
             if row is None:
-                raise unavailable(f"the projection of instrument {key}")
+                return None
             self._known[key] = instrument_of(instrument_pb2.Instrument.FromString(row["body"]))
         return self._known[key]
+
+    async def newest_instrument(self, tx: mongo.Tx, name: str) -> Instrument | None:
+        """Its newest version, where its fact has arrived here."""
+        wanted = {"_id": {"$regex": f"^{re.escape(name)}:[0-9]+$"}}
+        rows = await self.db["instruments"].find(wanted, {"_id": 1}, session=tx.session).to_list(None)
+        if not rows:
+            return None
+        return await self.find_instrument(tx, name, max(int(row["_id"].rpartition(":")[2]) for row in rows))
 
     async def keep_evaluation(self, tx: mongo.Tx, event: Evaluated) -> bool:
         """Keeps what was submitted; False where what is there is as new."""
@@ -183,11 +203,6 @@ class Store:
         await self.db["evaluations"].replace_one(key, row, upsert=True, session=tx.session)
         return True
 
-    async def evaluation(self, tx: mongo.Tx, request: rpc.DraftPlanRequest) -> Evaluation | None:
-        """The evaluation that the request names, else the newest of its institution and realm; None before it is
-        known here."""
-        return await self.newest_evaluation(tx, request.institution, request.rehearsal, request.evaluation_id)
-
     async def newest_evaluation(
         self, tx: mongo.Tx, institution: str, rehearsal: str, evaluation_id: str = ""
     ) -> Evaluation | None:
@@ -210,9 +225,6 @@ class Store:
         )
 
     # How all of it is kept.
-
-    async def _save(self, tx: mongo.Tx, collection: str, message: Any, row: dict[str, Any]) -> None:
-        await save(self.db, tx, collection, message, row)
 
     async def _add_once(self, tx: mongo.Tx, collection: str, key: str, row: Mapping[str, Any]) -> bool:
         change = {"$setOnInsert": {**row, "time": datetime.now(UTC)}}

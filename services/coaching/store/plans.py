@@ -84,6 +84,10 @@ class PlanStore:
         """Plans ordered by id, and the token of the next page."""
         return await pages.page(self.db["plans"], keys, request, plan_of)
 
+    async def every(self, keys: Mapping[str, Any]) -> list[pb.Plan]:
+        """All plans that have these keys, ordered by id."""
+        return [plan_of(row) for row in await self.db["plans"].find(dict(keys)).sort("_id", 1).to_list(None)]
+
     async def revisions(self, plan_id: str) -> list[rpc.PlanRevision]:
         """The newest thousand, newest first."""
         query = self.db["plan_revisions"].find({"plan_id": plan_id}, {"body": 0}).sort("version", -1)

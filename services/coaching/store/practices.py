@@ -1,18 +1,15 @@
 """What is kept of the catalogue: practices, and who copies them."""
 
 import functools
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from livinglab.assessment.v1 import instrument_pb2
 from livinglab.coaching.v1 import practice_pb2 as pb
 from livinglab.coaching.v1 import practice_service_pb2
 from pymongo import IndexModel
 
 from chassis import mongo, pages
 from chassis.errors import not_found
-from instruments.tree import Instrument, instrument_of
 from services.coaching.store.documents import fields, versioned
 from services.coaching.store.rows import save
 
@@ -66,15 +63,6 @@ class Practices:
         rows = await self.db["practices"].find({**keys, "institution": {"$ne": but}}, session=tx.session).to_list(None)
         return await self._counted([_practice(row) for row in rows], tx)
 
-    async def newest_instrument(self, tx: mongo.Tx, name: str) -> Instrument | None:
-        """Its newest version, where its fact has arrived here."""
-        wanted = {"_id": {"$regex": f"^{re.escape(name)}:"}}
-        rows = await self.db["instruments"].find(wanted, session=tx.session).to_list(None)
-        if not rows:
-            return None
-        newest = max(rows, key=lambda row: int(row["_id"].rpartition(":")[2]))
-        return instrument_of(instrument_pb2.Instrument.FromString(newest["body"]))
-
     async def find_replication(self, tx: mongo.Tx, replication_id: str) -> pb.Replication | None:
         """The request to copy as this transaction sees it, or None."""
         row = await self.db["replications"].find_one({"_id": replication_id}, session=tx.session)
@@ -94,16 +82,16 @@ class Practices:
 
     async def _counted(self, found: list[pb.Practice], tx: mongo.Tx | None = None) -> list[pb.Practice]:
         """The practices with how many asked for them and have copied them."""
+        copied = {"$cond": [{"$eq": ["$state", pb.REPLICATION_STATE_REPLICATED]}, 1, 0]}
         grouped = [
             {"$match": {"practice_id": {"$in": [one.id for one in found]}}},
-            {"$group": {"_id": {"practice": "$practice_id", "state": "$state"}, "count": {"$sum": 1}}},
+            {"$group": {"_id": "$practice_id", "requested": {"$sum": 1}, "replicated": {"$sum": copied}}},
         ]
         session = tx.session if tx else None
-        counts = await self.db["replications"].aggregate(grouped, session=session).to_list(None) if found else []
+        rows = await self.db["replications"].aggregate(grouped, session=session).to_list(None) if found else []
+        counts = {row["_id"]: (row["requested"], row["replicated"]) for row in rows}
         for one in found:
-            mine = [row for row in counts if row["_id"]["practice"] == one.id]
-            one.requested = sum(row["count"] for row in mine)
-            one.replicated = sum(row["count"] for row in mine if row["_id"]["state"] == pb.REPLICATION_STATE_REPLICATED)
+            one.requested, one.replicated = counts.get(one.id, (0, 0))
         return found
 
 

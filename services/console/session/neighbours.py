@@ -81,9 +81,9 @@ class Person:
         while True:
             answer = await self.ask(method, request)
             found += getattr(answer, rows)
-            request.page_token = answer.next_page_token
-            if not request.page_token:
+            if not answer.next_page_token:
                 return found
+            request.page_token = answer.next_page_token
 
     def metadata(self) -> list[tuple[str, str]]:
         """What a call of this person carries."""

@@ -92,10 +92,8 @@ def settle(message: pb.Message, outcome: Outcome, version: int, now: datetime, j
     if isinstance(outcome, Taken):
         message.attempts += 1
         message.state = pb.MESSAGE_STATE_DELIVERED
-        message.last_error = ""
         message.delivery_time.FromDatetime(now)
         return delivered(message, version)
-    message.last_error = _without_address(outcome.words, message.recipient.email)
     if isinstance(outcome, Turned):
         message.attempts += 1
         if outcome.for_good or message.attempts >= ATTEMPTS:
@@ -115,6 +113,7 @@ def _note(message: pb.Message, outcome: Outcome, now: datetime) -> None:
         told = "refused" if outcome.for_good else "postponed"
     else:
         told = "taken" if isinstance(outcome, Taken) else "unreachable"
+    message.last_error = words
     attempt = message.tries.add(outcome=told, words=words)
     attempt.time.FromDatetime(now)
     del message.tries[:-_TRIES_KEPT]

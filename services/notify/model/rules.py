@@ -7,21 +7,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from google.protobuf.message import Message
-from livinglab.common.v1 import options_pb2
 from livinglab.notify.v1 import rule_pb2 as pb
 from livinglab.notify.v1 import service_pb2
 
 from chassis.errors import Violation, invalid
 from chassis.yaml_message import parse
+from programs.rules.shapes import OF_INSTITUTION
 from services.notify.model import facts
 
 # There whatever the fact is.
 ALWAYS = frozenset({"name", "institution_name", "cohort_title"})
 # A release that listens to one more kind of fact hears all of the past: that is no news.
 OLD = timedelta(days=7)
-_SEATS = frozenset(
-    {options_pb2.ROLE_OPERATOR, options_pb2.ROLE_HEAD, options_pb2.ROLE_SECRETARY, options_pb2.ROLE_REGENT}
-)
 # Places where facts name an institution.
 _INSTITUTIONS = frozenset({"institution", "host"})
 _LONGEST = 3_800
@@ -167,5 +164,5 @@ def _of_audience(rule: pb.Rule, place: str) -> Iterator[Violation]:
     for i, one in enumerate(rule.to):
         if not (one.roles or one.coach or one.assessors or one.managers):
             yield Violation(f"{place}.to[{i}]", "is nobody")
-        if not _SEATS.issuperset(one.roles):
+        if not set(OF_INSTITUTION).issuperset(one.roles):
             yield Violation(f"{place}.to[{i}].roles", "are of an institution: operator, head, secretary or regent")

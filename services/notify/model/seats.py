@@ -3,15 +3,14 @@
 from livinglab.common.v1 import options_pb2
 from livinglab.notify.v1 import service_pb2 as pb
 
-_OF_INSTITUTION = frozenset(
-    {options_pb2.ROLE_OPERATOR, options_pb2.ROLE_HEAD, options_pb2.ROLE_SECRETARY, options_pb2.ROLE_REGENT}
-)
+from programs.rules.shapes import OF_INSTITUTION
+
 _OF_THEMSELVES = frozenset({options_pb2.ROLE_ASSESSOR, options_pb2.ROLE_COACH})
 
 
 def seat(role: int, institution: str, subject: str) -> str:
     """Of a role in an institution, of somebody by themselves, or that of the managers; empty for nobody's."""
-    if role in _OF_INSTITUTION and institution:
+    if role in OF_INSTITUTION and institution:
         return f"{_name(role)}@{institution}"
     if role in _OF_THEMSELVES and subject:
         return f"{_name(role)}:{subject}"

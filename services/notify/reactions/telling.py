@@ -46,12 +46,14 @@ class Telling:
 
     async def keep(self, tx: Tx, event: Message) -> None:
         """What is to be told later unless something follows, and what this fact has ended."""
+        if event.meta.rehearsal:  # type: ignore[attr-defined]
+            # A rehearsal's days are not those of the calendar: nobody waits for them there.
+            return
         at = rules.occurred(event)
         for rule in self._rules.ended_by(event):
             await self._waits.end(tx, rules.tie(rule, event), at)
         for rule in self._rules.told_by(event):
-            # A rehearsal's days are not those of the calendar: nobody waits for them there.
-            if rule.after_days and not event.meta.rehearsal:  # type: ignore[attr-defined]
+            if rule.after_days:
                 due = at + timedelta(days=rule.after_days)
                 if not _is_old(due):
                     await self._waits.begin(tx, rules.tie(rule, event), rule.id, event.SerializeToString(), at, due)

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from livinglab.notify.v1 import inbox_service_pb2 as pb
-from pymongo.errors import PyMongoError
 
-from chassis import mongo, pages, telemetry
-from chassis.changes import Changes
+from chassis import mongo, pages
+from chassis.changes import Changes, keep_following
 from chassis.errors import Kind, Refused, not_found
 from services.notify.model import preferences
 from services.notify.store.messages import Store
@@ -21,7 +20,6 @@ MOST_WATCHERS = 500
 MOST_OF_ONE = 20
 # What a watcher may lag behind before it is told to read the list.
 _BACKLOG = 100
-_RETRY_SECONDS = 0.25
 _BATCH = 1_000
 _SHOWN = ("template", "subject", "body", "cohort_id", "institution", "accept_time", "read_time", "seat", "rehearsal")
 
@@ -94,12 +92,7 @@ class Arrivals:
 
     async def run(self) -> None:
         """Follows the database until cancelled."""
-        while True:
-            try:
-                await self._follow()
-            except PyMongoError as error:
-                telemetry.log.warning("changes are read anew", because=f"{type(error).__name__}: {error}"[:200])
-                await asyncio.sleep(_RETRY_SECONDS)
+        await keep_following("changes", self._follow)
 
     async def watch(self, seat: str, rehearsal: str) -> AsyncIterator[News]:
         """None first, and wherever something may have been missed; RESOURCE_EXHAUSTED where as many watch as may."""
@@ -110,11 +103,11 @@ class Arrivals:
 
     @contextmanager
     def _counted(self, seat: str, rehearsal: str) -> Any:
-        watchers = self._watchers[seat, rehearsal]
-        if self._count >= MOST_WATCHERS or len(watchers) >= MOST_OF_ONE:
+        if self._count >= MOST_WATCHERS or len(self._watchers.get((seat, rehearsal), ())) >= MOST_OF_ONE:
             message = f"at most {MOST_WATCHERS} watch at once, and {MOST_OF_ONE} of one seat"
             raise Refused(Kind.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHERS", message)
         queue: asyncio.Queue[News] = asyncio.Queue(_BACKLOG)
+        watchers = self._watchers[seat, rehearsal]
         watchers.add(queue)
         self._count += 1
         try:

@@ -29,6 +29,15 @@ class TemplateStore:
         ]
         return [_template(row["newest"]) for row in await self._templates.aggregate(stages).to_list(None)]
 
+    async def versions(self) -> dict[tuple[str, str], int]:
+        """The newest version of each by name and language, without its text."""
+        stages: Sequence[dict[str, Any]] = [
+            {"$sort": {"name": 1, "language": 1, "version": -1}},
+            {"$group": {"_id": {"name": "$name", "language": "$language"}, "version": {"$first": "$version"}}},
+        ]
+        rows = await self._templates.aggregate(stages).to_list(None)
+        return {(row["_id"]["name"], row["_id"]["language"]): row["version"] for row in rows}
+
     async def get(self, name: str, language: str, version: int) -> pb.Template | None:
         """One version; None where there is none."""
         row = await self._templates.find_one({"name": name, "language": language, "version": version})

@@ -5,6 +5,7 @@ import asyncio
 from livinglab.notify.v1 import service_pb2 as pb
 
 from chassis import mongo, telemetry
+from chassis.errors import Refused
 from services.notify.store.messages import DatabaseFailure, Store
 from services.notify.writing.writer import Writer
 
@@ -27,8 +28,9 @@ class Digests:
             try:
                 while held := await self._store.held(_MOST):
                     await self._send(held)
-            except DatabaseFailure as error:
-                telemetry.log.warning("waiting", for_="MongoDB", because=type(error).__name__)
+            except (DatabaseFailure, Refused) as error:
+                # Another replica may have put some of them together meanwhile: what is left is looked at again.
+                telemetry.log.warning("waiting", for_="digests", because=str(error)[:200])
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _send(self, held: list[pb.Message]) -> None:

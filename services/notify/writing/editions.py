@@ -14,12 +14,15 @@ class Editions:
 
     async def refresh(self) -> None:
         """Takes in what has changed since. A version that this release cannot write any more leaves the shipped one."""
-        for one in await self._store.current():
-            place = one.name, one.language
-            if self._known.get(place) == one.version or one.name not in self._texts.names:
+        for (name, language), version in (await self._store.versions()).items():
+            if self._known.get((name, language), 0) >= version or name not in self._texts.names:
+                continue
+            changed = await self._store.get(name, language, version)
+            if changed is None or self._known.get((name, language), 0) >= version:
+                # Another letter's look was quicker.
                 continue
             try:
-                self._texts.change(one.name, one.language, one.source)
+                self._texts.change(name, language, changed.source)
             except Fault:
-                self._texts.change(one.name, one.language, self._texts.shipped(one.name, one.language))
-            self._known[place] = one.version
+                self._texts.change(name, language, self._texts.shipped(name, language))
+            self._known[name, language] = version

@@ -50,9 +50,11 @@ class Writer:
         ids = sorted(naming.new_id() for _ in drafts)
         # A rehearsal is told as it would be for everybody: its days pass in seconds, and nobody's mailbox is its.
         wishes = {} if rehearsal else await self._wishes.of(seats.of(draft.recipient) for draft in drafts)
-        sent = {} if rehearsal else await self._store.sent_in_the_hour(draft.recipient.email for draft in drafts)
+        wanted = [wishes.get(seats.of(draft.recipient)) for draft in drafts]
+        emails = [d.recipient.email or (w.email if w else "") for d, w in zip(drafts, wanted, strict=True)]
+        sent = {} if rehearsal else await self._store.sent_in_the_hour(emails)
         messages = []
-        for message_id, draft in zip(ids, drafts, strict=True):
+        for message_id, draft, wish, email in zip(ids, drafts, wanted, emails, strict=True):
             message = self._message(message_id, draft, now)
             message.cohort_id, message.rehearsal, message.rule = cohort_id, rehearsal, rule
             if rehearsal:
@@ -60,11 +62,8 @@ class Writer:
                 message.ClearField("events")
             text = self.texts.write(draft.template, draft.recipient.language, draft.values, rehearsal=bool(rehearsal))
             message.subject, message.body = text.subject, self._where(text.body, draft)
-            wanted = wishes.get(seats.of(draft.recipient))
-            if wanted and not message.recipient.email:
-                message.recipient.email = wanted.email
-            email = message.recipient.email
-            _plan(message, wanted, now, sent.get(email, 0))
+            message.recipient.email = email
+            _plan(message, wish, now, sent.get(email, 0))
             sent[email] = sent.get(email, 0) + 1
             messages.append(message)
         return messages

@@ -10,6 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 from chassis import mongo
 from programs import phases
+from programs.rules.duties import EVALUATIONS
 from services.program.activities.neighbours import Neighbour
 from services.program.model import self_assessment
 from services.program.model.course import Course
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     # Only the stubs' types know that they are asynchronous.
     from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceAsyncStub
     from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceAsyncStub
-
-_EVALUATED = {definition_pb2.DUTY_KIND_SELF_ASSESS, definition_pb2.DUTY_KIND_REASSESS}
 
 
 class Duties:
@@ -49,15 +48,16 @@ class Duties:
         problems: list[str] = []
         for duty in phase.duties:
             step = pb.DutyStep(cohort_id=course.cohort_id, institution=institution, phase=phase.id, duty=duty.id)
+            evaluated = duty.kind in EVALUATIONS
             try:
-                if duty.kind in _EVALUATED:
+                if evaluated:
                     done += await self.open_evaluation(step)
                 elif duty.kind == definition_pb2.DUTY_KIND_PLAN_APPROVED:
                     await self.assign_coach(step)
             except ApplicationError as error:
                 if not error.non_retryable:
                     raise
-                asked = "open_evaluation" if duty.kind in _EVALUATED else "assign_coach"
+                asked = "open_evaluation" if evaluated else "assign_coach"
                 problems.append(f"{asked}: {error}")
         return done, problems
 

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from livinglab.program.v1 import definition_pb2
 
+from programs.rules.duties import EVALUATIONS
+
 # Instrument and period.
 Race = tuple[str, str]
 
@@ -89,7 +91,7 @@ def _meets(ledger: Ledger, phase: definition_pb2.Phase, duty: definition_pb2.Dut
     count = duty.count or 1
     if duty.kind == definition_pb2.DUTY_KIND_ATTEND:
         return all((phase.id, role) in ledger.attended for role in duty.roles)
-    if duty.kind in {definition_pb2.DUTY_KIND_SELF_ASSESS, definition_pb2.DUTY_KIND_REASSESS}:
+    if duty.kind in EVALUATIONS:
         return (duty.instrument, duty.period) in ledger.submitted
     if duty.kind == definition_pb2.DUTY_KIND_SIGN_COMMITMENT:
         return phase.id in ledger.signed

@@ -12,6 +12,7 @@ from livinglab.program.v1 import report_service_pb2 as pb
 
 from instruments.rounding import written
 from programs import clock
+from programs.rules.duties import EVALUATIONS
 from services.program.model import closing
 from services.program.model.ledger import Ledger, Result
 from services.program.service import costs
@@ -142,8 +143,7 @@ def _leapt(gain: pb.Gain, results: Results) -> bool:
 
 def _instrument(definition: definition_pb2.Definition) -> str:
     """What the program measures with: the instrument of its last assessment."""
-    kinds = {definition_pb2.DUTY_KIND_SELF_ASSESS, definition_pb2.DUTY_KIND_REASSESS}
-    used = [duty.instrument for phase in definition.phases for duty in phase.duties if duty.kind in kinds]
+    used = [duty.instrument for phase in definition.phases for duty in phase.duties if duty.kind in EVALUATIONS]
     return used[-1] if used else ""
 
 

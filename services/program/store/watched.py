@@ -8,10 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from livinglab.program.v1 import cohort_pb2
-from pymongo.errors import PyMongoError
 
-from chassis import telemetry
-from chassis.changes import Changes
+from chassis.changes import Changes, keep_following
 from chassis.errors import Kind, Refused
 from programs.phases import has_ended
 from services.program.store.cohorts import Store
@@ -20,7 +18,6 @@ from services.program.store.cohorts import Store
 MOST_WATCHERS = 500
 MOST_OF_ONE = 20
 _BATCH = 1_000
-_RETRY_SECONDS = 0.25
 # A watcher is told at most this often: bursts of facts come as one change.
 _WATCH_SECONDS = 0.2
 _COLLECTIONS = ("cohorts", "participants")
@@ -39,12 +36,7 @@ class Watched:
 
     async def run(self) -> None:
         """Follows the database until cancelled."""
-        while True:
-            try:
-                await self._follow()
-            except PyMongoError as error:
-                telemetry.log.warning("changes are read anew", because=f"{type(error).__name__}: {error}"[:200])
-                await asyncio.sleep(_RETRY_SECONDS)
+        await keep_following("changes", self._follow)
 
     async def watch(self, cohort_id: str, watcher: str) -> AsyncIterator[cohort_pb2.Cohort]:
         """The cohort now, and again after each change, until it has ended. NOT_FOUND; RESOURCE_EXHAUSTED where as many

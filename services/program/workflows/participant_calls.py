@@ -9,6 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from livinglab.program.v1 import definition_pb2
     from livinglab.program.v1 import workflow_pb2 as pb
 
+    from programs.rules.duties import EVALUATIONS
     from services.program.activities.all import Activities
     from services.program.model import letter_steps, open_phases
     from services.program.workflows import calls
@@ -30,7 +31,7 @@ class ParticipantCalls:
         work = [self.write(invitation, open_phase.opening)]
         for duty in phase.duties:
             step = pb.DutyStep(duty=duty.id, **names)
-            if duty.kind in {definition_pb2.DUTY_KIND_SELF_ASSESS, definition_pb2.DUTY_KIND_REASSESS}:
+            if duty.kind in EVALUATIONS:
                 work.append(self._hear(Activities.open_evaluation, step))
             elif duty.kind == definition_pb2.DUTY_KIND_PLAN_APPROVED:
                 work.append(self._hear(Activities.assign_coach, step))

@@ -17,10 +17,11 @@ from nats.errors import Error as NatsError
 
 from chassis import rpc
 from chassis.config import Settings
-from chassis.events import stream
+from chassis.events import facts, stream
 from chassis.temporal import client as temporal_client
 from chassis.tls import PLAIN, Tls
 from stack import binaries
+from stack.backup import streams
 from stack.issuer import Issuer
 from stack.ports import free_ports
 from stack.process import Process
@@ -128,14 +129,15 @@ async def _serial(address: str, tls: Tls) -> int:
 
 
 async def test_the_broker_is_spoken_to_by_tls_and_believed_only_with_a_certificate_of_ours(
-    tmp_path: Path, authority: Authority
+    tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It asks for one too."""
     authority.sign(tmp_path / "server", "nats")
     [port] = free_ports(1)
     config = tmp_path / "nats.conf"
     config.write_text(
-        f'listen: "127.0.0.1:{port}"\ntls {{ cert_file: "{tmp_path}/server/tls.crt", '
+        f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: "{tmp_path}/nats" }}\n'
+        f'tls {{ cert_file: "{tmp_path}/server/tls.crt", '
         f'key_file: "{tmp_path}/server/tls.key", ca_file: "{authority.file}", verify: true }}\n'
     )
     argv = [str(binaries.find(binaries.NATS_SERVER)), "--config", str(config)]
@@ -144,8 +146,15 @@ async def test_the_broker_is_spoken_to_by_tls_and_believed_only_with_a_certifica
     try:
         await server.wait_for_line("Server is ready", timeout=20)
         url = f"tls://127.0.0.1:{port}"
-        async with await stream.connect(url, "test", client(tmp_path, authority).context()) as nc:
+        ours = client(tmp_path, authority)
+        async with await stream.connect(url, "test", ours.context()) as nc:
             assert (await nc.rtt()) > 0
+        # A command goes by the same settings, as the environment says them.
+        for setting in ("certificate", "key", "authorities", "mutual"):
+            monkeypatch.setenv(f"LIVINGLAB_TLS_{setting.upper()}", str(getattr(ours, setting)))
+        async with facts.connected(url) as nc:
+            assert (await nc.rtt()) > 0
+        assert not await streams.any_there(url)
         stranger = Authority(tmp_path / "stranger")
         for refused in (
             Tls(authorities=authority.file),

@@ -22,8 +22,10 @@ async def db(servers: Servers) -> AsyncIterator[mongo.Database]:
     client.close()
 
 
-async def fail(db: mongo.Database, times: int, **data: Any) -> None:
-    await db.client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": times}, "data": data})
+async def fail(db: mongo.Database, times: int, **data: Any) -> int:
+    """How often a command was made to fail before."""
+    point = {"configureFailPoint": "failCommand", "mode": {"times": times}, "data": data}
+    return int((await db.client.admin.command(point))["count"])
 
 
 async def increment(db: mongo.Database) -> int:
@@ -72,6 +74,42 @@ async def test_a_callback_that_fails_leaves_nothing(db: mongo.Database) -> None:
 async def test_contenders_all_get_through(db: mongo.Database) -> None:
     await asyncio.gather(*(increment(db) for _ in range(20)))
     assert await increment(db) == 21
+
+
+async def test_a_call_that_is_cancelled_leaves_nothing_and_joins_no_later_transaction(
+    servers: Servers, db: mongo.Database
+) -> None:
+    """With one connection, which a held read keeps: the cancelled write is sent only after the next transaction began,
+    by the driver's thread, which cannot be cancelled."""
+    client = mongo.connect(f"{servers.mongo_uri}{'&' if '?' in servers.mongo_uri else '/?'}maxPoolSize=1&appName=one")
+    one = mongo.Database(client, db.name)
+    await client.admin.command("ping")
+    sessions: list[Any] = []
+
+    async def insert(id_: int, sent: asyncio.Event) -> None:
+        async def body(tx: mongo.Tx) -> None:
+            sessions.append(tx.session)
+            sent.set()
+            await one["log"].insert_one({"_id": id_}, session=tx.session)
+
+        await one.transaction(body)
+
+    try:
+        before = await fail(db, 1, failCommands=["find"], blockConnection=True, blockTimeMS=1_000, appName="one")
+        held = asyncio.ensure_future(one["log"].find_one())
+        entered = {"waitForFailPoint": "failCommand", "timesEntered": before + 1, "maxTimeMS": 20_000}
+        await db.client.admin.command(entered)
+        cancelled = asyncio.create_task(insert(1, sent := asyncio.Event()))
+        await sent.wait()
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+        await insert(2, asyncio.Event())
+        await held
+    finally:
+        client.close()
+    assert [row["_id"] async for row in db["log"].find()] == [2]
+    assert sessions[0] is not sessions[1]
 
 
 async def test_a_deadline_ends_the_tries(db: mongo.Database) -> None:

@@ -87,8 +87,10 @@ def test_a_practice_is_published_and_withdrawn_once() -> None:
 def test_a_change_of_what_is_published_is_told_and_keeps_it_complete() -> None:
     one = practice()
     practices.published(one)
+    one.requested, one.replicated = 5, 2
     changed, fact = practices.saved(saving(title="Satu data"), "p1", one)
     assert (changed.state, changed.etag) == (pb.PRACTICE_STATE_PUBLISHED, "3")
+    assert (changed.requested, changed.replicated) == (5, 2)
     assert fact is not None
     assert fact.title == "Satu data"
     assert reason(lambda: practices.saved(saving(steps=[]), "p1", one)) == "INCOMPLETE"

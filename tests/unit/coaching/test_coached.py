@@ -1,63 +1,68 @@
 """What a coach sees of its regions, and what a manager's choice of coaches must say."""
 
-from typing import Any
+from datetime import date
+from typing import Any, TypeAlias
 
 import pytest
+from livinglab.coaching.v1 import action_pb2, coaching_pb2
 from livinglab.coaching.v1 import assignment_pb2 as pb
-from livinglab.coaching.v1 import coaching_pb2
 from livinglab.coaching.v1 import service_pb2 as rpc
 
 from chassis.errors import Refused
 from services.coaching.model import assigning, coached
 
 PLANNED, DONE = coaching_pb2.ACTION_STATE_PLANNED, coaching_pb2.ACTION_STATE_DONE
+DROPPED = coaching_pb2.ACTION_STATE_DROPPED
 TODAY = "2022-11-10"
+Acted: TypeAlias = tuple[coaching_pb2.ActionState.ValueType, str]
 
 
-def plan(state: str, *actions: tuple[int, str], **more: Any) -> dict[str, Any]:
-    listed = [{"state": one, "due_date": due} for one, due in actions]
-    return {
-        "_id": "plan:c:32.11",
-        "state": coaching_pb2.PlanState.Value(f"PLAN_STATE_{state}"),
-        "actions": listed,
-    } | more
+def plan(state: str, *actions: Acted, **more: Any) -> coaching_pb2.Plan:
+    listed = [coaching_pb2.Action(state=one, due_date=due) for one, due in actions]
+    value = coaching_pb2.PlanState.Value(f"PLAN_STATE_{state}")
+    return coaching_pb2.Plan(id="plan:c:32.11", state=value, actions=listed, **more)
 
 
-def region(evaluation: dict[str, Any] | None, found: dict[str, Any] | None, rehearsal: str = "") -> pb.CoachedRegion:
-    return coached.region("c", "32.11", rehearsal, evaluation, found, TODAY)
+def region(index: str | None, found: coaching_pb2.Plan | None, rehearsal: str = "") -> pb.CoachedRegion:
+    return coached.region("c", "32.11", rehearsal, index, found, date.fromisoformat(TODAY))
 
 
 @pytest.mark.parametrize(
-    ("evaluation", "found", "behind", "waits"),
+    ("index", "found", "behind", "waits"),
     [
         (None, None, ["no_evaluation"], []),
-        ({"index": "2.10"}, None, ["no_plan"], []),
-        ({"index": "2.10"}, plan("SUBMITTED"), [], ["review_plan"]),
-        ({"index": "2.10"}, plan("RETURNED"), ["returned"], []),
-        ({"index": "2.10"}, plan("APPROVED", (PLANNED, "2022-11-09")), ["overdue"], []),
-        ({"index": "2.10"}, plan("APPROVED", (PLANNED, TODAY)), [], []),
-        ({"index": "2.10"}, plan("APPROVED", (DONE, "2022-11-01")), [], []),
-        ({"index": "2.10"}, plan("APPROVED", amendment=b"x"), [], ["decide_amendment"]),
+        ("2.10", None, ["no_plan"], []),
+        ("2.10", plan("SUBMITTED"), [], ["review_plan"]),
+        ("2.10", plan("RETURNED"), ["returned"], []),
+        ("2.10", plan("APPROVED", (PLANNED, "2022-11-09")), ["overdue"], []),
+        ("2.10", plan("APPROVED", (PLANNED, TODAY)), [], []),
+        ("2.10", plan("APPROVED", (DONE, "2022-11-01")), [], []),
+        ("2.10", plan("APPROVED", amendment=action_pb2.Amendment(id="a1")), [], ["decide_amendment"]),
     ],
 )
 def test_who_is_behind_and_what_waits_for_the_coach(
-    evaluation: dict[str, Any] | None, found: dict[str, Any] | None, behind: list[str], waits: list[str]
+    index: str | None, found: coaching_pb2.Plan | None, behind: list[str], waits: list[str]
 ) -> None:
-    seen = region(evaluation, found)
+    seen = region(index, found)
     assert (list(seen.behind), list(seen.waits_for_me)) == (behind, waits)
 
 
 def test_nothing_is_overdue_in_a_rehearsal() -> None:
     late = plan("APPROVED", (PLANNED, "2020-01-01"), (DONE, ""))
-    assert region({"index": "2.10"}, late, rehearsal="trial").overdue == 0
-    seen = region({"index": "2.10"}, late)
+    assert region("2.10", late, rehearsal="trial").overdue == 0
+    seen = region("2.10", late)
     assert (seen.overdue, seen.done, seen.actions, seen.index) == (1, 1, 2, "2.10")
 
 
+def test_a_dropped_action_is_no_action_any_more() -> None:
+    seen = region("2.10", plan("IN_PROGRESS", (DONE, "2022-11-01"), (PLANNED, "2022-12-01"), (DROPPED, "2022-11-01")))
+    assert (seen.done, seen.actions, seen.overdue) == (1, 2, 0)
+
+
 def test_what_waits_for_the_coach_comes_first_then_who_is_furthest_behind() -> None:
-    waits = region({"index": "1"}, plan("SUBMITTED"))
-    late = region({"index": "1"}, plan("APPROVED", (PLANNED, "2022-01-01")))
-    fine = region({"index": "1"}, plan("APPROVED"))
+    waits = region("1", plan("SUBMITTED"))
+    late = region("1", plan("APPROVED", (PLANNED, "2022-01-01")))
+    fine = region("1", plan("APPROVED"))
     assert sorted([fine, late, waits], key=coached.urgency) == [waits, late, fine]
 
 

@@ -89,6 +89,7 @@ def saved(
     practice.state = known.state
     if known.HasField("publish_time"):
         practice.publish_time.CopyFrom(known.publish_time)
+    practice.requested, practice.replicated = known.requested, known.replicated
     practice.etag = str(int(known.etag) + 1)
     if practice.state != pb.PRACTICE_STATE_PUBLISHED:
         return practice, None
@@ -126,27 +127,31 @@ def matches(
 ) -> list[pb.PracticeMatch]:
     """Practices whose level is above one's own value, what is worth most in the index first; of the same worth the
     one that more have copied, then by id. What is awaited from somebody else cannot be copied."""
+    offers: dict[str, list[tuple[pb.Practice, str]]] = {}
+    for practice in practices:
+        for one in practice.levels:
+            offers.setdefault(one.indicator, []).append((practice, one.level))
     found = []
     for item in instrument.items(values):
         if item.indicator.awaited:
             continue
-        for practice in practices:
-            for one in practice.levels:
-                more = Decimal(one.level) - item.value
-                if one.indicator not in (item.code, item.indicator.number) or more <= 0:
-                    continue
-                gain = item.share * Fraction(more)
-                match = pb.PracticeMatch(
-                    indicator=item.code,
-                    indicator_name=item.indicator.name,
-                    value=str(item.value),
-                    level=one.level,
-                    gain=written(gain),
-                    practice=practice,
-                )
-                found.append((-gain, -practice.replicated, practice.id, item.code, match))
-    found.sort(key=lambda row: row[:4])
-    return [row[4] for row in found[:size]]
+        for name in dict.fromkeys((item.code, item.indicator.number)):
+            for practice, level in offers.get(name, ()):
+                more = Decimal(level) - item.value
+                if more > 0:
+                    found.append((item.share * Fraction(more), item, practice, level))
+    found.sort(key=lambda row: (-row[0], -row[2].replicated, row[2].id, row[1].code))
+    return [
+        pb.PracticeMatch(
+            indicator=item.code,
+            indicator_name=item.indicator.name,
+            value=str(item.value),
+            level=level,
+            gain=written(gain),
+            practice=practice,
+        )
+        for gain, item, practice, level in found[:size]
+    ]
 
 
 def _require_complete(practice: pb.Practice) -> None:
