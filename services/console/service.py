@@ -26,6 +26,7 @@ from services.console.pages import (
     platform,
     shell,
     sign_in,
+    wall,
     work,
 )
 from services.console.pages.asked import Asked
@@ -100,6 +101,8 @@ def application(neighbours: Neighbours, settings: Settings, stopping: asyncio.Ev
             Route(
                 f"{start}/work/dossier/{{evaluation}}/{{indicator}}", _in(language, dossier.indicator), methods=_BOTH
             ),
+            Route(f"{start}/wall", _in(language, wall.page)),
+            Route(f"{start}/wall/live", _in(language, wall.live)),
             Route(f"{start}/platform", _in(language, platform.page), methods=_BOTH),
             Route(f"{start}/work/plan/{{plan:path}}", _in(language, plan.page), methods=_BOTH),
             Route(f"{start}/cohorts/{{cohort}}", _in(language, board.page)),
@@ -141,7 +144,7 @@ async def _healthy(_request: Request) -> Response:
 
 async def _static(request: Request) -> Response:
     media = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml", "js": "text/javascript; charset=utf-8"}
-    for name in ("console.css", "inside.css", "icon.svg", "live.js"):
+    for name in ("console.css", "inside.css", "wall.css", "icon.svg", "live.js"):
         if request.path_params["name"] == shell.static_name(name):
             kind = media[name.rpartition(".")[2]]
             return answers.public(request, answers.answer(shell.static_file(name), kind, cache=_FOREVER))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from services.console.model.platform_words import PLATFORM
+from services.console.model.wall_words import WALL
 from services.console.model.work_words import WORK
 
 LANGUAGES = ("id", "en")
@@ -11,6 +12,7 @@ LANGUAGES = ("id", "en")
 _TEXTS: Mapping[str, tuple[str, str]] = {
     **WORK,
     **PLATFORM,
+    **WALL,
     "site": ("Living Lab Layanan Digital", "Digital Services Living Lab"),
     "skip": ("Langsung ke isi", "Skip to content"),
     "other_language": ("English", "Bahasa Indonesia"),

@@ -26,6 +26,7 @@ def environment() -> Environment:
     )
     made.globals["style"] = f"/static/{static_name('console.css')}"
     made.globals["style_inside"] = f"/static/{static_name('inside.css')}"
+    made.globals["style_wall"] = f"/static/{static_name('wall.css')}"
     made.globals["icon"] = f"/static/{static_name('icon.svg')}"
     return made
 

@@ -7,18 +7,13 @@ from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import cohort_pb2
 from livinglab.program.v1 import service_pb2 as pb
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from services.console.live import Topic
-from services.console.pages import answers, shell, shown
+from services.console.pages import shell, shown, streamed
 from services.console.pages.cohort.orders import possible
 from services.console.session import people
 from services.console.session.neighbours import Neighbours, Person
-from services.console.session.sessions import COOKIE
 
-# How soon one who has signed out, or a process that ends, is noticed; how often a silent connection is spoken to, so
-# that proxies leave it alone.
-_LOOK_SECONDS, _SILENT_LOOKS = 1.0, 15
 _SEES_PEOPLE = (options_pb2.ROLE_MANAGER, options_pb2.ROLE_COACH, options_pb2.ROLE_PLATFORM)
 _ACTIVE = cohort_pb2.PARTICIPANT_STATE_ACTIVE
 
@@ -36,11 +31,10 @@ async def page(request: Request) -> Response:
         fragment=_fragment(cohort, shown.language_of(request)),
         orders=possible(cohort) if manages else [],
         sees_people=session.has(*_SEES_PEOPLE),
-        script=f"/static/{shell.static_name('live.js')}",
+        script=streamed.script(),
         done=request.query_params.get("done", ""),
     )
-    sent.headers["content-security-policy"] = answers.WITH_SCRIPT
-    return sent
+    return streamed.with_script(sent)
 
 
 async def live(request: Request) -> Response:
@@ -53,26 +47,13 @@ async def live(request: Request) -> Response:
 
     def watch(token: str) -> AsyncIterator[Any]:
         asked = pb.WatchCohortRequest(cohort_id=cohort.id)
-        stream: AsyncIterator[Any] = neighbours.program.WatchCohort(
-            asked, metadata=(("authorization", f"Bearer {token}"),)
-        )
+        stream: AsyncIterator[Any] = neighbours.program.WatchCohort(asked, metadata=Person(token).metadata())
         return stream
 
-    name = request.cookies.get(COOKIE, "")
-
-    async def events() -> AsyncIterator[bytes]:
-        yield b"retry: 2000\n\n" + _event(0, _fragment(cohort, language))
-        async with request.app.state.watches.watching(("cohort", cohort.id), session.token, watch) as topic:
-            revision = silent = 0
-            while request.app.state.sessions.get(name) is session and not request.app.state.stopping.is_set():
-                if await topic.after(revision, _LOOK_SECONDS):
-                    revision, silent = topic.revision, 0
-                    yield _event(revision, _made(topic, language))
-                elif (silent := silent + 1) % _SILENT_LOOKS == 0:
-                    yield b": still here\n\n"
-
-    headers = {**answers.SAFETY, "cache-control": answers.PRIVATE, "x-accel-buffering": "no"}
-    return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
+    first = _fragment(cohort, language)
+    return streamed.events(
+        request, session, ("cohort", cohort.id), watch, first, lambda said: _fragment(said.cohort, language)
+    )
 
 
 async def participants(request: Request) -> Response:
@@ -112,16 +93,3 @@ def _fragment(cohort: Any, language: str) -> str:
         when=lambda stamp: shown.when(stamp, language),
         open_state=cohort_pb2.PHASE_STATE_OPEN,
     )
-
-
-def _made(topic: Topic, language: str) -> str:
-    """Made once for all who look at it in that language."""
-    if language not in topic.made:
-        topic.made[language] = _fragment(topic.latest.cohort, language)
-    text: str = topic.made[language]
-    return text
-
-
-def _event(revision: int, text: str) -> bytes:
-    lines = "".join(f"data: {line}\n" for line in text.splitlines())
-    return f"id: {revision}\n{lines}\n".encode()
