@@ -11,12 +11,11 @@ from livinglab.common.v1.dead_letter_service_pb2_grpc import DeadLetterServiceSt
 
 from chassis import naming
 from chassis.events import stream
-from tests.harness.browsing import browser, faults, get
+from tests.harness.browsing import SAME, browser, faults, form, get
 from tests.harness.service import as_published
 from tests.harness.waiting import eventually
-from tests.integration.console.conftest import TEMPORAL_UI, Console
+from tests.integration.console.conftest import TEMPORAL_UI, Console, signed_in
 from tests.integration.console.test_program_pages import launched
-from tests.integration.console.test_sign_in import SAME, form, signed_in
 
 
 async def unreadable(console: Console) -> str:
@@ -53,7 +52,7 @@ async def test_the_platform_team_replays_and_gives_up_letters_and_nobody_else_do
     fields = dict(re.findall(r'<input type="hidden" name="(csrf|request_id|service)" value="([^"]*)">', page.text))
 
     async def sent(**more: str) -> Any:
-        body = urllib.parse.urlencode(form(page) | fields | more).encode()
+        body = urllib.parse.urlencode(form(page.text) | fields | more).encode()
         return await get(f"{console.url}/en/platform", me | SAME, body)
 
     assert fields["service"] == "program"

@@ -6,9 +6,9 @@ import re
 import urllib.request
 
 from tests.harness.browsing import browser, faults, get
-from tests.integration.console.conftest import Console, registered
+from tests.integration.console.conftest import Console, registered, signed_in
 from tests.integration.console.test_program_pages import launched
-from tests.integration.console.test_sign_in import first_events, signed_in
+from tests.integration.console.test_sign_in import first_events
 
 STEPS = ("Policy", "Insight", "Knowledge", "Information", "Data")
 
