@@ -144,7 +144,7 @@ async def _healthy(_request: Request) -> Response:
 
 async def _static(request: Request) -> Response:
     media = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml", "js": "text/javascript; charset=utf-8"}
-    for name in ("console.css", "inside.css", "wall.css", "icon.svg", "live.js"):
+    for name in ("console.css", "inside.css", "wall.css", "icon.svg", "live.js", "draft.js"):
         if request.path_params["name"] == shell.static_name(name):
             kind = media[name.rpartition(".")[2]]
             return answers.public(request, answers.answer(shell.static_file(name), kind, cache=_FOREVER))

@@ -125,6 +125,18 @@ WORK: Mapping[str, tuple[str, str]] = {
     "owed_2": ("harus dikerjakan", "due"),
     "owed_3": ("selesai", "done"),
     "owed_4": ("dimaafkan", "excused"),
+    "drafts_wait": (
+        "{count} jawaban menunggu di perangkat ini dan dikirim begitu sambungan kembali.",
+        "{count} answers wait on this device and are sent as soon as the line is back.",
+    ),
+    "drafts_sign_in": (
+        "{count} jawaban menunggu di perangkat ini: masuk lagi untuk mengirimnya.",
+        "{count} answers wait on this device: sign in again to send them.",
+    ),
+    "drafts_refused": (
+        "{count} jawaban di perangkat ini tidak diterima: buka indikatornya dan simpan lagi.",
+        "{count} answers on this device were not taken: open their indicators and save again.",
+    ),
     "save": ("Simpan", "Save"),
     "save_next": ("Simpan dan lanjut", "Save and go on"),
     "saved": ("Tersimpan.", "Saved."),

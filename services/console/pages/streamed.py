@@ -17,9 +17,9 @@ from services.console.session.sessions import COOKIE, Session
 _LOOK_SECONDS, _SILENT_LOOKS = 1.0, 15
 
 
-def script() -> str:
-    """The address of the one script that takes them."""
-    return f"/static/{shell.static_name('live.js')}"
+def script(name: str = "live.js") -> str:
+    """The address of a script; that of the one that takes events."""
+    return f"/static/{shell.static_name(name)}"
 
 
 def with_script(sent: Response) -> Response:
