@@ -30,7 +30,7 @@ from services.console.pages import (
     work,
 )
 from services.console.pages.asked import Asked
-from services.console.pages.cohort import board, orders
+from services.console.pages.cohort import board, orders, participants, records
 from services.console.pages.public import find, practices, programs, race, region
 from services.console.session.neighbours import Neighbours
 from services.console.session.people import NotSignedIn
@@ -107,7 +107,10 @@ def application(neighbours: Neighbours, settings: Settings, stopping: asyncio.Ev
             Route(f"{start}/work/plan/{{plan:path}}", _in(language, plan.page), methods=_BOTH),
             Route(f"{start}/cohorts/{{cohort}}", _in(language, board.page)),
             Route(f"{start}/cohorts/{{cohort}}/live", _in(language, board.live)),
-            Route(f"{start}/cohorts/{{cohort}}/participants", _in(language, board.participants)),
+            Route(f"{start}/cohorts/{{cohort}}/participants", _in(language, participants.page), methods=_BOTH),
+            Route(f"{start}/cohorts/{{cohort}}/audit", _in(language, records.audit)),
+            Route(f"{start}/cohorts/{{cohort}}/report", _in(language, records.report)),
+            Route(f"{start}/cohorts/{{cohort}}/messages", _in(language, records.messages)),
             Route(f"{start}/cohorts/{{cohort}}/order/{{order}}", _in(language, orders.page), methods=_BOTH),
         ]
     handlers: Any = {

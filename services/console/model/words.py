@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from services.console.model.cohort_words import COHORT
 from services.console.model.platform_words import PLATFORM
 from services.console.model.wall_words import WALL
 from services.console.model.work_words import WORK
@@ -11,6 +12,7 @@ LANGUAGES = ("id", "en")
 # Key: Bahasa Indonesia, English.
 _TEXTS: Mapping[str, tuple[str, str]] = {
     **WORK,
+    **COHORT,
     **PLATFORM,
     **WALL,
     "site": ("Living Lab Layanan Digital", "Digital Services Living Lab"),

@@ -174,8 +174,6 @@ WORK: Mapping[str, tuple[str, str]] = {
     "no_problems": ("Tidak ada masalah yang menunggu Anda.", "No problem waits for you."),
     "live": ("Diperbarui langsung", "Kept up to date"),
     "people_of": ("Peserta kohort", "Participants"),
-    "all_people": ("Semua peserta", "All participants"),
-    "only_missing": ("Hanya yang belum lengkap", "Only those who lack something"),
     "missing": ("Belum dikerjakan", "Still missing"),
     "duties": ("Sudah dikerjakan", "Done"),
     "orders": ("Perintah", "Orders"),

@@ -16,11 +16,15 @@ from livinglab.benchmark.v1 import service_pb2_grpc as benchmark_grpc
 from livinglab.coaching.v1 import assignment_service_pb2_grpc, plan_service_pb2_grpc, practice_service_pb2_grpc
 from livinglab.coaching.v1 import service_pb2_grpc as coaching_grpc
 from livinglab.common.v1 import dead_letter_service_pb2_grpc, flow_service_pb2_grpc
+from livinglab.notify.v1 import inbox_service_pb2_grpc
+from livinglab.notify.v1 import service_pb2_grpc as notify_grpc
 from livinglab.program.v1 import (
+    audit_service_pb2_grpc,
     directory_service_pb2_grpc,
     duty_service_pb2_grpc,
     overview_service_pb2_grpc,
     release_service_pb2_grpc,
+    report_service_pb2_grpc,
     steering_service_pb2_grpc,
 )
 from livinglab.program.v1 import service_pb2_grpc as program_grpc
@@ -55,6 +59,10 @@ class Neighbours:
         self.duties: Any = duty_service_pb2_grpc.DutyServiceStub(program)
         self.overviews: Any = overview_service_pb2_grpc.OverviewServiceStub(program)
         self.steering: Any = steering_service_pb2_grpc.SteeringServiceStub(program)
+        self.audit: Any = audit_service_pb2_grpc.AuditServiceStub(program)
+        self.reports: Any = report_service_pb2_grpc.ReportServiceStub(program)
+        self.notify: Any = notify_grpc.NotifyServiceStub(channels["notify"])
+        self.inbox: Any = inbox_service_pb2_grpc.InboxServiceStub(channels["notify"])
         coaching = channels["coaching"]
         self.coaching: Any = coaching_grpc.CoachingServiceStub(coaching)
         self.plans: Any = plan_service_pb2_grpc.PlanServiceStub(coaching)

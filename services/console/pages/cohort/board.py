@@ -11,11 +11,9 @@ from starlette.responses import Response
 
 from services.console.pages import shell, shown, streamed
 from services.console.pages.cohort.orders import possible
+from services.console.pages.cohort.records import READS_MESSAGES, READS_RECORDS
 from services.console.session import people
 from services.console.session.neighbours import Neighbours, Person
-
-_SEES_PEOPLE = (options_pb2.ROLE_MANAGER, options_pb2.ROLE_COACH, options_pb2.ROLE_PLATFORM)
-_ACTIVE = cohort_pb2.PARTICIPANT_STATE_ACTIVE
 
 
 async def page(request: Request) -> Response:
@@ -23,14 +21,16 @@ async def page(request: Request) -> Response:
     session = await people.session_of(request)
     cohort = await _cohort(people.person_of(session), request)
     manages = session.has(options_pb2.ROLE_MANAGER)
+    room = request.query_params.get("view") == "room"
     sent = shown.page(
         request,
-        "cohort.html",
+        "room.html" if room else "cohort.html",
         session,
         cohort=cohort,
         fragment=_fragment(cohort, shown.language_of(request)),
         orders=possible(cohort) if manages else [],
-        sees_people=session.has(*_SEES_PEOPLE),
+        sees_people=session.has(*READS_RECORDS),
+        sees_messages=session.has(*READS_MESSAGES),
         script=streamed.script(),
         done=request.query_params.get("done", ""),
     )
@@ -53,29 +53,6 @@ async def live(request: Request) -> Response:
     first = _fragment(cohort, language)
     return streamed.events(
         request, session, ("cohort", cohort.id), watch, first, lambda said: _fragment(said.cohort, language)
-    )
-
-
-async def participants(request: Request) -> Response:
-    """Who takes part, what each has done and lacks."""
-    session = await people.session_of(request)
-    person = people.person_of(session)
-    cohort = await _cohort(person, request)
-    asked = pb.ListParticipantsRequest(cohort_id=cohort.id)
-    found = await person.every(request.app.state.neighbours.program.ListParticipants, asked, "participants")
-    lacking = request.query_params.get("show") == "missing"
-    if lacking:
-        found = [one for one in found if one.missing or one.problems]
-    withdraws = session.has(options_pb2.ROLE_MANAGER) and "withdraw" in possible(cohort)
-    return shown.page(
-        request,
-        "participants.html",
-        session,
-        cohort=cohort,
-        people=found,
-        lacking=lacking,
-        withdraws=withdraws,
-        active=_ACTIVE,
     )
 
 

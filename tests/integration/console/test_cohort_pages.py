@@ -1,0 +1,112 @@
+"""A manager's pages of a cohort: who takes part and orders for several of them, audit, report, messages; two managers
+at once."""
+
+import asyncio
+import re
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.harness.browsing import browser, faults, form, get, post
+from tests.harness.cohorts.program import working
+from tests.harness.waiting import eventually
+from tests.integration.console.conftest import SUMEDANG, Console, signed_in
+from tests.integration.console.test_program_pages import launched
+
+PLACE = "/en/cohorts/real-1"
+SEMARANG = "33.74"
+
+
+@pytest.fixture
+async def steered(console: Console) -> AsyncIterator[Console]:
+    """A cohort with its worker."""
+    async with working(console.services["program"]):
+        await launched(console, "real-1")
+        yield console
+
+
+async def test_orders_for_several_at_once_are_told_first_and_done_once(steered: Console) -> None:
+    me = await signed_in(steered, "manager", subject="ana")
+    place = steered.url + PLACE
+    page = await get(f"{place}/participants", me)
+    assert "4 of 4" in page.text
+    one = await get(f"{place}/participants?find=sumedang", me)
+    assert ("1 of 4" in one.text, "Semarang" in one.text) == (True, False)
+    assert "0 of 4" in (await get(f"{place}/participants?state=3", me)).text
+    chosen = {f"one.{SUMEDANG}": "1", f"one.{SEMARANG}": "1", "order": "withdraw", "reason": "an election"}
+    fields = form(page.text) | chosen
+    # Nothing ticked, or no reason: each fault is named, and nothing happens.
+    bare = await post(f"{place}/participants", me, form(page.text))
+    assert (bare.status, "Tick 1 to 100" in bare.text, "Choose the order" in bare.text) == (409, True, True)
+    told = await post(f"{place}/participants", me, fields)
+    assert told.text.count("people are told") == 2
+    assert "0 of 4" in (await get(f"{place}/participants?state=3", me)).text
+    done = await post(f"{place}/participants", me, fields | {"confirmed": "1"})
+    assert done.text.count("done: Withdraw") == 2
+    # The same form once more is the same answer, not two refusals.
+    again = await post(f"{place}/participants", me, fields | {"confirmed": "1"})
+    assert again.text.count("done: Withdraw") == 2
+
+    async def left() -> bool:
+        return "2 of 4" in (await get(f"{place}/participants?state=3", me)).text
+
+    await eventually(left)
+    # A new form for who has left already is refused by name, and the others are served.
+    late = await get(f"{place}/participants", me)
+    fields = form(late.text) | chosen | {"confirmed": "1", "request_id": uuid.uuid4().hex}
+    assert (await post(f"{place}/participants", me, fields)).text.count("refused:") == 2
+    audit = await get(f"{place}/audit", me)
+    assert audit.text.count("an election") == 2
+    assert "ana" in audit.text
+    coach = await signed_in(steered, "coach", subject="c-1")
+    assert "For those that are ticked" not in (await get(f"{place}/participants", coach)).text
+    assert (await post(f"{place}/participants", coach, fields)).status == 403
+
+
+async def test_two_managers_at_once_one_order_counts_and_the_other_is_told_why(steered: Console) -> None:
+    first, second = [await signed_in(steered, "manager", subject=name) for name in ("ana", "budi")]
+    order = f"{steered.url}{PLACE}/order/pause"
+    pages = [await get(order, me) for me in (first, second)]
+    sent = [
+        post(order, me, form(page.text) | {"reason": "an election", "confirmed": "1"})
+        for me, page in zip((first, second), pages, strict=True)
+    ]
+    answers = sorted(await asyncio.gather(*sent), key=lambda answer: answer.status)
+    # The second comes either upon a form that stands no more, or upon the cohort's own refusal.
+    assert (answers[0].status, answers[1].status in (404, 409)) == (303, True), answers[1].text
+
+    async def paused() -> bool:
+        return "paused" in (await get(steered.url + PLACE, second)).text
+
+    await eventually(paused)
+    audit = await get(f"{steered.url}{PLACE}/audit", first)
+    assert len(re.findall(r'scope="row">pause<', audit.text)) == 1
+
+
+async def test_records_are_accessible_fit_a_phone_and_are_for_those_who_look_after_it(steered: Console) -> None:
+    found = []
+    pages = ("", "?view=room", "/participants", "/audit", "/report", "/messages", "/order/extend")
+    async with browser(bypass_csp=True) as context:
+        page = await context.new_page()
+        await page.goto(f"{steered.url}/sign-in?next=/work")
+        await page.get_by_label("Peran").select_option("manager")
+        await page.get_by_role("button", name="Masuk").click()
+        await page.wait_for_url("**/work")
+        # By keyboard from the list of cohorts to the meeting-room view.
+        await page.get_by_role("link", name="Small cohort").press("Enter")
+        await page.get_by_role("link", name="Tampilan ruang rapat").press("Enter")
+        await page.locator("#hidup").wait_for()
+        for width in (1280, 320):
+            await page.set_viewport_size({"width": width, "height": 740})
+            for start in ("", "/en"):
+                for path in pages:
+                    await page.goto(f"{steered.url}{start}/cohorts/real-1{path}")
+                    found += [f"{start}{path} at {width}: {fault}" for fault in await faults(page)]
+                    if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                        found.append(f"{start}{path} at {width}: wider than the screen")
+    assert not found, "\n".join(found)
+    for role, closed in (("operator", ("audit", "report", "messages")), ("coach", ("messages",))):
+        other = await signed_in(steered, role, SUMEDANG)
+        statuses = [(await get(f"{steered.url}/cohorts/real-1/{path}", other)).status for path in closed]
+        assert statuses == [403] * len(closed)
