@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     sign_in_client: str = "livinglab-console"
     sign_in_secret: SecretStr = SecretStr("")
     console_url: str = ""
+    # Where the platform team looks at workflows, for links; empty: there are none.
+    temporal_ui_url: str = ""
 
     # Where the other processes are, as JSON by name; otherwise their name and the usual port.
     peers: dict[str, str] = {}
@@ -71,6 +73,7 @@ class Settings(BaseSettings):
     # that the issuer calls otherwise.
     roles_claim: str = "roles"
     institution_claim: str = "institution"
+    agency_claim: str = "agency"
     role_names: dict[str, str] = {}
     token_file: Path | None = None
     # Who signs the tokens of pods, where a cluster does, and how the subjects of our own begin.

@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 
 from chassis import auth, mongo, rpc, telemetry, tls
 from chassis.config import Settings, settings
-from chassis.events import dead_letter_service, gauges, stream
+from chassis.events import dead_letter_service, flow_service, gauges, stream
 from chassis.events.outbox import Publisher, Relay
 
 T = TypeVar("T")
@@ -105,6 +105,7 @@ class Process:
         if self.settings.prepare_only:
             await consumer.prepare()
         self._served.append(dead_letter_service.served(db, consumer, Publisher(nc)))
+        self._served.append(flow_service.served(db, nc.jetstream(), self.name))
         self.background("consumer", consumer.run())
 
     async def serve(self, *served: rpc.Served) -> None:

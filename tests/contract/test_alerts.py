@@ -11,7 +11,7 @@ import typer.main
 import yaml
 from prometheus_client import REGISTRY
 
-from cli.main import app
+from cli.main import whole
 from deploy.monitoring import asked as figures
 from deploy.monitoring.__main__ import written
 from stack.fleet import MEMBERS
@@ -63,7 +63,7 @@ def test_each_alert_has_a_page_that_says_what_to_look_at_and_what_mends_it() -> 
 
 
 def test_every_command_on_a_page_of_operations_is_one() -> None:
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(whole())
     unknown = []
     for page in (ROOT / "docs/operations").rglob("*.md"):
         for line in re.findall(r"(?:`|^ {4})livinglab ((?:[a-z-]+ ?)+)", page.read_text(), re.M):

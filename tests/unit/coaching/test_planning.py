@@ -17,15 +17,14 @@ from instruments.lint import leaves
 from instruments.rounding import written
 from instruments.scoring import Scorer
 from instruments.tree import Instrument, Node, instrument_of
-from services.coaching.model import coaches as model
 from services.coaching.model import plan
+from services.coaching.model.pairing import coaches as model
 from services.coaching.model.planning import (
     MOST_ACTIONS,
     MOST_LEVELS,
     Evaluation,
     draft,
     index_of,
-    period_order,
     steps,
     target,
 )
@@ -185,11 +184,6 @@ def test_there_is_nothing_to_plan_at_the_top() -> None:
     with pytest.raises(Refused) as refused:
         drafted(levels(5))
     assert (refused.value.kind, refused.value.reason) == (Kind.FAILED_PRECONDITION, "NOTHING_TO_RAISE")
-
-
-def test_periods_are_ordered_by_number_and_a_year_comes_after_its_parts() -> None:
-    periods = ["2022", "2021", "2022-10", "2022-9", "2023-1"]
-    assert sorted(periods, key=period_order) == ["2021", "2022-9", "2022-10", "2022", "2023-1"]
 
 
 def test_a_plan_goes_from_hand_to_hand() -> None:
