@@ -78,7 +78,7 @@ def test_every_command_on_a_page_of_operations_is_one() -> None:
 
 
 def test_every_option_in_a_runbook_is_one_and_every_workload_is_there() -> None:
-    command, unknown = typer.main.get_command(app), []
+    command, unknown = typer.main.get_command(whole()), []
     page = (ROOT / "docs/operations/runbooks.md").read_text()
     for line in re.findall(r"`livinglab ([^`]*)`", page):
         words = line.split()
