@@ -24,12 +24,12 @@ from tests.harness.coaching import (
     called_by,
     coach,
     published,
-    refusal,
     request_id,
 )
 from tests.harness.plans import PLAN
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
+from tests.harness.waiting import eventually
 
 NOW = datetime.now(UTC)
 PAST, AHEAD = "past", "ahead"
@@ -43,6 +43,7 @@ async def coaching(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIter
         await coach(running)
         for institution in (SUMEDANG, BANDUNG):
             await called_by(running, "system").AssignCoach(assignment(institution))
+        await eventually(lambda: running.db["assigned"].find_one({"institution": SUMEDANG}))
         plan = coaching_pb2.Plan(
             cohort_id=COHORT,
             institution=SUMEDANG,
@@ -95,7 +96,8 @@ def about(session_id: str = PAST, institution: str = SUMEDANG) -> dict[str, Any]
 
 async def shown(coaching: Running, session_id: str = PAST, institution: str = SUMEDANG) -> minutes_pb2.Minutes:
     request = pb.GetMinutesRequest(session_id=session_id, institution=institution)
-    return (await people(coaching, "manager").GetMinutes(request)).minutes
+    answer: pb.GetMinutesResponse = await people(coaching, "manager").GetMinutes(request)
+    return answer.minutes
 
 
 def noted(*steps: str, session_id: str = PAST, **more: Any) -> pb.WriteMinutesRequest:
