@@ -25,7 +25,7 @@ phases:
     closes: 2022-11-20
     invites: [head, operator]
     sessions:
-      - {id: clinic, title: Klinik, place: Jatinangor, start: 2022-11-07T09:00, end: 2022-11-07T10:00, time_zone: Asia/Jakarta}
+      - {id: clinic, title: Klinik, start: 2022-11-07T09:00, end: 2022-11-07T10:00, time_zone: Asia/Jakarta}
     duties:
       - {id: assessed, kind: self_assess, instrument: spbe-59-2020, period: "2022", required: true}
       - {id: planned, kind: plan_approved, required: true}
