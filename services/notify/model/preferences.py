@@ -24,6 +24,7 @@ _KINDS = {
     "visit_planned": "visits",
     "visit_accepted": "visits",
     "visit_cancelled": "visits",
+    "session_missed": "coaching",
     "assessor_assigned": "assessments",
     "assignment": "assessments",
     "stage_concluded": "assessments",
