@@ -25,6 +25,7 @@ _KINDS = {
     "visit_accepted": "visits",
     "visit_cancelled": "visits",
     "session_missed": "coaching",
+    "memorandum_ending": "visits",
     "assessor_assigned": "assessments",
     "assignment": "assessments",
     "stage_concluded": "assessments",
