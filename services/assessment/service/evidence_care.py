@@ -14,7 +14,7 @@ from services.assessment.model import cycle, revisions
 from services.assessment.store.evidence import DatabaseFailure, EvidenceStore
 
 # A day more or less is nobody's loss.
-_LOOK_SECONDS = 30.0
+_LOOK_SECONDS = 5.0
 _MOST = 100
 
 Reader = Callable[[evidence_pb2.Evidence], Awaitable[None]]
