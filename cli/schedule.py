@@ -141,7 +141,7 @@ def _show(schedule: Any, as_json: bool) -> None:
     if schedule.paused:
         say(f"paused: {schedule.reason}")
     for at in schedule.next_times:
-        say(f"  starts {local_time(at)}")
+        say(f"  starts {local_time(at, schedule.time_zone)}")
 
 
 def _calendar(recurrence: Any) -> str:
@@ -155,4 +155,6 @@ def _calendar(recurrence: Any) -> str:
 def _next(schedule: Any) -> str:
     from cli.cohort.view import local_time
 
-    return "paused" if schedule.paused else local_time(schedule.next_times[0]) if schedule.next_times else ""
+    if schedule.paused or not schedule.next_times:
+        return "paused" if schedule.paused else ""
+    return local_time(schedule.next_times[0], schedule.time_zone)

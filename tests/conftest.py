@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from stack import ports
 from stack.issuer import Issuer
@@ -17,6 +18,12 @@ _OWN_SOCKETS = ("integration", "workflow", "replay", "e2e", "chaos")
 _ORDER = ("e2e", "chaos", "workflow", "integration", "replay", "contract", "unit")
 
 
+# What decides on a change draws the same examples each time, on a slow machine too; PROPERTIES=drawn draws others.
+settings.register_profile(
+    "same", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("drawn", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("PROPERTIES", "same"))
 # A worker of xdist is told of a terminal of 80 columns; commands are to write as they do into a file.
 os.environ.pop("COLUMNS", None)
 # Each worker of xdist has ports of its own: one that is free now may be listened on by the other a moment later.

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from cli.cohort import view
 from cli.speak.known import name_of
+from cli.speak.language import either, language, word
 from programs.zones import zone_name
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ _MOST_DRAWN = 40
 _LINE, _LEFT, _RIGHT, _WIDTH = 22, 210, 60, 720
 # Bigger areas have their name in two places: the chart keeps to one line.
 _LONGEST_NAME = 28
+# Where English has a point Indonesian has a comma, and the other way round.
+_INDONESIAN = str.maketrans(".,", ",.")
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Chart:
 
 
 def page(report: "report_service_pb2.Report", entries: "Sequence[audit_service_pb2.AuditEntry]") -> str:
-    """HTML; whatever people wrote is escaped."""
+    """HTML in the language of this command; whatever people wrote is escaped."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -60,7 +63,7 @@ def page(report: "report_service_pb2.Report", entries: "Sequence[audit_service_p
     zone = report.cohort.time_zone
     environment.filters.update(when=lambda stamp: view.local_time(stamp, zone), session_time=_session_time)
     environment.filters.update(name=name_of, amount=_amount, **_titles(report.cohort))
-    environment.filters.update(word=view.word, state=view.phase_state)
+    environment.filters.update(word=view.word, state=view.phase_state, spoken=word, number=_number)
     return environment.get_template("cohort_report.html").render(
         r=report,
         c=report.cohort,
@@ -70,6 +73,8 @@ def page(report: "report_service_pb2.Report", entries: "Sequence[audit_service_p
         share=_share,
         zone=zone,
         closing=view.closing,
+        language=language(),
+        either=either,
     )
 
 
@@ -120,14 +125,14 @@ def _session_time(session: "cohort_pb2.PlannedSession") -> str:
     """In the time of its place, by which people come: 2022-11-01 09:00 WIB."""
     zone = ZoneInfo(session.time_zone)
     start = session.start_time.ToDatetime(tzinfo=UTC).astimezone(zone)
-    off = " (cancelled)" if session.cancelled else ""
+    off = f" ({word('cancelled')})" if session.cancelled else ""
     return f"{start:%Y-%m-%d %H:%M} {zone_name(start)}{off}"
 
 
 def _titles(cohort: "cohort_pb2.Cohort") -> "dict[str, Callable[[str], str]]":
-    """Phases and duties by the words that the page, which is in English, has for their ids."""
-    phases = {phase.phase: phase.title_en or phase.title for phase in cohort.phases}
-    duties = {one.duty: one.title_en or one.title for phase in cohort.phases for one in phase.duty_progress}
+    """Phases and duties by the words that people have for their ids."""
+    phases = {phase.phase: either(phase.title, phase.title_en) for phase in cohort.phases}
+    duties = {one.duty: either(one.title, one.title_en) for phase in cohort.phases for one in phase.duty_progress}
     return {"phase": lambda code: phases.get(code, code), "duty": lambda code: duties.get(code, code)}
 
 
@@ -136,5 +141,11 @@ def _short(name: str) -> str:
 
 
 def _amount(text: str) -> str:
-    """1,250,000: digits in threes."""
-    return f"{Decimal(text):,f}"
+    """1,250,000: digits in threes; in Indonesian 1.250.000."""
+    figure = f"{Decimal(text):,f}"
+    return figure.translate(_INDONESIAN) if language() == "id" else figure
+
+
+def _number(text: str) -> str:
+    """2.58; in Indonesian 2,58."""
+    return text.translate(_INDONESIAN) if language() == "id" else text

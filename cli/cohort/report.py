@@ -52,7 +52,7 @@ def audit(cohort_id: CohortId, as_json: AsJson = False) -> None:
     rows = []
     for e in entries:
         about = " ".join(filter(None, (e.phase, e.institution)))
-        rows.append((view.local_time(e.time, zone), e.actor, e.command, about, e.outcome, e.reason))
+        rows.append((view.local_time(e.time, zone), e.actor, word(e.command), about, word(e.outcome), e.reason))
     table(["time", "who", "what", "of", "outcome", "why"], rows)
 
 

@@ -60,7 +60,7 @@ def records(columns: Sequence[str], rows: Rows, total: int) -> list[str]:
     is left out."""
     lines: list[str] = []
     for row in rows:
-        lines.append(row[0] or "-")
+        lines += _wrapped(row[0], total) or ["-"]
         told = [f"{name}:\N{NO-BREAK SPACE}{cell}" for name, cell in zip(columns[1:], row[1:], strict=True) if cell]
         lines += _beside(told, total)
     return lines
@@ -74,9 +74,14 @@ def _beside(fields: Sequence[str], total: int) -> list[str]:
         if lines[-1] and len(lines[-1]) + len(flat) + 4 <= total:
             lines[-1] += f"  {flat}"
             continue
-        first, *more = wrap(flat, max(total - 4, 20), break_long_words=False, break_on_hyphens=False) or [""]
+        first, *more = _wrapped(flat, total) or [""]
         lines += [f"  {first}", *(f"    {line}" for line in more)]
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines if line]
+
+
+def _wrapped(text: str, total: int) -> list[str]:
+    """Its lines, with room for what stands before them; no word is cut."""
+    return wrap(text, max(total - 4, 20), break_long_words=False, break_on_hyphens=False)
 
 
 def _by_column(columns: Sequence[str], rows: Rows) -> list[list[str]]:

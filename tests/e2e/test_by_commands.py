@@ -1,7 +1,6 @@
 """A real cohort of eight, from its launch to its last graduation, by the commands that people have and nothing else."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from stack.home import Home, is_running
 from tests.harness.terminal import Person, eventually_does
 from tests.harness.waiting import eventually
 
@@ -19,15 +17,6 @@ COHORT = "batch-1"
 COACH = "coach-sari"
 # Commands at the same time, for two cores.
 TOGETHER = 3
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    """A platform of its own, as `livinglab up` starts it."""
-    folder = tmp_path / "home"
-    yield folder
-    if is_running(Home(folder)):
-        asyncio.run(Person(folder).run("down"))
 
 
 def program_of_today(folder: Path) -> Path:

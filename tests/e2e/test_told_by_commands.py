@@ -4,7 +4,6 @@ calendar on the wall. On the same platform: what was imported by mistake is take
 
 import asyncio
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from email.message import EmailMessage
@@ -13,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from stack.home import Home, is_running
 from tests.harness.terminal import Person, mail, text
 from tests.harness.waiting import eventually
 
@@ -29,15 +27,6 @@ DAYS = {
 _MONTHS_ID = "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember"
 _MONTHS_EN = "January February March April May June July August September October November December"
 MONTHS = {"id": _MONTHS_ID.split(" "), "en": _MONTHS_EN.split(" ")}
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    """A platform of its own, as `livinglab up` starts it."""
-    folder = tmp_path / "home"
-    yield folder
-    if is_running(Home(folder)):
-        asyncio.run(Person(folder).run("down"))
 
 
 @dataclass

@@ -2,14 +2,17 @@
 
 import asyncio
 import gzip
+import re
 import shutil
 import tempfile
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.message import Message
+from http.cookies import SimpleCookie
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,8 @@ _FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
+# What a browser says of a form on the same site.
+SAME = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded"}
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -57,6 +62,24 @@ def _get(url: str, headers: dict[str, str], data: bytes | None) -> Got:
         wire = answer.read()
         compressed = answer.headers.get("content-encoding") == "gzip"
         return Got(answer.status, answer.headers, gzip.decompress(wire) if compressed else wire, len(wire))
+
+
+def cookies(got: Got) -> dict[str, str]:
+    """What a browser would keep."""
+    kept: dict[str, str] = {}
+    for line in got.headers.get_all("set-cookie") or []:
+        kept |= {name: morsel.value for name, morsel in SimpleCookie(line).items()}
+    return kept
+
+
+def form(text: str) -> dict[str, str]:
+    """The hidden fields of a page, or of a part of it; of forms with the same fields the last one's."""
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', text))
+
+
+async def post(url: str, headers: Mapping[str, str], fields: Mapping[str, str]) -> Got:
+    """A form, as a browser sends it from the same site unless the headers say otherwise."""
+    return await get(url, {**SAME, **headers}, urllib.parse.urlencode(fields).encode())
 
 
 def chromium() -> str:

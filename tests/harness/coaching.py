@@ -1,17 +1,12 @@
 """What the tests of coaching share: its callers, a coach, an assignment, and looking at what came of it."""
 
 import uuid
-from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar
 
-import grpc
-import pytest
 from google.protobuf.message import Message
 from livinglab.coaching.v1 import service_pb2 as pb
 from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
 
-from chassis.errors import Refused
-from chassis.status import from_rpc_error
 from tests.harness.service import Running
 from tests.harness.waiting import eventually
 
@@ -31,13 +26,6 @@ def request_id() -> str:
 def called_by(coaching: Running, role: str, institution: str = "", subject: str = "") -> "CoachingServiceAsyncStub":
     """Coaching, as that person calls it."""
     return coaching.as_role(CoachingServiceStub, role, institution, subject)
-
-
-async def refusal(call: Awaitable[object]) -> Refused:
-    """Why the call was refused."""
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call
-    return from_rpc_error(raised.value)
 
 
 async def published(coaching: Running, event: type[E], count: int) -> list[E]:

@@ -1,12 +1,11 @@
 """One evaluation as its people drive it, for tests of the assessment service."""
 
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import grpc.aio
-import pytest
 from livinglab.assessment.v1 import (
     cycle_pb2,
     evaluation_pb2,
@@ -17,8 +16,6 @@ from livinglab.assessment.v1 import (
     verification_pb2_grpc,
 )
 
-from chassis.errors import Refused
-from chassis.status import from_rpc_error
 from tests.harness.service import Running
 
 T = TypeVar("T")
@@ -31,13 +28,6 @@ VISIT, REVIEW = evaluation_pb2.STAGE_VISIT, evaluation_pb2.STAGE_REVIEW
 def request_id() -> str:
     """One for each write."""
     return uuid.uuid4().hex
-
-
-async def refusal(call: Awaitable[object]) -> Refused:
-    """How the call is refused; it must be."""
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call
-    return from_rpc_error(raised.value)
 
 
 def answers(level: str, codes: Iterable[object] = range(1, 48)) -> list[evaluation_pb2.Answer]:
@@ -162,7 +152,7 @@ class People:
         verdicts = [
             cycle_pb2.ReviewVerdict(indicator=one.indicator, verdict=cycle_pb2.VERDICT_VALID)
             for one in current.answers
-            if one.indicator not in set(but)
+            if one.indicator not in set(but) and not one.not_applicable
         ]
         request = verification_pb2.SaveVerdictsRequest(verdicts=verdicts, **self.about())
         await self.verifying(role, subject).SaveVerdicts(request)

@@ -1,11 +1,8 @@
 """Facts and questions of the race, for tests of benchmark on real servers."""
 
-from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
-import grpc
-import pytest
 from livinglab.assessment.v1 import evaluation_pb2
 from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.assessment.v1 import results_events_pb2 as imported_pb
@@ -14,8 +11,6 @@ from livinglab.benchmark.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from livinglab.benchmark.v1.service_pb2_grpc import BenchmarkServiceStub
 from livinglab.benchmark.v1.steward_service_pb2_grpc import StewardServiceStub
 
-from chassis.errors import Refused
-from chassis.status import from_rpc_error
 from directory import official_regions
 from instruments import instrument_files
 from instruments.file import load
@@ -79,12 +74,6 @@ async def instrument_known(benchmark: Running) -> None:
 
 async def counted(benchmark: Running, collection: str, count: int) -> bool:
     return bool(await benchmark.db[collection].count_documents({}) == count)
-
-
-async def refusal(call: Awaitable[object]) -> Refused:
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call
-    return from_rpc_error(raised.value)
 
 
 def race(benchmark: Running) -> Any:

@@ -2,7 +2,7 @@
 
 import importlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,13 +11,16 @@ from typing import Any, TypeVar
 import grpc.aio
 import motor.frameworks.asyncio
 import nats
+import pytest
 from google.protobuf.message import Message
 from pydantic import SecretStr
 
 from chassis import mongo, naming, rpc
 from chassis.config import Settings
+from chassis.errors import Refused
 from chassis.events import stream
 from chassis.runtime import Process
+from chassis.status import from_rpc_error
 from stack.issuer import AUDIENCE, ISSUER, Issuer
 from stack.ports import free_ports
 
@@ -99,6 +102,13 @@ async def running_service(
         process.stopping.set()
         assert await process.finish() == 0
         await client.drop_database(db.name)
+
+
+async def refusal(call: Awaitable[object]) -> Refused:
+    """How the call is refused; it must be."""
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call
+    return from_rpc_error(raised.value)
 
 
 async def publish(nats_url: str, event: Message, *, version: int = 1, **meta: str) -> None:

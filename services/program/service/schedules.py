@@ -97,4 +97,5 @@ def _schedule(standing: Standing) -> pb.Schedule:
         next_times=[] if standing.paused else [clock.stamp(at) for at in islice(coming, _NEXT_TIMES)],
         cohorts=standing.cohorts,
         problems=standing.problems,
+        time_zone=place.key,
     )

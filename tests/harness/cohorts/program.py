@@ -2,13 +2,12 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import grpc
 import grpc.aio
-import pytest
 from google.protobuf import message_factory
 from google.protobuf.descriptor import ServiceDescriptor
 from livinglab.assessment.v1 import evaluation_pb2
@@ -21,9 +20,7 @@ from livinglab.notify.v1 import service_pb2 as notify
 from livinglab.program.v1 import service_pb2 as pb
 from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
 
-from chassis.errors import Refused
 from chassis.runtime import Process
-from chassis.status import from_rpc_error
 from programs.files.definition import PROGRAMS, load_cohort
 from services.program import worker
 from stack.ports import free_ports
@@ -36,12 +33,6 @@ HEAD, SECRETARY = options_pb2.ROLE_HEAD, options_pb2.ROLE_SECRETARY
 
 def request_id() -> str:
     return uuid.uuid4().hex
-
-
-async def refusal(call: Awaitable[object]) -> Refused:
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call
-    return from_rpc_error(raised.value)
 
 
 def launching(*institutions: str, seconds_per_day: str = "600", **spec: Any) -> pb.LaunchCohortRequest:

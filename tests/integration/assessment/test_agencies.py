@@ -12,9 +12,9 @@ from livinglab.assessment.v1.understanding_pb2_grpc import UnderstandingServiceS
 
 from chassis.errors import Kind
 from stack.issuer import Issuer
-from tests.harness.evaluation import SUMEDANG, People, answers, refusal, request_id
+from tests.harness.evaluation import SUMEDANG, People, answers, request_id
 from tests.harness.servers import Servers
-from tests.harness.service import running_service
+from tests.harness.service import refusal, running_service
 
 HEALTH, ROADS = "Dinas Kesehatan", "Dinas Pekerjaan Umum"
 PDF = b"%PDF-1.7\n" + bytes(range(256)) * 4

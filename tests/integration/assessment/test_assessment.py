@@ -3,17 +3,15 @@
 import uuid
 from collections.abc import AsyncIterator, Awaitable
 
-import grpc
 import pytest
 from livinglab.assessment.v1 import evaluation_pb2, events_pb2
 from livinglab.assessment.v1 import service_pb2 as pb
 from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceStub
 
-from chassis.errors import Kind, Refused
-from chassis.status import from_rpc_error
+from chassis.errors import Kind
 from stack.issuer import Issuer
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 from tests.harness.waiting import eventually
 
 SUMEDANG, BANDUNG = "32.11", "32.04"
@@ -28,12 +26,6 @@ async def assessment(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIt
 
 def request_id() -> str:
     return uuid.uuid4().hex
-
-
-async def refusal(call: Awaitable[object]) -> Refused:
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call
-    return from_rpc_error(raised.value)
 
 
 async def opened(assessment: Running, institution: str = SUMEDANG, **more: str) -> evaluation_pb2.Evaluation:

@@ -20,9 +20,9 @@ from instruments import guidance_files, instrument_files
 from instruments.file import load
 from instruments.guidance_lint import load as load_guidance
 from stack.issuer import Issuer
-from tests.harness.evaluation import BANDUNG, SPBE, SUMEDANG, People, answers, refusal, request_id
+from tests.harness.evaluation import BANDUNG, SPBE, SUMEDANG, People, answers, request_id
 from tests.harness.servers import Servers
-from tests.harness.service import running_service
+from tests.harness.service import refusal, running_service
 from tests.harness.waiting import eventually
 
 PDF = b"%PDF-1.7\n" + bytes(range(256)) * 4

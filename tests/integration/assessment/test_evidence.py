@@ -5,7 +5,7 @@ import hashlib
 import io
 import uuid
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import grpc
@@ -17,13 +17,13 @@ from livinglab.assessment.v1.evidence_service_pb2_grpc import EvidenceServiceStu
 from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceStub
 from pymongo import MongoClient
 
-from chassis.errors import Kind, Refused
+from chassis.errors import Kind
 from chassis.status import from_rpc_error
 from services.assessment.store.files import CHUNK_BYTES
 from stack.issuer import Issuer
 from tests.harness.evaluation import People
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 from tests.harness.waiting import eventually
 
 SUMEDANG, BANDUNG = "32.11", "32.04"
@@ -42,12 +42,6 @@ async def assessment(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIt
 
 def rid() -> str:
     return uuid.uuid4().hex
-
-
-async def refusal(call: Awaitable[object]) -> Refused:
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call
-    return from_rpc_error(raised.value)
 
 
 def operator(assessment: Running, institution: str = SUMEDANG) -> Any:

@@ -3,21 +3,19 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Sequence
 
-import grpc
 import pytest
 from livinglab.assessment.v1 import results_events_pb2 as pb_events
 from livinglab.assessment.v1 import results_service_pb2 as pb
 from livinglab.assessment.v1.results_service_pb2_grpc import ResultServiceStub
 
-from chassis.errors import Kind, Refused
-from chassis.status import from_rpc_error
+from chassis.errors import Kind
 from directory import official_regions
 from services.assessment.model.results import MOST_RESULTS, MOST_ROWS
 from stack.issuer import Issuer
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 
 CODES = [one.code for one in official_regions().values() if one.kind != "provinsi" and one.code < "90"]
 SPBE, ITEMS = "spbe-59-2020", 47
@@ -63,12 +61,6 @@ async def imported(assessment: Running, rows: Sequence[pb.ImportRow]) -> pb.Impo
         pb.ImportResultsRequest(request_id=id_, rows=rows[at : at + 2_000]) for at in range(0, len(rows), 2_000)
     )
     return answer
-
-
-async def refusal(call: Awaitable[object]) -> Refused:
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call
-    return from_rpc_error(raised.value)
 
 
 async def counted(assessment: Running) -> list[int]:

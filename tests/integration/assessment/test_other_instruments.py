@@ -9,9 +9,9 @@ from livinglab.assessment.v1 import evaluation_pb2, events_pb2, instrument_pb2, 
 from chassis.errors import Kind
 from instruments.file import lint_content, load
 from stack.issuer import Issuer
-from tests.harness.evaluation import DOCUMENT, INTERVIEW, REVIEW, People, answers, refusal, request_id
+from tests.harness.evaluation import DOCUMENT, INTERVIEW, REVIEW, People, answers, request_id
 from tests.harness.servers import Servers
-from tests.harness.service import running_service
+from tests.harness.service import refusal, running_service
 from tests.harness.waiting import eventually
 
 FILES = Path(__file__).parents[2] / "data" / "instruments"

@@ -11,17 +11,9 @@ from livinglab.assessment.v1 import verification_pb2 as pb
 from chassis.errors import Kind
 from chassis.status import from_rpc_error
 from stack.issuer import Issuer
-from tests.harness.evaluation import (
-    DOCUMENT,
-    INTERVIEW,
-    REVIEW,
-    VISIT,
-    People,
-    answers,
-    refusal,
-)
+from tests.harness.evaluation import DOCUMENT, INTERVIEW, REVIEW, VISIT, People, answers
 from tests.harness.servers import Servers
-from tests.harness.service import running_service
+from tests.harness.service import refusal, running_service
 from tests.harness.waiting import eventually
 
 

@@ -2,21 +2,19 @@
 
 import io
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 
-import grpc
 import pytest
 from livinglab.assessment.v1 import evaluation_pb2, results_events_pb2
 from livinglab.assessment.v1 import results_service_pb2 as pb
 from livinglab.assessment.v1.results_service_pb2_grpc import ResultServiceStub
 
-from chassis.errors import Kind, Refused
-from chassis.status import from_rpc_error
+from chassis.errors import Kind
 from cli.assessment.results_file import rows_of
 from stack.issuer import Issuer
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 from tests.harness.waiting import eventually
 
 INDEX = "institution,instrument,period,stage,index\n"
@@ -48,12 +46,6 @@ async def imported(
 async def results(assessment: Running, institution: str = "") -> list[pb.Result]:
     manager = assessment.as_role(ResultServiceStub, "manager")
     return list((await manager.ListResults(pb.ListResultsRequest(institution=institution))).results)
-
-
-async def refusal(call: Awaitable[object]) -> Refused:
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call
-    return from_rpc_error(raised.value)
 
 
 def items(

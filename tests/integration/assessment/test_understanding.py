@@ -10,18 +10,9 @@ from livinglab.assessment.v1.understanding_pb2_grpc import UnderstandingServiceS
 
 from chassis.errors import Kind
 from stack.issuer import Issuer
-from tests.harness.evaluation import (
-    BANDUNG,
-    DOCUMENT,
-    INTERVIEW,
-    REVIEW,
-    SPBE,
-    People,
-    answers,
-    refusal,
-)
+from tests.harness.evaluation import BANDUNG, DOCUMENT, INTERVIEW, REVIEW, SPBE, People, answers
 from tests.harness.servers import Servers
-from tests.harness.service import running_service
+from tests.harness.service import refusal, running_service
 from tests.harness.waiting import eventually
 
 

@@ -12,9 +12,9 @@ from livinglab.assessment.v1.results_service_pb2_grpc import ResultServiceStub
 
 from chassis.errors import Kind
 from stack.issuer import Issuer
-from tests.harness.evaluation import SUMEDANG, refusal
+from tests.harness.evaluation import SUMEDANG
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 
 DEADLINE = 0.4
 

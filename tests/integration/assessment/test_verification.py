@@ -19,11 +19,10 @@ from tests.harness.evaluation import (
     VISIT,
     People,
     answers,
-    refusal,
     request_id,
 )
 from tests.harness.servers import Servers
-from tests.harness.service import running_service
+from tests.harness.service import refusal, running_service
 from tests.harness.waiting import eventually
 
 Stage = evaluation_pb2.Stage

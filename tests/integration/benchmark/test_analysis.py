@@ -9,9 +9,9 @@ from livinglab.benchmark.v1 import service_pb2 as pb
 from livinglab.benchmark.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 
 from stack.issuer import Issuer
-from tests.harness.race import JAVA, RACE, SPBE, SUMEDANG, analysis, counted, refusal, submitted
+from tests.harness.race import JAVA, RACE, SPBE, SUMEDANG, analysis, counted, submitted
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 from tests.harness.waiting import eventually
 
 

@@ -1,6 +1,6 @@
 """Benchmark alone, on a real database and broker: facts come in, the race is asked for as its users ask."""
 
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING
 
 import grpc
@@ -15,14 +15,13 @@ from livinglab.benchmark.v1.steward_service_pb2_grpc import StewardServiceStub
 from livinglab.benchmark.v1.target_pb2 import TargetLine
 from livinglab.coaching.v1.events_pb2 import CoachAssigned
 
-from chassis.errors import Kind, Refused
-from chassis.status import from_rpc_error
+from chassis.errors import Kind
 from directory import official_regions
 from instruments import instrument_files
 from instruments.file import load
 from stack.issuer import Issuer
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -90,12 +89,6 @@ def manager(benchmark: Running) -> "BenchmarkServiceAsyncStub":
 async def ranks(benchmark: Running, race: pb.Race = RACE) -> list[tuple[int, str, str]]:
     answer = await manager(benchmark).GetRanking(pb.GetRankingRequest(race=race))
     return [(row.rank, row.institution, row.index) for row in answer.rows]
-
-
-async def refusal(call: Awaitable[object]) -> Refused:
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call
-    return from_rpc_error(raised.value)
 
 
 async def test_results_are_ranked_within_their_group(benchmark: Running) -> None:

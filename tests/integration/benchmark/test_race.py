@@ -38,12 +38,11 @@ from tests.harness.race import (
     instrument_known,
     race,
     ranks,
-    refusal,
     steward,
     submitted,
 )
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 from tests.harness.waiting import eventually
 
 

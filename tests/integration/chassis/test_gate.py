@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -14,11 +14,10 @@ from livinglab.assessment.v1.evidence_service_pb2_grpc import EvidenceServiceStu
 from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceStub
 from livinglab.assessment.v1.verification_pb2_grpc import VerificationServiceStub
 
-from chassis.errors import Kind, Refused
-from chassis.status import from_rpc_error
+from chassis.errors import Kind
 from stack.issuer import Issuer
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 
 SUMEDANG, BANDUNG = "32.11", "32.04"
 SAVE_ANSWERS = "/livinglab.assessment.v1.AssessmentService/SaveAnswers"
@@ -35,12 +34,6 @@ async def assessment(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIt
 async def channel(assessment: Running) -> AsyncIterator[Any]:
     async with grpc.aio.insecure_channel(assessment.address) as channel:
         yield channel
-
-
-async def refusal(call: Awaitable[object]) -> Refused:
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call
-    return from_rpc_error(raised.value)
 
 
 async def nothing() -> AsyncIterator[bytes]:

@@ -12,10 +12,10 @@ from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
 from chassis.errors import Kind
 from services.coaching.store.documents import fields
 from stack.issuer import Issuer
-from tests.harness.coaching import COHORT, SUMEDANG, refusal, request_id
+from tests.harness.coaching import COHORT, SUMEDANG, request_id
 from tests.harness.plans import PLAN
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 
 HEALTH, ROADS = "Dinas Kesehatan", "Dinas Pekerjaan Umum"
 LINK = action_pb2.ActionEvidence(link="https://jdih.example.go.id/12")

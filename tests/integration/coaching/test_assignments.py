@@ -4,23 +4,21 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.coaching.v1 import assignment_pb2, coach_events_pb2, events_pb2, service_pb2
 from livinglab.coaching.v1 import assignment_service_pb2 as pb
 from livinglab.coaching.v1.assignment_service_pb2_grpc import AssignmentServiceStub
 
-from instruments import instrument_files
-from instruments.file import load
 from stack.issuer import Issuer
-from tests.harness.coaching import BANDUNG, COHORT, SUMEDANG, assignment, called_by, published, refusal, request_id
+from tests.harness.coaching import BANDUNG, COHORT, SUMEDANG, assignment, called_by, published, request_id
+from tests.harness.plans import INDICATORS, SPBE, drafted, handed_in, instrument_known, review, submitted
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
     from livinglab.coaching.v1.assignment_service_pb2_grpc import AssignmentServiceAsyncStub
 
-SPBE, CIMAHI = "spbe-59-2020", "32.77"
+CIMAHI = "32.77"
 
 
 @pytest.fixture
@@ -53,15 +51,8 @@ async def register(coaching: Running, coach_id: str, capacity: int = 2, **more: 
 
 async def evaluated(coaching: Running, institution: str, low: range) -> None:
     """At level 4, but for some indicators."""
-    event = assessment_pb.EvaluationSubmitted(
-        institution=institution,
-        evaluation_id=f"{institution}:{SPBE}:2022",
-        instrument=SPBE,
-        instrument_version=1,
-        period="2022",
-        values={str(n): "1" if n in low else "5" for n in range(1, 48)},
-    )
-    event.score.index = "2.50"
+    values = {str(n): "1" if n in low else "5" for n in INDICATORS}
+    event = submitted(values, index="2.50", institution=institution)
     await coaching.hear(event, aggregate_id=event.evaluation_id)
     await eventually(lambda: coaching.db["evaluations"].find_one({"institution": institution}))
 
@@ -76,8 +67,7 @@ async def stored(coaching: Running) -> dict[str, str]:
 
 
 async def test_everybody_gets_who_knows_what_they_lack_and_the_pair_says_why(coaching: Running) -> None:
-    instrument = load(instrument_files()[SPBE].read_bytes())
-    await coaching.hear(assessment_pb.InstrumentPublished(instrument_id=SPBE, instrument=instrument), aggregate_id="i")
+    await instrument_known(coaching)
     await evaluated(coaching, SUMEDANG, range(1, 11))
     await evaluated(coaching, BANDUNG, range(32, 48))
     await register(coaching, "policy", grades={"1": 3})
@@ -179,16 +169,10 @@ async def test_a_coach_sees_their_regions_and_what_waits_for_them(coaching: Runn
     await register(coaching, "coach-2")
     mine = [assignment_pb2.Choice(institution=code, coach_id="coach-1") for code in (BANDUNG, SUMEDANG)]
     await people(coaching, "manager").AssignCoaches(all_of_them(BANDUNG, SUMEDANG, choices=mine))
-    instrument = load(instrument_files()[SPBE].read_bytes())
-    await coaching.hear(assessment_pb.InstrumentPublished(instrument_id=SPBE, instrument=instrument), aggregate_id="i")
-    await eventually(lambda: coaching.db["instruments"].find_one({}))
+    await instrument_known(coaching)
     await evaluated(coaching, SUMEDANG, range(1, 40))
-    drafting = service_pb2.DraftPlanRequest(
-        request_id=request_id(), cohort_id=COHORT, institution=SUMEDANG, due_date="2022-12-01"
-    )
-    plan = (await called_by(coaching, "operator", SUMEDANG).DraftPlan(drafting)).plan
-    handing = service_pb2.SubmitPlanRequest(request_id=request_id(), plan_id=plan.id)
-    await called_by(coaching, "head", SUMEDANG).SubmitPlan(handing)
+    plan = await drafted(coaching, due_date="2022-12-01")
+    await handed_in(coaching)
     me = people(coaching, "coach", "coach-1")
     regions = (await me.ListCoachedRegions(pb.ListCoachedRegionsRequest())).regions
     told = [(one.institution, one.index, one.plan_state, list(one.waits_for_me)) for one in regions]
@@ -204,21 +188,16 @@ async def test_a_coach_sees_their_regions_and_what_waits_for_them(coaching: Runn
 async def test_the_plan_goes_along_with_the_new_coach(coaching: Running) -> None:
     await register(coaching, "a")
     await called_by(coaching, "system").AssignCoach(assignment())
-    instrument = load(instrument_files()[SPBE].read_bytes())
-    await coaching.hear(assessment_pb.InstrumentPublished(instrument_id=SPBE, instrument=instrument), aggregate_id="i")
-    await eventually(lambda: coaching.db["instruments"].find_one({}))
+    await instrument_known(coaching)
     await evaluated(coaching, SUMEDANG, range(1, 40))
-    drafting = service_pb2.DraftPlanRequest(request_id=request_id(), cohort_id=COHORT, institution=SUMEDANG)
-    plan = (await called_by(coaching, "operator", SUMEDANG).DraftPlan(drafting)).plan
+    plan = await drafted(coaching)
     await register(coaching, "b")
     leaving = pb.ReplaceCoachRequest(request_id=request_id(), cohort_id=COHORT, coach_id="a", reason="Cuti")
     await people(coaching, "manager").ReplaceCoach(leaving)
     reading = service_pb2.GetPlanRequest(plan_id=plan.id)
     now = (await called_by(coaching, "coach", subject="b").GetPlan(reading)).plan
     assert (now.coach_id, int(now.etag)) == ("b", int(plan.etag) + 1)
-    await called_by(coaching, "head", SUMEDANG).SubmitPlan(
-        service_pb2.SubmitPlanRequest(request_id=request_id(), plan_id=plan.id)
-    )
-    reviewing = service_pb2.ReviewPlanRequest(request_id=request_id(), plan_id=plan.id, approved=True)
+    await handed_in(coaching)
+    reviewing = review(approved=True)
     assert (await refusal(called_by(coaching, "coach", subject="a").ReviewPlan(reviewing))).reason == "OTHER_COACH"
     await called_by(coaching, "coach", subject="b").ReviewPlan(reviewing)

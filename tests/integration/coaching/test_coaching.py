@@ -17,20 +17,9 @@ from livinglab.program.v1 import events_pb2 as program_pb
 from chassis.errors import Kind
 from chassis.status import from_rpc_error
 from stack.issuer import Issuer
-from tests.harness.coaching import (
-    BANDUNG,
-    COHORT,
-    SUMEDANG,
-    assignment,
-    called_by,
-    coach,
-    count,
-    published,
-    refusal,
-    request_id,
-)
+from tests.harness.coaching import BANDUNG, COHORT, SUMEDANG, assignment, called_by, coach, count, published, request_id
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 from tests.harness.waiting import eventually
 
 

@@ -13,9 +13,9 @@ from livinglab.coaching.v1.visit_service_pb2_grpc import VisitServiceStub
 
 from chassis.errors import Kind
 from stack.issuer import Issuer
-from tests.harness.coaching import BANDUNG, COHORT, SUMEDANG, published, refusal, request_id
+from tests.harness.coaching import BANDUNG, COHORT, SUMEDANG, published, request_id
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 
 if TYPE_CHECKING:
     from livinglab.coaching.v1.follow_up_service_pb2_grpc import FollowUpServiceAsyncStub

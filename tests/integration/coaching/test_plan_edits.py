@@ -11,25 +11,13 @@ from livinglab.coaching.v1 import action_pb2, coaching_pb2, plan_events_pb2
 from livinglab.coaching.v1 import plan_service_pb2 as pb
 from livinglab.coaching.v1 import service_pb2 as rpc
 from livinglab.coaching.v1.plan_service_pb2_grpc import PlanServiceStub
-from livinglab.program.v1 import events_pb2 as program_pb
 
 from chassis.errors import Kind
 from stack.issuer import Issuer
-from tests.harness.coaching import (
-    BANDUNG,
-    COHORT,
-    SUMEDANG,
-    assignment,
-    called_by,
-    coach,
-    count,
-    published,
-    refusal,
-    request_id,
-)
-from tests.harness.plans import PLAN, evaluated, submitted
+from tests.harness.coaching import BANDUNG, COHORT, SUMEDANG, called_by, count, published, request_id
+from tests.harness.plans import PLAN, coached, drafted, evaluated, handed_in, in_a_cohort, known, review, submitted
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -40,20 +28,11 @@ if TYPE_CHECKING:
 async def coaching(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIterator[Running]:
     """With a plan that was drafted in a program of three months."""
     async with running_service("coaching", servers, issuer, nats_url) as running:
-        await coach(running)
-        await called_by(running, "system").AssignCoach(assignment())
-        launched = program_pb.CohortLaunched(
-            cohort_id=COHORT, start_date="2022-11-01", end_date="2023-01-31", time_zone="Asia/Jakarta"
-        )
-        await running.hear(launched, aggregate_id=f"cohort:{COHORT}")
+        await coached(running)
+        await in_a_cohort(running)
         await evaluated(running)
-
-        async def arrived() -> bool:
-            return await count(running, "windows") == 1
-
-        await eventually(arrived)
-        request = rpc.DraftPlanRequest(request_id=request_id(), cohort_id=COHORT, institution=SUMEDANG)
-        await called_by(running, "operator", SUMEDANG).DraftPlan(request)
+        await known(running)
+        await drafted(running)
         yield running
 
 
@@ -80,14 +59,9 @@ def editing(*changes: action_pb2.ActionChange) -> pb.EditPlanRequest:
     return pb.EditPlanRequest(request_id=request_id(), plan_id=PLAN, changes=changes)
 
 
-async def hand_in(coaching: Running) -> None:
-    await called_by(coaching, "head", SUMEDANG).SubmitPlan(rpc.SubmitPlanRequest(request_id=request_id(), plan_id=PLAN))
-
-
 async def approve(coaching: Running) -> None:
-    await hand_in(coaching)
-    order = rpc.ReviewPlanRequest(request_id=request_id(), plan_id=PLAN, approved=True)
-    await called_by(coaching, "coach", subject="coach-1").ReviewPlan(order)
+    await handed_in(coaching)
+    await called_by(coaching, "coach", subject="coach-1").ReviewPlan(review(approved=True))
 
 
 async def test_many_who_edit_at_once_lose_nothing(coaching: Running) -> None:
@@ -145,7 +119,7 @@ async def test_what_is_refused_is_not_stored(coaching: Running) -> None:
 
 
 async def test_a_returned_plan_is_changed_answered_and_handed_in_and_every_state_is_kept(coaching: Running) -> None:
-    await hand_in(coaching)
+    await handed_in(coaching)
     read = await now(coaching)
     own = called_by(coaching, "coach", subject="coach-1")
     asked = rpc.ReviewPlanRequest(

@@ -3,33 +3,15 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from livinglab.assessment.v1 import evaluation_pb2
-from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.coaching.v1 import coaching_pb2, events_pb2
 from livinglab.coaching.v1 import service_pb2 as pb
 
 from chassis.errors import Kind
-from instruments import instrument_files
-from instruments.file import load
 from stack.issuer import Issuer
-from tests.harness.coaching import (
-    BANDUNG,
-    COHORT,
-    SUMEDANG,
-    assignment,
-    called_by,
-    coach,
-    count,
-    published,
-    refusal,
-    request_id,
-)
+from tests.harness.coaching import BANDUNG, COHORT, SUMEDANG, called_by, count, published, request_id
+from tests.harness.plans import PLAN, SPBE, coached, drafted, drafting, evaluated, handed_in, known, review
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
-from tests.harness.waiting import eventually
-
-SPBE = "spbe-59-2020"
-PLAN = f"plan:{COHORT}:{SUMEDANG}"
+from tests.harness.service import Running, refusal, running_service
 
 
 @pytest.fixture
@@ -38,65 +20,18 @@ async def coaching(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIter
         yield running
 
 
-def drafting(**more: str) -> pb.DraftPlanRequest:
-    request = pb.DraftPlanRequest(request_id=request_id(), cohort_id=COHORT, institution=SUMEDANG)
-    for name, value in more.items():
-        setattr(request, name, value)
-    return request
-
-
-async def evaluated(
-    coaching: Running, period: str = "2022", level: int = 2, rehearsal: str = "", version: int = 3
-) -> None:
-    event = assessment_pb.EvaluationSubmitted(
-        institution=SUMEDANG,
-        evaluation_id=":".join(filter(None, [SUMEDANG, SPBE, period, rehearsal])),
-        instrument=SPBE,
-        instrument_version=1,
-        period=period,
-        stage=evaluation_pb2.STAGE_SELF_ASSESSMENT,
-        score=evaluation_pb2.Score(index=f"{level}.00", predicate="Cukup"),
-        values={str(n): str(level) for n in range(1, 48)},
-    )
-    meta = {"aggregate_id": event.evaluation_id, "cohort_id": rehearsal, "rehearsal": rehearsal}
-    await coaching.hear(event, version=version, **meta)
-
-
-async def known(coaching: Running, evaluations: int = 1) -> None:
-    """The instrument and the evaluations have arrived."""
-    instrument = load(instrument_files()[SPBE].read_bytes())
-    event = assessment_pb.InstrumentPublished(instrument_id=SPBE, instrument=instrument)
-    await coaching.hear(event, aggregate_id=f"instrument:{SPBE}")
-
-    async def arrived() -> bool:
-        return (await count(coaching, "instruments"), await count(coaching, "evaluations")) == (1, evaluations)
-
-    await eventually(arrived)
-
-
-async def drafted(coaching: Running) -> coaching_pb2.Plan:
-    await coach(coaching)
-    await called_by(coaching, "system").AssignCoach(assignment())
+async def ready(coaching: Running) -> coaching_pb2.Plan:
+    """A plan as it is drafted."""
+    await coached(coaching)
     await evaluated(coaching)
     await known(coaching)
-    return (await called_by(coaching, "operator", SUMEDANG).DraftPlan(drafting())).plan
-
-
-async def submitted(coaching: Running) -> coaching_pb2.Plan:
-    plan = await drafted(coaching)
-    request = pb.SubmitPlanRequest(request_id=request_id(), plan_id=plan.id, etag=plan.etag)
-    return (await called_by(coaching, "head", SUMEDANG).SubmitPlan(request)).plan
-
-
-def review(*, approved: bool, reason: str = "") -> pb.ReviewPlanRequest:
-    return pb.ReviewPlanRequest(request_id=request_id(), plan_id=PLAN, approved=approved, reason=reason)
+    return await drafted(coaching)
 
 
 async def test_a_plan_waits_for_a_coach_and_for_the_evaluation(coaching: Running) -> None:
     operator = called_by(coaching, "operator", SUMEDANG)
     assert (await refusal(operator.DraftPlan(drafting()))).reason == "NO_COACH"
-    await coach(coaching)
-    await called_by(coaching, "system").AssignCoach(assignment())
+    await coached(coaching)
     refused = await refusal(operator.DraftPlan(drafting()))
     assert (refused.kind, refused.reason) == (Kind.FAILED_PRECONDITION, "NO_EVALUATION")
     assert refused.retry_seconds
@@ -107,12 +42,11 @@ async def test_a_plan_waits_for_a_coach_and_for_the_evaluation(coaching: Running
 
 
 async def test_a_plan_is_drafted_from_the_newest_period_or_the_evaluation_named(coaching: Running) -> None:
-    await coach(coaching)
-    await called_by(coaching, "system").AssignCoach(assignment())
-    await evaluated(coaching, "2022", level=3, version=4)
-    await evaluated(coaching, "2021", level=2)
+    await coached(coaching)
+    await evaluated(coaching, 3, version=4)
+    await evaluated(coaching, 2, period="2021")
     await known(coaching, 2)
-    await evaluated(coaching, "2022", level=1, version=3)
+    await evaluated(coaching, 1, version=3)
     operator = called_by(coaching, "operator", SUMEDANG)
     refused = await refusal(operator.DraftPlan(drafting(evaluation_id=f"{SUMEDANG}:{SPBE}:2023")))
     assert refused.reason == "NO_EVALUATION"
@@ -129,7 +63,7 @@ async def test_a_plan_is_drafted_from_the_newest_period_or_the_evaluation_named(
 async def test_a_bad_draft_is_refused(coaching: Running) -> None:
     refused = await refusal(called_by(coaching, "operator", SUMEDANG).DraftPlan(drafting(institution=BANDUNG)))
     assert refused.reason == "OTHER_INSTITUTION"
-    plan = await drafted(coaching)
+    plan = await ready(coaching)
     other = called_by(coaching, "head", BANDUNG)
     for call in (
         other.GetPlan(pb.GetPlanRequest(plan_id=plan.id)),
@@ -145,7 +79,7 @@ async def test_a_bad_draft_is_refused(coaching: Running) -> None:
 
 
 async def test_a_plan_is_sent_back_and_approved_by_its_own_coach(coaching: Running) -> None:
-    plan = await submitted(coaching)
+    plan = await handed_in(coaching, (await ready(coaching)).etag)
     own = called_by(coaching, "coach", subject="coach-1")
     refused = await refusal(called_by(coaching, "coach", subject="coach-2").ReviewPlan(review(approved=True)))
     assert (refused.kind, refused.reason) == (Kind.PERMISSION_DENIED, "OTHER_COACH")
@@ -166,7 +100,7 @@ async def test_a_plan_is_sent_back_and_approved_by_its_own_coach(coaching: Runni
 
 
 async def test_an_action_is_done_once(coaching: Running) -> None:
-    plan = await submitted(coaching)
+    plan = await handed_in(coaching, (await ready(coaching)).etag)
     operator = called_by(coaching, "operator", SUMEDANG)
 
     def completion(action_id: str) -> pb.CompleteActionRequest:
@@ -191,7 +125,7 @@ async def test_an_action_is_done_once(coaching: Running) -> None:
 
 
 async def test_a_repeated_request_gets_its_first_answer(coaching: Running) -> None:
-    plan = await drafted(coaching)
+    plan = await ready(coaching)
     head = called_by(coaching, "head", SUMEDANG)
     request = pb.SubmitPlanRequest(request_id=request_id(), plan_id=plan.id)
     first = await head.SubmitPlan(request)

@@ -15,9 +15,10 @@ from chassis.errors import Kind
 from instruments import instrument_files
 from instruments.file import load
 from stack.issuer import Issuer
-from tests.harness.coaching import BANDUNG, SUMEDANG, count, published, refusal, request_id
+from tests.harness.coaching import BANDUNG, SUMEDANG, count, published, request_id
+from tests.harness.plans import INDICATORS, submitted
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -140,14 +141,7 @@ async def test_who_solved_what_i_lack_worth_most_first(coaching: Running) -> Non
     bandung = people(coaching, "operator", BANDUNG)
     asking = pb.ListPracticeMatchesRequest(institution=BANDUNG)
     assert (await refusal(bandung.ListPracticeMatches(asking))).reason == "NO_EVALUATION"
-    evaluated = assessment_pb.EvaluationSubmitted(
-        institution=BANDUNG,
-        evaluation_id=f"{BANDUNG}:{SPBE}:2022",
-        instrument=SPBE,
-        instrument_version=1,
-        period="2022",
-        values={str(n): "3" if n == 10 else "2" for n in range(1, 48)},
-    )
+    evaluated = submitted({str(n): "3" if n == 10 else "2" for n in INDICATORS}, institution=BANDUNG)
     await coaching.hear(evaluated, aggregate_id=evaluated.evaluation_id)
     await eventually(lambda: coaching.db["evaluations"].find_one({}))
     small = await in_catalogue(coaching, ("35", "3"), ("10", "3"))

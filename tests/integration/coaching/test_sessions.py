@@ -12,9 +12,9 @@ from livinglab.common.v1 import options_pb2
 
 from chassis.errors import Kind
 from stack.issuer import Issuer
-from tests.harness.coaching import COHORT, SUMEDANG, called_by, count, published, refusal, request_id
+from tests.harness.coaching import COHORT, SUMEDANG, called_by, count, published, request_id
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 
 WORKSHOP = f"{COHORT}.workshop"
 CANCELLED, SCHEDULED = coaching_pb2.SESSION_STATE_CANCELLED, coaching_pb2.SESSION_STATE_SCHEDULED

@@ -12,9 +12,9 @@ from livinglab.coaching.v1.visit_service_pb2_grpc import VisitServiceStub
 
 from chassis.errors import Kind
 from stack.issuer import Issuer
-from tests.harness.coaching import BANDUNG, COHORT, SUMEDANG, count, published, refusal, request_id
+from tests.harness.coaching import BANDUNG, COHORT, SUMEDANG, count, published, request_id
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:

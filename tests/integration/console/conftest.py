@@ -1,6 +1,7 @@
 """The console with the services behind it, in the test's own event loop, and a small nation with hostile names."""
 
 import asyncio
+import urllib.parse
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 from livinglab.assessment.v1 import results_service_pb2, results_service_pb2_grpc
+from livinglab.assessment.v1 import service_pb2 as assessment_pb
+from livinglab.assessment.v1 import service_pb2_grpc as assessment_grpc
 from livinglab.benchmark.v1 import service_pb2 as benchmark_pb
 from livinglab.benchmark.v1 import service_pb2_grpc as benchmark_grpc
 from livinglab.program.v1 import directory_service_pb2, directory_service_pb2_grpc
@@ -16,7 +19,7 @@ from livinglab.program.v1 import directory_service_pb2, directory_service_pb2_gr
 from stack import sign_in
 from stack.issuer import Issuer
 from stack.ports import free_port
-from tests.harness.browsing import Got, get
+from tests.harness.browsing import Got, cookies, get
 from tests.harness.namespace import own_namespace
 from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
@@ -126,3 +129,32 @@ async def registered(console: Console, code: str, name: str) -> None:
     request = directory_service_pb2.ImportInstitutionsRequest(request_id=uuid.uuid4().hex, rows=[row])
     answer = await stub.ImportInstitutions(iter([request]))
     assert not answer.rejected_count, answer.rejected
+
+
+async def signed_in(console: Console, role: str, institution: str = "") -> dict[str, str]:
+    """The header of a browser in which that person has signed in, by way of the issuer's own page."""
+    begun = await console.get("/sign-in?next=/work")
+    assert begun.status == 303
+    place = begun.headers["location"]
+    assert "code_challenge_method=S256" in place
+    asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(place).query))
+    fields = {**asked, "role": role, "institution": institution, "subject": ""}
+    answered = await get(place, data=urllib.parse.urlencode(fields).encode())
+    assert answered.status == 303
+    started = "; ".join(f"{name}={value}" for name, value in cookies(begun).items())
+    back = await get(answered.headers["location"], {"cookie": started})
+    assert (back.status, back.headers["location"]) == (303, "/work")
+    kept = back.headers.get_all("set-cookie") or []
+    assert all("HttpOnly" in one and "Secure" in one and "SameSite=lax" in one for one in kept)
+    # The code is good once, and for the browser that has begun.
+    assert (await get(answered.headers["location"], {"cookie": started})).status == 403
+    return {"cookie": f"__Host-livinglab={cookies(back)['__Host-livinglab']}"}
+
+
+async def opened(console: Console, instrument: str = "spbe-59-2020") -> str:
+    """A self-assessment of Sumedang; its id."""
+    stub: Any = console.services["assessment"].as_role(assessment_grpc.AssessmentServiceStub, "manager")
+    request = assessment_pb.OpenEvaluationRequest(
+        request_id=uuid.uuid4().hex, institution=SUMEDANG, instrument=instrument, period="2026"
+    )
+    return str((await stub.OpenEvaluation(request)).evaluation.id)

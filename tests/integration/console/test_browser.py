@@ -1,8 +1,7 @@
 """The pages in a real Chromium: accessible in both languages, on a phone, without script, by keyboard."""
 
 from tests.harness.browsing import browser, faults
-from tests.integration.console.conftest import SUMEDANG, Console
-from tests.integration.console.test_sign_in import opened
+from tests.integration.console.conftest import SUMEDANG, Console, opened
 
 WIDTHS = (1280, 320)
 PATHS = (

@@ -1,20 +1,16 @@
 """A plan is made one's own in the browser, and talked about; practices are there for everybody."""
 
-import urllib.parse
 import uuid
 from typing import Any
 
 from livinglab.assessment.v1 import evaluation_pb2, service_pb2, service_pb2_grpc
 from livinglab.coaching.v1 import practice_pb2, practice_service_pb2, practice_service_pb2_grpc
-from livinglab.coaching.v1 import service_pb2 as coaching_pb
-from livinglab.program.v1 import events_pb2 as program_pb
 
-from tests.harness.browsing import get
-from tests.harness.coaching import COHORT, SUMEDANG, assignment, called_by, coach, count
-from tests.harness.plans import PLAN
+from tests.harness.browsing import form, get, post
+from tests.harness.coaching import COHORT, SUMEDANG, count
+from tests.harness.plans import PLAN, SPBE, coached, drafted, in_a_cohort
 from tests.harness.waiting import eventually
-from tests.integration.console.conftest import HOSTILE, INDICATORS, Console
-from tests.integration.console.test_sign_in import SAME, form, signed_in
+from tests.integration.console.conftest import HOSTILE, INDICATORS, Console, signed_in
 
 
 async def assessed(console: Console) -> None:
@@ -26,7 +22,7 @@ async def assessed(console: Console) -> None:
     opening = service_pb2.OpenEvaluationRequest(
         request_id=uuid.uuid4().hex,
         institution=SUMEDANG,
-        instrument="spbe-59-2020",
+        instrument=SPBE,
         period="2022",
         cohort_id=COHORT,
     )
@@ -38,34 +34,29 @@ async def assessed(console: Console) -> None:
     await head.SubmitEvaluation(handing)
 
 
-async def drafted(console: Console) -> None:
+async def ready(console: Console) -> None:
     """A plan of Sumedang with a coach."""
     coaching = console.services["coaching"]
-    await coach(coaching)
-    await called_by(coaching, "system").AssignCoach(assignment())
-    launched = program_pb.CohortLaunched(
-        cohort_id=COHORT, start_date="2022-11-01", end_date="2023-01-31", time_zone="Asia/Jakarta"
-    )
-    await coaching.hear(launched, aggregate_id=f"cohort:{COHORT}")
+    await coached(coaching)
+    await in_a_cohort(coaching)
     await assessed(console)
 
     async def arrived() -> bool:
-        return await count(coaching, "windows") == 1 and await count(coaching, "evaluations") == 1
+        return await count(coaching, "evaluations") == 1
 
     await eventually(arrived)
-    request = coaching_pb.DraftPlanRequest(request_id=uuid.uuid4().hex, cohort_id=COHORT, institution=SUMEDANG)
-    await called_by(coaching, "operator", SUMEDANG).DraftPlan(request)
+    await drafted(coaching)
 
 
 async def test_a_plan_is_changed_and_talked_about_item_by_item(console: Console) -> None:
-    await drafted(console)
+    await ready(console)
     me = await signed_in(console, "head", SUMEDANG)
     page = f"{console.url}/en/work/plan/{PLAN}"
     before = await get(page, me)
     assert before.status == 200, before.text
     start = before.text.index('name="what" value="edit"')
     first = before.text[: start + 1]
-    hidden = form(type(before)(200, before.headers, first[first.rindex("<form") :].encode(), 0))
+    hidden = form(first[first.rindex("<form") :])
     changed = {
         "what": "edit",
         "description": HOSTILE,
@@ -75,24 +66,24 @@ async def test_a_plan_is_changed_and_talked_about_item_by_item(console: Console)
         "due_date": "2022-12-20",
         "cost": "25000000",
     }
-    saved = await get(page, me | SAME, urllib.parse.urlencode(hidden | changed).encode())
+    saved = await post(page, me, hidden | changed)
     assert saved.status == 303, saved.text
     shown = await get(page, me)
     assert "<script>alert" not in shown.text
     assert "Diskominfo" in shown.text
     # Somebody read it before: their change names what was changed meanwhile, and is not stored.
     stale = hidden | changed | {"owner": "Bappeda", "request_id": uuid.uuid4().hex}
-    refused = await get(page, me | SAME, urllib.parse.urlencode(stale).encode())
+    refused = await post(page, me, stale)
     assert refused.status == 409
     assert "Bappeda" not in (await get(page, me)).text
     word = {"csrf": hidden["csrf"], "request_id": uuid.uuid4().hex, "what": "comment", "action": hidden["action"]}
-    said = await get(page, me | SAME, urllib.parse.urlencode(word | {"text": "Who pays?"}).encode())
+    said = await post(page, me, word | {"text": "Who pays?"})
     assert said.status == 303, said.text
     talked = await get(page, me)
     assert "Who pays?" in talked.text
     part = talked.text[talked.text.index("Who pays?") :]
-    settle = form(type(talked)(200, talked.headers, part[: part.index("</form>")].encode(), 0))
-    assert (await get(page, me | SAME, urllib.parse.urlencode(settle).encode())).status == 303
+    settle = form(part[: part.index("</form>")])
+    assert (await post(page, me, settle)).status == 303
     assert "dealt with" in (await get(page, me)).text
 
 
@@ -104,7 +95,7 @@ async def test_practices_are_for_everybody_and_drafts_are_not(console: Console) 
         title="Satu data desa",
         summary="Data desa dalam satu tempat.",
         kind=practice_pb2.SERVICE_KIND_G2C,
-        instrument="spbe-59-2020",
+        instrument=SPBE,
         levels=[practice_pb2.PracticeLevel(indicator="3", level="4")],
         steps=["Tetapkan wali data", HOSTILE],
         contact_name="Dinas Kominfo",

@@ -1,7 +1,6 @@
 """What everybody sees of the program, and what a region is told to do and until when."""
 
 import re
-import urllib.parse
 from typing import Any
 
 import grpc
@@ -13,11 +12,10 @@ from livinglab.program.v1 import overview_service_pb2_grpc as overview_grpc
 from livinglab.program.v1 import service_pb2 as program_pb
 from livinglab.program.v1 import service_pb2_grpc as program_grpc
 
-from tests.harness.browsing import get
+from tests.harness.browsing import form, get, post
 from tests.harness.system import definition, spec
 from tests.harness.waiting import eventually
-from tests.integration.console.conftest import SUMEDANG, Console
-from tests.integration.console.test_sign_in import SAME, form, opened, signed_in
+from tests.integration.console.conftest import SUMEDANG, Console, opened, signed_in
 
 
 async def launched(console: Console, cohort_id: str, *, rehearsal: bool = False) -> None:
@@ -80,8 +78,8 @@ async def test_what_a_level_asks_for_is_ticked_and_kept(console: Console) -> Non
     assert boxes
     assert not any(checked for _, checked in boxes)
     first = boxes[0][0]
-    fields = form(before) | {"value": "3", "note": "", f"met.{first}": "1"}
-    assert (await get(page, me | SAME, urllib.parse.urlencode(fields).encode())).status == 303
+    fields = form(before.text) | {"value": "3", "note": "", f"met.{first}": "1"}
+    assert (await post(page, me, fields)).status == 303
     assert re.findall(r'name="met\.(\w+)" value="1" checked', (await get(page, me)).text) == [first]
     stub: Any = console.services["assessment"].as_role(service_pb2_grpc.AssessmentServiceStub, "operator", SUMEDANG)
 
@@ -92,8 +90,8 @@ async def test_what_a_level_asks_for_is_ticked_and_kept(console: Console) -> Non
     assert await met() == [first]
     # Level 3 with what level 2 asks for left open, and without evidence: told before it is handed in.
     assert "Look at these before handing in" in (await get(f"{console.url}/en/work/assessment/{evaluation}", me)).text
-    again = form(await get(page, me)) | {"value": "3", "note": ""}
-    assert (await get(page, me | SAME, urllib.parse.urlencode(again).encode())).status == 303
+    again = form((await get(page, me)).text) | {"value": "3", "note": ""}
+    assert (await post(page, me, again)).status == 303
 
     async def forgotten() -> bool:
         return await met() == []

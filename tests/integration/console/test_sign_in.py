@@ -1,64 +1,17 @@
 """Signing in with an issuer, what a person then sees, and what another site cannot make them do."""
 
 import asyncio
-import re
 import urllib.parse
 import urllib.request
 import uuid
-from http.cookies import SimpleCookie
 from typing import Any
 
-from livinglab.assessment.v1 import service_pb2, service_pb2_grpc
 from livinglab.program.v1 import service_pb2 as program_pb
 from livinglab.program.v1 import service_pb2_grpc as program_grpc
 
-from tests.harness.browsing import Got, get
+from tests.harness.browsing import SAME, form, get, post
 from tests.harness.system import definition, spec
-from tests.integration.console.conftest import BANDUNG, SUMEDANG, Console
-
-SAME = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded"}
-
-
-def cookies(got: Got) -> dict[str, str]:
-    """What a browser would keep."""
-    kept: dict[str, str] = {}
-    for line in got.headers.get_all("set-cookie") or []:
-        kept |= {name: morsel.value for name, morsel in SimpleCookie(line).items()}
-    return kept
-
-
-def form(page: Got) -> dict[str, str]:
-    """The hidden fields of a page's last form."""
-    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page.text))
-
-
-async def signed_in(console: Console, role: str, institution: str = "") -> dict[str, str]:
-    """The header of a browser in which that person has signed in, by way of the issuer's own page."""
-    begun = await console.get("/sign-in?next=/work")
-    assert begun.status == 303
-    place = begun.headers["location"]
-    assert "code_challenge_method=S256" in place
-    asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(place).query))
-    fields = {**asked, "role": role, "institution": institution, "subject": ""}
-    answered = await get(place, data=urllib.parse.urlencode(fields).encode())
-    assert answered.status == 303
-    started = "; ".join(f"{name}={value}" for name, value in cookies(begun).items())
-    back = await get(answered.headers["location"], {"cookie": started})
-    assert (back.status, back.headers["location"]) == (303, "/work")
-    kept = back.headers.get_all("set-cookie") or []
-    assert all("HttpOnly" in one and "Secure" in one and "SameSite=lax" in one for one in kept)
-    # The code is good once, and for the browser that has begun.
-    assert (await get(answered.headers["location"], {"cookie": started})).status == 403
-    return {"cookie": f"__Host-livinglab={cookies(back)['__Host-livinglab']}"}
-
-
-async def opened(console: Console) -> str:
-    """A self-assessment of Sumedang; its id."""
-    stub: Any = console.services["assessment"].as_role(service_pb2_grpc.AssessmentServiceStub, "manager")
-    request = service_pb2.OpenEvaluationRequest(
-        request_id=uuid.uuid4().hex, institution=SUMEDANG, instrument="spbe-59-2020", period="2026"
-    )
-    return str((await stub.OpenEvaluation(request)).evaluation.id)
+from tests.integration.console.conftest import BANDUNG, SUMEDANG, Console, opened, signed_in
 
 
 async def test_a_region_answers_an_indicator_and_nobody_else_does(console: Console) -> None:
@@ -70,7 +23,7 @@ async def test_a_region_answers_an_indicator_and_nobody_else_does(console: Conso
     assert work.headers["cache-control"] == "no-store"
     assert f"/work/assessment/{evaluation}" in work.text
     assert "eyJ" not in work.text
-    fields = form(await get(page, me)) | {"value": "3", "note": '"><script>alert(1)</script>'}
+    fields = form((await get(page, me)).text) | {"value": "3", "note": '"><script>alert(1)</script>'}
     body = urllib.parse.urlencode(fields).encode()
     # Another site, an older browser's other origin, a form of nobody's session: refused, and nothing is stored.
     for headers in ({"sec-fetch-site": "cross-site"}, {"origin": "http://evil.example"}, {}):
@@ -86,8 +39,8 @@ async def test_a_region_answers_an_indicator_and_nobody_else_does(console: Conso
     assert "<script" not in shown.text
     assert 'value="3" required checked' in shown.text
     # Somebody else saved meanwhile: told, with the own answer kept.
-    stale = form(shown) | {"value": "4", "note": "n", "etag": "stale", "request_id": uuid.uuid4().hex}
-    conflict = await get(page, me | SAME, urllib.parse.urlencode(stale).encode())
+    stale = form(shown.text) | {"value": "4", "note": "n", "etag": "stale", "request_id": uuid.uuid4().hex}
+    conflict = await post(page, me, stale)
     assert conflict.status == 409
     assert 'value="4" required checked' in conflict.text
     # An operator does not hand in; another region sees nothing of it.
@@ -101,7 +54,7 @@ async def test_signing_out_ends_the_session(console: Console) -> None:
     me = await signed_in(console, "manager")
     page = await get(f"{console.url}/en/work", me)
     assert "Cohorts" in page.text
-    body = urllib.parse.urlencode({"csrf": form(page)["csrf"]}).encode()
+    body = urllib.parse.urlencode({"csrf": form(page.text)["csrf"]}).encode()
     assert (await get(f"{console.url}/sign-out", me, body)).status == 403
     out = await get(f"{console.url}/sign-out", me | SAME, body)
     assert out.status == 303
@@ -135,11 +88,11 @@ async def test_a_manager_watches_a_cohort_live_and_sees_what_an_order_would_do(c
     # All of it at once, and again what the watch says.
     assert [one.startswith("id: ") and "Pertemuan" in one for one in told] == [True, True]
     order = f"{console.url}/en/cohorts/live-1/order/cancel"
-    fields = form(await get(order, me)) | {"reason": "an election"}
-    preview = await get(order, me | SAME, urllib.parse.urlencode(fields).encode())
+    fields = form((await get(order, me)).text) | {"reason": "an election"}
+    preview = await post(order, me, fields)
     assert "The cohort ends now: 4 active participants" in preview.text
     assert (await program.GetCohort(program_pb.GetCohortRequest(cohort_id="live-1"))).cohort.state == 1
-    nothing = await get(order, me | SAME, urllib.parse.urlencode(fields | {"reason": " ", "confirmed": "1"}).encode())
+    nothing = await post(order, me, fields | {"reason": " ", "confirmed": "1"})
     assert nothing.status == 409
     lacking = await get(f"{console.url}/cohorts/live-1/participants", me)
     assert "Kabupaten Sumedang" in lacking.text

@@ -17,10 +17,9 @@ from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
 from chassis.errors import Kind
 from stack.issuer import Issuer
 from stack.mailbox import mails
-from tests.harness.cohorts.program import refusal
 from tests.harness.command import answered, livinglab
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 from tests.harness.waiting import eventually
 
 SUMEDANG, BANDUNG = "32.11", "32.04"
@@ -79,10 +78,13 @@ async def test_an_inbox_is_of_a_role_in_an_institution_and_is_read_message_by_me
 
 
 async def test_what_was_read_stays_read_when_the_letter_goes_out(notify: Running) -> None:
+    await quiet(notify)
     message_id, _ = await write(notify)
-    hold = {"$set": {"due_time": datetime.now(UTC) + timedelta(seconds=2), "state": pb.MESSAGE_STATE_QUEUED}}
-    await notify.db["messages"].update_one({"_id": message_id}, hold)
     await mine(notify).MarkRead(inbox.MarkReadRequest(request_id=uuid.uuid4().hex, message_ids=[message_id]))
+    queued = {"_id": message_id, "state": pb.MESSAGE_STATE_QUEUED}
+    due = await notify.db["messages"].update_one(queued, {"$set": {"due_time": datetime.now(UTC)}})
+    # It was read before it went out.
+    assert due.matched_count == 1
     await state(notify, message_id, pb.MESSAGE_STATE_DELIVERED)
     [entry] = (await mine(notify).ListInbox(inbox.ListInboxRequest())).entries
     assert entry.HasField("read_time")
@@ -127,10 +129,16 @@ async def wish(notify: Running, **preferences: Any) -> None:
     await mine(notify).SetPreferences(request)
 
 
-async def test_in_quiet_hours_nothing_is_sent_and_it_goes_when_they_end(notify: Running) -> None:
+async def quiet(notify: Running) -> datetime:
+    """It is night for another hour at least; the time now."""
     now = datetime.now(UTC)
     hours = {"quiet_from": f"{(now - timedelta(hours=2)):%H}:00", "quiet_until": f"{(now + timedelta(hours=2)):%H}:00"}
     await wish(notify, **hours, time_zone="UTC")
+    return now
+
+
+async def test_in_quiet_hours_nothing_is_sent_and_it_goes_when_they_end(notify: Running) -> None:
+    now = await quiet(notify)
     message_id, _ = await write(notify)
     row = await notify.db["messages"].find_one({"_id": message_id})
     assert row
@@ -155,11 +163,7 @@ async def test_a_day_becomes_one_letter(notify: Running, servers: Servers) -> No
     def arrived() -> list[Any]:
         return [mail for mail in mails(servers.mails) if mail["Delivered-To"] == email]
 
-    async def come() -> list[Any]:
-        return arrived()
-
-    await eventually(come, timeout=30)
-    [mail] = arrived()
+    [mail] = await eventually(arrived, timeout=30)
     assert "3 pemberitahuan" in mail["Subject"]
     assert all(f"Catatan {n}" in mail.get_body(("plain",)).get_content() for n in range(3))
     listed = (await mine(notify).ListInbox(inbox.ListInboxRequest())).entries

@@ -2,26 +2,24 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import TYPE_CHECKING
 
-import grpc
 import pytest
 from livinglab.notify.v1 import events_pb2
 from livinglab.notify.v1 import service_pb2 as pb
 from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
 
-from chassis.errors import Kind, Refused
-from chassis.status import from_rpc_error
+from chassis.errors import Kind
 from services.notify.delivery import Delivery
 from services.notify.postman import Postman
 from services.notify.store.messages import Store
 from stack.issuer import Issuer
 from stack.mailbox import behave, mails
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -82,12 +80,6 @@ async def reached(notify: Running, message_id: str, state: int) -> pb.Message:
     found = await eventually(there, timeout=20)
     assert found
     return found
-
-
-async def refusal(call: Awaitable[object]) -> Refused:
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call
-    return from_rpc_error(raised.value)
 
 
 def mails_to(servers: Servers, email: str) -> list[EmailMessage]:

@@ -13,10 +13,9 @@ from livinglab.notify.v1.template_service_pb2_grpc import TemplateServiceStub
 
 from chassis.errors import Kind
 from stack.issuer import Issuer
-from tests.harness.cohorts.program import refusal
 from tests.harness.command import answered, livinglab
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 
 NEW = "Rencana {{ institution_name }} kembali\n\nHalo {{ name }},\n\n{{ reason }}\n"
 VALUES = {

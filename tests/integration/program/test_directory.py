@@ -29,9 +29,9 @@ from stack.issuer import Issuer
 from tests.harness.cohorts.program import launching
 from tests.harness.cohorts.program import manager as managing_cohorts
 from tests.harness.command_line import CommandLine
-from tests.harness.race import SPBE, counted, imported, race, refusal, steward
+from tests.harness.race import SPBE, counted, imported, race, steward
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 from tests.harness.waiting import eventually
 
 KOREA = ("KOR", "Republic of Korea", "country", "")

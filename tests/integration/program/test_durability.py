@@ -37,11 +37,10 @@ from tests.harness.cohorts.program import (
     Neighbours,
     launching,
     manager,
-    refusal,
     request_id,
     working,
 )
-from tests.harness.service import Running
+from tests.harness.service import Running, refusal
 from tests.harness.waiting import eventually
 
 REGIONS = (SUMEDANG, BANDUNG, GARUT)

@@ -14,8 +14,8 @@ from programs import names
 from programs.rules import counts
 from services.program.engine.visibility import NAMES, register_search_attributes
 from services.program.model.institution import MOST_ROWS
-from tests.harness.cohorts.program import SUMEDANG, launching, manager, refusal, request_id
-from tests.harness.service import Running
+from tests.harness.cohorts.program import SUMEDANG, launching, manager, request_id
+from tests.harness.service import Running, refusal
 from tests.harness.waiting import eventually
 
 OF_A_LAUNCH = ("cohorts", "participants", "names", "audit", "requests")

@@ -16,8 +16,8 @@ from programs import clock
 from services.program.model import states
 from services.program.store.cohorts import Store
 from tests.harness.cohorts.orders import CLOSED, NOW, OPEN, ordered, phase, recorded_twice
-from tests.harness.cohorts.program import BANDUNG, GARUT, SUMEDANG, launching, manager, refusal
-from tests.harness.service import Running
+from tests.harness.cohorts.program import BANDUNG, GARUT, SUMEDANG, launching, manager
+from tests.harness.service import Running, refusal
 from tests.harness.waiting import eventually
 
 E = TypeVar("E", bound=Message)

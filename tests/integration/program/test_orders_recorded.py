@@ -15,9 +15,9 @@ from chassis.errors import Kind
 from programs import names
 from services.program.engine.schedules import Schedules
 from services.program.store.schedules import ScheduleStore
-from tests.harness.cohorts.program import BANDUNG, SUMEDANG, launching, manager, refusal, request_id, working
+from tests.harness.cohorts.program import BANDUNG, SUMEDANG, launching, manager, request_id, working
 from tests.harness.cohorts.schedules import created, handle_of, listed, scheduling
-from tests.harness.service import Running
+from tests.harness.service import Running, refusal
 from tests.harness.waiting import eventually
 
 

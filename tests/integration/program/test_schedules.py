@@ -6,6 +6,7 @@ import os
 import sys
 import uuid
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from livinglab.program.v1 import schedule_service_pb2 as pb
 from livinglab.program.v1 import service_pb2
@@ -18,9 +19,9 @@ from chassis.errors import Kind
 from programs.files.definition import PROGRAMS
 from services.program.engine.schedules import Schedules
 from services.program.store.schedules import ScheduleStore
-from tests.harness.cohorts.program import refusal, working
+from tests.harness.cohorts.program import working
 from tests.harness.cohorts.schedules import cohorts, created, deleting, handle_of, listed, manager, pausing, scheduling
-from tests.harness.service import Running
+from tests.harness.service import Running, refusal
 from tests.harness.waiting import eventually
 
 
@@ -36,8 +37,12 @@ async def test_temporal_starts_cohorts_at_the_times_that_are_listed(program: Run
     request = scheduling(rehearsal=False, months=[2, 11], day=31, every_years=2)
     schedule_id = await created(program, request)
     described = await handle_of(temporal, schedule_id).describe()
-    ours = [at.ToDatetime(UTC) for at in (await listed(program, schedule_id)).next_times]
+    schedule = await listed(program, schedule_id)
+    ours = [at.ToDatetime(UTC) for at in schedule.next_times]
     assert len(ours) == 5
+    # It starts with its zone's days, and is told by its zone's clock wherever it is read.
+    assert {at.astimezone(ZoneInfo(schedule.time_zone)).strftime("%H:%M") for at in ours} == {"00:00"}
+    assert schedule.time_zone == request.definition.time_zone
     assert described.info.next_action_times[:5] == ours
 
 

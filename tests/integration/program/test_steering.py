@@ -30,11 +30,10 @@ from tests.harness.cohorts.program import (
     do_everything,
     launching,
     manager,
-    refusal,
     request_id,
     working,
 )
-from tests.harness.service import Running
+from tests.harness.service import Running, refusal
 from tests.harness.waiting import eventually
 
 OPEN, CLOSED = cohort_pb2.PHASE_STATE_OPEN, cohort_pb2.PHASE_STATE_CLOSED

@@ -12,8 +12,8 @@ from chassis.errors import Kind
 from services.program.store import watched
 from services.program.store.cohorts import Store
 from tests.harness.cohorts.orders import OPEN, phase
-from tests.harness.cohorts.program import BANDUNG, GARUT, SUMEDANG, launching, manager, refusal
-from tests.harness.service import Running
+from tests.harness.cohorts.program import BANDUNG, GARUT, SUMEDANG, launching, manager
+from tests.harness.service import Running, refusal
 from tests.harness.waiting import eventually
 
 MANY = 60

@@ -1,7 +1,6 @@
 """The client for programs outside, on a real broker: it hears everything once, goes on where it was, looks back."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -156,7 +155,7 @@ async def test_two_processes_of_an_application_share_and_what_is_forgotten_begin
                 found.append(fact.version)
 
     tasks = [asyncio.create_task(one()), asyncio.create_task(one())]
-    await eventually(_when(lambda: len(found) == 6))
+    await eventually(lambda: len(found) == 6)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -190,10 +189,3 @@ def test_what_is_remembered_is_bounded() -> None:
         memory.keep(fact)
     assert [memory.knows(fact) for fact in facts] == [False, True, True]
     assert memory.newest(facts[0]) is None
-
-
-def _when(condition: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
-    async def check() -> bool:
-        return condition()
-
-    return check

@@ -10,6 +10,7 @@ from rich.console import Console
 from cli.cohort import page as cohort_page
 from cli.cohort import watch
 from cli.cohort.view import as_dict, notes, phase_state
+from cli.speak import language
 from programs import clock
 from services.program.service.figures import report
 from tests.harness.cohorts.report import NOW, close, cohort, three
@@ -125,3 +126,28 @@ def test_a_page_can_be_made_of_a_cohort_where_nothing_happened_yet() -> None:
     made = cohort_page.page(report(cohort(), [], NOW), [])
     assert "Nobody has handed in two self-assessments" in made
     assert "<svg" not in made
+
+
+def test_the_page_speaks_the_language_of_whoever_made_it() -> None:
+    """Only what people or instruments named keeps its words: a reader of one language meets none of the other."""
+    language.choose("id")
+    made = page()
+    assert '<html lang="id">' in made
+    text = re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", " ", made, flags=re.DOTALL))
+    for said in ("2,58 → 2,85", "2 lompatan, dari 2 yang memiliki dua hasil", "+0,50", "3,0 pada 2023", "jeda"):
+        assert said in text
+    for english in (
+        "the",
+        "of",
+        "and",
+        "done",
+        "closed",
+        "paused",
+        "phase",
+        "duty",
+        "mean",
+        "since",
+        "secretary",
+        "with",
+    ):
+        assert not re.search(rf"\b{english}\b", text, re.IGNORECASE), english

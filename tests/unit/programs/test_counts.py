@@ -64,9 +64,9 @@ def test_one_more_than_the_most_is_all_that_is_said(root: str, way: tuple[Any, .
 def test_seven_megabytes_of_anything_are_refused_at_once() -> None:
     phase = definition_pb2.Phase(after=["x" * 20] * 300_000)
     definition = definition_pb2.Definition(phases=[phase])
-    begun = time.perf_counter()
+    begun = time.process_time()
     [fault] = rules.validate(definition, definition_pb2.CohortSpec(), ())
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
     assert fault.field == "definition.phases[0].after"
 
 

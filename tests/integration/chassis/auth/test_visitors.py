@@ -1,6 +1,6 @@
 """Who calls without a token is the public: where its policy lets the public in, and as often as the settings say."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -9,11 +9,10 @@ import pytest
 from livinglab.assessment.v1 import service_pb2 as pb
 from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceStub
 
-from chassis.errors import Kind, Refused
-from chassis.status import from_rpc_error
+from chassis.errors import Kind
 from stack.issuer import Issuer
 from tests.harness.servers import Servers
-from tests.harness.service import Running, running_service
+from tests.harness.service import Running, refusal, running_service
 
 ALLOWED = 4
 
@@ -30,12 +29,6 @@ async def visitor(assessment: Running) -> AsyncIterator[Any]:
     """Any client, with no word about who it is."""
     async with grpc.aio.insecure_channel(assessment.address) as channel:
         yield AssessmentServiceStub(channel)
-
-
-async def refusal(call: Awaitable[object]) -> Refused:
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call
-    return from_rpc_error(raised.value)
 
 
 async def test_the_public_needs_no_token_and_everybody_else_does(visitor: Any) -> None:

@@ -21,9 +21,9 @@ from chassis.events import dead_letter_service, stream
 from chassis.events.outbox import Publisher
 from stack.issuer import AUDIENCE, ISSUER, Issuer
 from stack.ports import free_ports
-from tests.harness.coaching import refusal, request_id
+from tests.harness.coaching import request_id
 from tests.harness.servers import Servers
-from tests.harness.service import publish
+from tests.harness.service import publish, refusal
 from tests.harness.waiting import eventually
 
 FACT = events_pb2.AnswersSaved.DESCRIPTOR.full_name
