@@ -12,9 +12,9 @@ from livinglab.assessment.v1.evidence_care_service_pb2_grpc import EvidenceCareS
 from livinglab.assessment.v1.evidence_service_pb2_grpc import EvidenceServiceStub
 
 from stack.issuer import Issuer
-from tests.harness.evaluation import SUMEDANG, People, refusal, request_id
+from tests.harness.evaluation import SUMEDANG, People, request_id
 from tests.harness.servers import Servers
-from tests.harness.service import running_service
+from tests.harness.service import refusal, running_service
 from tests.harness.waiting import eventually
 
 PDF = b"%PDF-1.7\n" + bytes(range(256)) * 4
