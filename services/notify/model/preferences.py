@@ -34,6 +34,7 @@ _KINDS = {
     "visit_asked": "assessments",
     "evaluation_published": "assessments",
     "evidence_reviewed": "evidence",
+    "evidence_expiring": "evidence",
     "digest": "digests",
 }
 # Days to be kept stand in these.
