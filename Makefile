@@ -4,18 +4,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := $(shell find protos -name '*.proto')
-SOURCES := chassis services cli stack directory instruments programs schemas tests bench
+SOURCES := chassis services cli stack directory instruments programs schemas tests bench deploy
 # Which tests: make test T=tests/unit
 T ?= tests
 # Which seeds: make chaos SEEDS=200, or FIRST=17 SEEDS=1 for one again
 SEEDS ?= 20
 FIRST ?= 1
+# What is no Python package and taken out of Debian's.
+TOOLS := .livinglab/tools
 # The contract as it was released last: what stands in it is kept.
 RELEASED := tests/contract/released.binpb
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup browser foreign proto demo up down check test unit integration e2e chaos bench rivals histories k8s-check schemas released lock clean
+.PHONY: help setup browser foreign proto demo up down check test unit integration e2e chaos bench rivals histories k8s-check monitoring promtool schemas released lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -66,6 +68,13 @@ browser:
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
 		|| echo "no chromium: the tests of pages in a browser are left out; 'apt-get install chromium' brings it" >&2
 
+# What tries the rules for alerts: taken out of Debian's package of Prometheus, nothing of which is installed.
+promtool:
+	@command -v promtool >/dev/null || [ -x $(TOOLS)/promtool ] || { command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null \
+		&& mkdir -p $(TOOLS)/prometheus && cd $(TOOLS)/prometheus && { [ "$$(id -u)" != 0 ] || apt-get update -qq; } \
+		&& apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . && mv usr/bin/promtool .. && cd .. && rm -rf prometheus; } >/dev/null 2>&1 \
+		|| echo "no promtool: the test of the rules is left out; Debian's package prometheus has it" >&2
+
 # What outsiders would use, to try our contract with. Where there is no node, those tests are left out and say so.
 foreign: schemas/node/node_modules/.installed
 
@@ -73,7 +82,7 @@ schemas/node/node_modules/.installed: schemas/node/package-lock.json
 	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix schemas/node && touch $@; \
 		else echo "no npm: the official AsyncAPI parser is left out" >&2; fi
 
-test: setup browser foreign ## every test; T=path picks some, T="--lf" those that failed last
+test: setup browser foreign promtool ## every test; T=path picks some, T="--lf" those that failed last
 ifeq ($(T),tests)
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract --cov --cov-report=
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/e2e tests/chaos tests/workflow tests/integration tests/replay
@@ -110,6 +119,9 @@ histories: setup ## records the workflow histories that tests/replay replays
 
 k8s-check: setup ## builds and validates every manifest, lints the Dockerfile
 	@bash deploy/k8s/check.sh
+
+monitoring: setup ## writes dashboards and the operator's rules from deploy/monitoring and the rules
+	@$(BIN)/python -m deploy.monitoring
 
 schemas: setup foreign ## what others build on: docs/events.md, the AsyncAPI document and packages of the protos in dist/schemas
 	@$(BIN)/python -m schemas

@@ -14,7 +14,7 @@ from instruments import instrument_files
 from instruments.file import load
 from instruments.tree import instrument_of
 from services.coaching.model import drafting
-from services.coaching.model.matching import Aspect, Candidates, Region, matched
+from services.coaching.model.pairing.matching import Aspect, Candidates, Region, matched
 from stack.system import System
 
 _SPBE = "spbe-59-2020"

@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     # that the issuer calls otherwise.
     roles_claim: str = "roles"
     institution_claim: str = "institution"
+    agency_claim: str = "agency"
     role_names: dict[str, str] = {}
     token_file: Path | None = None
     # Who signs the tokens of pods, where a cluster does, and how the subjects of our own begin.

@@ -93,6 +93,11 @@ class Process:
         self.background("relay", Relay(db, nc, self.name).run())
         self.background("figures", gauges.measure(db, js, self.name))
 
+    def figures(self, look: Callable[[], Awaitable[None]]) -> None:
+        """Tells, for the life of the process, figures of what the service is for; `look` reads and sets them. Every
+        replica tells the same."""
+        self.background("figures of the domain", gauges.keep_looking(look))
+
     async def consume(self, db: mongo.Database, reactions: Sequence[stream.Reaction]) -> None:
         """Reacts to the facts of others; what it sets aside can be looked at and replayed."""
         nc = await self.nats()

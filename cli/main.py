@@ -1,64 +1,91 @@
-"""The root of `livinglab`: every noun is registered here."""
+"""The root of `livinglab`: every noun is registered here, and loaded where a command names it."""
 
-from typing import Annotated
+import importlib
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
 
 import typer
 
-from cli import backup, doctor, institution, instrument, platform, rehearse, schedule
-from cli.assessment import commands as assessment
-from cli.cohort import commands as cohort
-from cli.events import commands as events
-from cli.evidence import commands as evidence
-from cli.notify import commands as notify
-from cli.notify import inbox
-from cli.plan import agreement, coach, duties, session, visit
-from cli.plan import progress as plan
-from cli.practice import copying as practice
-from cli.race import benchmark
-from cli.race.ranking import ranking
-from cli.release import commands as release
-from cli.score import score
+# By the noun: its module, which has an `app` of its own.
+_NOUNS = {
+    "cohort": "cli.cohort.commands",
+    "schedule": "cli.schedule",
+    "release": "cli.release.commands",
+    "assessment": "cli.assessment.commands",
+    "evidence": "cli.evidence.commands",
+    "instrument": "cli.instrument",
+    "institution": "cli.institution",
+    "benchmark": "cli.race.benchmark",
+    "coach": "cli.plan.coach",
+    "session": "cli.plan.session",
+    "agreement": "cli.plan.agreement",
+    "visit": "cli.plan.visit",
+    "practice": "cli.practice.copying",
+    "plan": "cli.plan.progress",
+    "notify": "cli.notify.commands",
+    "inbox": "cli.notify.inbox",
+    "events": "cli.events.commands",
+}
+# By the command that stands alone: the module that has it under its name.
+_COMMANDS = {
+    "ranking": "cli.race.ranking",
+    "score": "cli.score",
+    "duties": "cli.plan.duties",
+    "rehearse": "cli.rehearse",
+    "doctor": "cli.doctor",
+    "backup": "cli.backup",
+    "restore": "cli.backup",
+    "up": "cli.platform",
+    "down": "cli.platform",
+    "addresses": "cli.platform",
+    "login": "cli.platform",
+}
 
-app = typer.Typer(
-    name="livinglab",
-    help="Run a living lab program for digital government.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.add_typer(cohort.app, name="cohort")
-app.add_typer(schedule.app, name="schedule")
-app.add_typer(release.app, name="release")
-app.add_typer(assessment.app, name="assessment")
-app.add_typer(evidence.app, name="evidence")
-app.add_typer(instrument.app, name="instrument")
-app.add_typer(institution.app, name="institution")
-app.add_typer(benchmark.app, name="benchmark")
-app.add_typer(coach.app, name="coach")
-app.add_typer(session.app, name="session")
-app.add_typer(agreement.app, name="agreement")
-app.add_typer(visit.app, name="visit")
-app.add_typer(practice.app, name="practice")
-app.add_typer(plan.app, name="plan")
-app.add_typer(notify.app, name="notify")
-app.add_typer(inbox.app, name="inbox")
-app.add_typer(events.app, name="events")
-app.command("ranking")(ranking)
-app.command("score")(score)
-app.command("duties")(duties.duties)
-app.command("rehearse")(rehearse.rehearse)
-app.command("doctor")(doctor.doctor)
-app.command("backup")(backup.backup)
-app.command("restore")(backup.restore)
-app.command("up")(platform.up)
-app.command("down")(platform.down)
-app.command("addresses")(platform.addresses)
-app.command("login")(platform.login)
+
+def whole() -> typer.Typer:
+    """With everything there is."""
+    return _with([*_NOUNS, *_COMMANDS])
 
 
 def main() -> None:
     """Run the command line; ends the process with the command's exit code."""
+    named = _named(sys.argv[1:])
+    # Loading all that there is takes longer than most commands.
+    app = _with([named]) if named in _NOUNS or named in _COMMANDS else whole()
     app(prog_name="livinglab")
+
+
+def _named(arguments: Sequence[str]) -> str:
+    """What comes first after the options of the root, of which one takes a value."""
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--lang":
+            next(rest, "")
+        elif not argument.startswith("-"):
+            return argument
+    return ""
+
+
+def _with(names: Iterable[str]) -> typer.Typer:
+    app = typer.Typer(
+        name="livinglab",
+        help="Run a living lab program for digital government.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_root)
+    for name in names:
+        if name in _NOUNS:
+            app.add_typer(_found(_NOUNS[name], "app"), name=name)
+        else:
+            app.command(name)(_found(_COMMANDS[name], name))
+    return app
+
+
+def _found(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(module), name)
 
 
 def _print_version(wanted: bool) -> None:
@@ -69,7 +96,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)

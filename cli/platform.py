@@ -106,6 +106,7 @@ def addresses(as_json: AsJson = False) -> None:
 def login(
     role: Annotated[str, typer.Option("--as", help="manager, operator, head, coach, ...: who you want to be.")],
     institution: Annotated[str, typer.Option(help="Code of the institution that a region's user acts for.")] = "",
+    agency: Annotated[str, typer.Option(help="The agency (OPD) of it that you work in: its code, else its name.")] = "",
     subject: Annotated[str, typer.Option(help="Who you are; a coach's id, for a coach.")] = "",
     write: Annotated[bool, typer.Option("--print", help="Write the token and keep nothing.")] = False,
     as_json: AsJson = False,
@@ -116,10 +117,12 @@ def login(
     home = Home(home_folder())
     if role not in ROLES:
         raise typer.BadParameter(f"{role} is not one of {', '.join(ROLES)}", param_hint="--as")
-    if role in ("operator", "head", "secretary", "regent") and not institution:
+    if role in ("operator", "head", "secretary", "regent", "agency") and not institution:
         raise typer.BadParameter(f"a {role} acts for an institution: name it", param_hint="--institution")
-    token = Issuer(home.folder / "issuer").token(role, institution=institution, subject=subject)
-    found = {"role": role, "institution": institution}
+    if role == "agency" and not agency:
+        raise typer.BadParameter("say which agency you work in", param_hint="--agency")
+    token = Issuer(home.folder / "issuer").token(role, institution=institution, agency=agency, subject=subject)
+    found = {"role": role, "institution": institution} | ({"agency": agency} if agency else {})
     if write:
         _tell(token, {**found, "token": token}, as_json)
         return

@@ -10,7 +10,10 @@ from joserfc.jwk import ECKey
 
 ISSUER = "livinglab-embedded"
 AUDIENCE = "livinglab"
-ROLES = ("manager", "operator", "head", "secretary", "regent", "assessor", "coach", "platform", "system", "public")
+ROLES = (
+    *("manager", "operator", "head", "secretary", "regent", "assessor", "coach", "platform", "system", "public"),
+    "agency",
+)
 DAY_SECONDS = 86_400
 
 
@@ -34,12 +37,13 @@ class Issuer:
         role: str,
         *more: str,
         institution: str = "",
+        agency: str = "",
         subject: str = "",
         seconds: int = DAY_SECONDS,
         audience: str = AUDIENCE,
     ) -> str:
-        """A token for one role or several, bound to an institution where a role is; valid for `seconds` (may be
-        negative)."""
+        """A token for one role or several, bound to an institution where a role is, and to an agency of it; valid for
+        `seconds` (may be negative)."""
         for one in (role, *more):
             if one not in ROLES:
                 raise ValueError(f"{one} is not one of {', '.join(ROLES)}")
@@ -50,6 +54,7 @@ class Issuer:
             "sub": subject or (f"{role}@{institution}" if institution else role),
             "roles": [role, *more],
             "institution": institution,
+            **({"agency": agency} if agency else {}),
             "iat": now,
             "exp": now + seconds,
         }

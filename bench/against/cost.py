@@ -2,8 +2,9 @@
 
 import asyncio
 import time
+from statistics import median
 
-from bench.against.platform import Running
+from bench.against.platform import SIX, Running
 from bench.cohorts import Connected, OurCohort, connected
 from bench.signing import Signing
 from stack.waiting import advancing
@@ -12,16 +13,20 @@ PHASES = 4
 # Our own looks are calls too: few beside what is measured.
 _LOOK_SECONDS = 0.5
 _WARM_UP, _AT_REST_SECONDS = 5, 5.0
+_COMMANDS = 5
 
 Figures = dict[str, float]
 
 
 async def figures(platform: Running, participants: int) -> Figures:
     """Of one round on a fresh platform: seconds of CPU by process (`cpu.mongod`), `cpu`, `launch.cpu`, `launch.wall`,
-    `wall`, `ready`, MiB `memory.…` with all participants live, and CPU a second `rest`."""
+    `wall`, `ready`, `command` of one that asks a server, MiB `memory.…` with all participants live and `rest.memory` of
+    the six before, and CPU a second `rest`."""
     async with connected(platform.addresses, platform.issuer) as at:
         await _through(at, _WARM_UP)
         found = {"ready": platform.ready_seconds, "rest": await _at_rest(platform)}
+        found["rest.memory"] = sum(held for name, held in platform.memory().items() if name in SIX)
+        found["command"] = median(platform.asked("cohort", "list") for _ in range(_COMMANDS))
         cohort = OurCohort(at, participants, PHASES, _LOOK_SECONDS)
         before, started = platform.cpu(), time.perf_counter()
         found["launch.wall"] = await cohort.launch()

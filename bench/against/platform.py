@@ -1,6 +1,8 @@
 """A platform of some revision, run as people run it and looked at from outside: its addresses, its processes' CPU."""
 
 import json
+import resource
+import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -19,6 +21,8 @@ from stack.waiting import eventually
 
 # Of everything that is measured: what is written down of a call is not the call.
 QUIET = {"LIVINGLAB_TRACE_RATIO": "0", "LIVINGLAB_TRACE_FILE": "", "LIVINGLAB_LOG_LEVEL": "WARNING"}
+# Those that both revisions have.
+SIX = ("assessment", "benchmark", "coaching", "notify", "program", "program.worker")
 _PATIENCE = 120.0
 _SERVERS = ("mongod", "nats-server", "temporal", "mailbox")
 
@@ -32,6 +36,9 @@ class Running:
     supervisor: int
     # From nothing to serving.
     ready_seconds: float
+    # Of a process of the same revision.
+    environment: Mapping[str, str]
+    folder: Path
 
     def cpu(self) -> dict[str, float]:
         """Seconds that each process has computed so far, by its name."""
@@ -47,6 +54,17 @@ class Running:
         for name, process in self._processes():
             held[name] += process.memory_full_info().uss / 2**20
         return held
+
+    def asked(self, *command: str) -> float:
+        """Seconds that a command computes to ask a server as a manager; RuntimeError where it fails."""
+        told = {**self.environment, "LIVINGLAB_TOKEN": self.issuer.token("manager")}
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        argv = [sys.executable, "-m", "cli", *command]
+        done = subprocess.run(argv, env=told, cwd=self.folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     def _processes(self) -> list[tuple[str, psutil.Process]]:
         children = psutil.Process(self.supervisor).children(recursive=True)
@@ -67,7 +85,8 @@ async def running(tree: Tree, home: Path) -> AsyncIterator[Running]:
         told = home / "addresses.json"
         await supervisor.wait_ready(eventually(told.exists, timeout=_PATIENCE), timeout=_PATIENCE)
         ready = time.perf_counter() - started
-        yield Running(json.loads(told.read_text()), Issuer(home / "issuer"), supervisor.pid, ready)
+        issuer = Issuer(home / "issuer")
+        yield Running(json.loads(told.read_text()), issuer, supervisor.pid, ready, env, tree.folder)
     finally:
         await supervisor.stop(grace=30)
 

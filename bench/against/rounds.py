@@ -21,6 +21,8 @@ _GOALS = {
     "launch.wall": ("wall of its launch", "s", 0.40),
     "wall": ("wall, launch to last graduation", "s", 0.50),
     "rest": ("CPU a second of everything at rest", "s", 0.70),
+    "rest.memory": ("memory of the six processes at rest", "MiB", 0.70),
+    "command": ("CPU of a command that asks a server", "s", 0.50),
     "memory": ("memory of everything with all of them live", "MiB", 0.70),
     "ready": ("platform from nothing to serving", "s", 0.75),
 }

@@ -17,12 +17,19 @@ _BY_REACH = (
     options_pb2.ROLE_OPERATOR,
     options_pb2.ROLE_SECRETARY,
     options_pb2.ROLE_REGENT,
+    options_pb2.ROLE_AGENCY,
     options_pb2.ROLE_ASSESSOR,
     options_pb2.ROLE_COACH,
     options_pb2.ROLE_PUBLIC,
 )
 _BOUND_ROLES = frozenset(
-    {options_pb2.ROLE_OPERATOR, options_pb2.ROLE_HEAD, options_pb2.ROLE_SECRETARY, options_pb2.ROLE_REGENT}
+    {
+        options_pb2.ROLE_OPERATOR,
+        options_pb2.ROLE_HEAD,
+        options_pb2.ROLE_SECRETARY,
+        options_pb2.ROLE_REGENT,
+        options_pb2.ROLE_AGENCY,
+    }
 )
 
 
@@ -36,6 +43,8 @@ class Identity:
     expires: float
     # Where a caller without a token calls from.
     peer: str = ""
+    # The agency of that institution that somebody works in.
+    agency: str = ""
 
     @property
     def key(self) -> str:
@@ -51,6 +60,7 @@ class Caller:
     # The role that this call is served in. The token may carry others.
     role: int
     institution_checked: bool = field(default=False)
+    agency_checked: bool = field(default=False)
 
     @property
     def subject(self) -> str:
@@ -61,6 +71,17 @@ class Caller:
     def bound_to(self) -> str | None:
         """The one institution that this caller may act for; None where the role is not tied to one."""
         return self.identity.institution if self.role in _BOUND_ROLES else None
+
+    def care(self) -> str | None:
+        """The agency that this caller is, whose indicators and actions are all that it reaches; None for every other
+        role. PERMISSION_DENIED (NO_AGENCY) where the token names none. Every method with the policy `own_institution`
+        that agencies may call has to ask this."""
+        if self.role != options_pb2.ROLE_AGENCY:
+            return None
+        self.agency_checked = True
+        if not self.identity.agency:
+            raise denied("NO_AGENCY", f"the token of {self.subject} names no agency of {self.identity.institution}")
+        return self.identity.agency
 
     def require_institution(self, institution: str) -> None:
         """PERMISSION_DENIED (OTHER_INSTITUTION) where a user of one institution asks about another. Every method with
@@ -86,10 +107,13 @@ def actor(default: str) -> str:
 
 
 def moved() -> str:
-    """A suffix for keys of stored answers: a person who has moved to another institution does not get the answers that
-    the same subject got before. "" for who has no institution."""
+    """A suffix for keys of stored answers: a person who has moved to another institution or agency does not get the
+    answers that the same subject got before. "" for who has no institution."""
     found = _caller.get(None)
-    return f"@{found.identity.institution}" if found and found.identity.institution else ""
+    if found is None or not found.identity.institution:
+        return ""
+    agency = f"/{found.identity.agency}" if found.role == options_pb2.ROLE_AGENCY else ""
+    return f"@{found.identity.institution}{agency}"
 
 
 def set_caller(identity: Identity, role: int) -> Caller:

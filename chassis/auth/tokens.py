@@ -74,7 +74,7 @@ class Workloads:
         identity = await self._tokens.identity(token)
         if not self._subjects or not identity.subject.startswith(self._subjects):
             raise unauthenticated("STRANGER", f"{identity.subject} is no process of this system")
-        identity = replace(identity, roles=_SYSTEM, institution="")
+        identity = replace(identity, roles=_SYSTEM, institution="", agency="")
         _remember(self._known, authorization, identity)
         return identity
 
@@ -99,6 +99,7 @@ class _Tokens:
         self._longest = settings.token_longest_seconds
         self._roles_claim = settings.roles_claim
         self._institution_claim = settings.institution_claim
+        self._agency_claim = settings.agency_claim
         self._role_names = settings.role_names
         self._claims = jwt.JWTClaimsRegistry(
             leeway=settings.token_leeway_seconds,
@@ -132,12 +133,13 @@ class _Tokens:
     def _identity(self, claims: dict[str, object]) -> Identity:
         expires = claims["exp"]
         assert isinstance(expires, int | float)
-        institution = _at(claims, self._institution_claim)
+        institution, agency = _at(claims, self._institution_claim), _at(claims, self._agency_claim)
         return Identity(
             subject=str(claims["sub"]),
             roles=frozenset(self._roles(_at(claims, self._roles_claim))),
             institution=institution if isinstance(institution, str) else "",
             expires=float(expires) + self._leeway,
+            agency=agency if isinstance(agency, str) else "",
         )
 
     def _roles(self, names: object) -> Iterator[int]:

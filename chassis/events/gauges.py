@@ -2,6 +2,7 @@
 and the broker beside the work, so they are right also when the work itself is stuck."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from nats.errors import Error as NatsError
@@ -13,17 +14,28 @@ from chassis.events import durables
 from chassis.mongo import Database
 
 _LOOK_SECONDS = 5.0
+# What a service is for changes by the day, and its figures are counted.
+_DOMAIN_SECONDS = 30.0
 
 
 async def measure(db: Database, js: JetStreamContext, service: str) -> None:
     """Until cancelled. What cannot be looked at keeps its last figure; each replica tells the same."""
+
+    async def look() -> None:
+        await _stored(db)
+        await _lags(js, service)
+
+    await keep_looking(look, _LOOK_SECONDS)
+
+
+async def keep_looking(look: Callable[[], Awaitable[None]], pause: float = _DOMAIN_SECONDS) -> None:
+    """Until cancelled. What cannot be looked at keeps its last figure."""
     while True:
         try:
-            await _stored(db)
-            await _lags(js, service)
+            await look()
         except (PyMongoError, NatsError, TimeoutError) as error:
             telemetry.log.info("some figures are old", because=f"{type(error).__name__}: {error}"[:200])
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(pause)
 
 
 async def _stored(db: Database) -> None:

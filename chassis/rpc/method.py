@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor
+from livinglab.common.v1 import options_pb2
 from opentelemetry.trace import SpanKind
 from prometheus_client import Counter
 
@@ -33,9 +34,14 @@ class Method:
         self._ended: dict[str, Counter] = {}
 
     def confirm(self, caller: auth.Caller) -> None:
-        """A method that promised to check the institution and did not must not answer."""
-        if self._own_institution and caller.bound_to is not None and not caller.institution_checked:
+        """A method that promised to check the institution, and for an agency what is in its care, and did not must not
+        answer."""
+        if not self._own_institution:
+            return
+        if caller.bound_to is not None and not caller.institution_checked:
             raise denied("UNCHECKED_INSTITUTION", f"{self.name} did not check whose data this is")
+        if caller.role == options_pb2.ROLE_AGENCY and not caller.agency_checked:
+            raise denied("UNCHECKED_AGENCY", f"{self.name} did not check in whose care this is")
 
     def count(self, code: str) -> None:
         """One more call ended so."""

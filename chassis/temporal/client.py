@@ -4,6 +4,7 @@ from pathlib import Path
 
 from temporalio.client import Client
 from temporalio.contrib.opentelemetry import TracingInterceptor
+from temporalio.runtime import Runtime
 from temporalio.service import TLSConfig
 
 from chassis.config import Settings
@@ -27,9 +28,11 @@ def _read(path: Path | None) -> bytes | None:
     return path.read_bytes() if path else None
 
 
-async def connect(address: str, namespace: str, secured: TLSConfig | bool = False) -> Client:
+async def connect(
+    address: str, namespace: str, secured: TLSConfig | bool = False, runtime: Runtime | None = None
+) -> Client:
     """A client whose calls carry the trace; RuntimeError while the server is not there. The process that has one ends
-    with the exit code that is its own."""
+    with the exit code that is its own. Whose figures are told has the runtime of `sdk_figures`."""
     bridge_exit.wait_at_exit()
     return await Client.connect(
         address,
@@ -37,4 +40,5 @@ async def connect(address: str, namespace: str, secured: TLSConfig | bool = Fals
         tls=secured,
         data_converter=payloads.CONVERTER,
         interceptors=[TracingInterceptor()],
+        runtime=runtime,
     )

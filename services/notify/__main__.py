@@ -23,6 +23,7 @@ from services.notify.reactions.telling import Telling
 from services.notify.service.inbox import InboxService
 from services.notify.service.messages import NotifyService
 from services.notify.service.templates import TemplateService
+from services.notify.store.figures import Figures
 from services.notify.store.inbox import Arrivals, InboxStore
 from services.notify.store.messages import Store
 from services.notify.store.preferences import PreferenceStore
@@ -53,6 +54,7 @@ async def main(process: runtime.Process) -> None:
         RecipientServiceStub(process.channel("program")), CoachingServiceStub(process.channel("coaching")), assignments
     )
     telling = Telling(book, people, writer, WaitStore(store.db), institutions.known)
+    process.figures(Figures(store.db).look)
     await process.relay(store.db)
     await process.consume(store.db, telling.table(assignments, institutions))
     process.background("delivery", delivery.run())

@@ -23,6 +23,7 @@ from livinglab.program.v1 import (
 
 from chassis import runtime
 from chassis.rpc import Served
+from chassis.temporal import sdk_figures
 from chassis.temporal.client import connect, tls
 from directory.projection import Institutions
 from instruments import instrument_files
@@ -42,6 +43,7 @@ from services.program.service.schedules import ScheduleService
 from services.program.service.steering import SteeringService
 from services.program.store.cohorts import Store
 from services.program.store.directory import DirectoryStore
+from services.program.store.figures import Figures
 from services.program.store.schedules import ScheduleStore
 from services.program.store.watched import Watched
 
@@ -52,7 +54,11 @@ async def main(process: runtime.Process) -> None:
     await store.prepare()
     settings = process.settings
     client = await process.wait_for(
-        "Temporal", lambda: connect(settings.temporal_address, settings.temporal_namespace, tls(settings)), RuntimeError
+        "Temporal",
+        lambda: connect(
+            settings.temporal_address, settings.temporal_namespace, tls(settings), runtime=sdk_figures.runtime()
+        ),
+        RuntimeError,
     )
     await process.wait_for("search attributes", lambda: register_search_attributes(client), NotRegistered)
     engine, access = Engine(client), Access(store)
@@ -69,6 +75,7 @@ async def main(process: runtime.Process) -> None:
     await schedule_store.prepare()
     schedules = Schedules(schedule_store, client)
     process.background("schedules", schedules.run())
+    process.figures(Figures(store.db).look)
     await process.relay(store.db)
     await process.consume(store.db, Reactions(store, engine).table(access.assignments))
     await process.serve(

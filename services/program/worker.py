@@ -10,6 +10,7 @@ from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from chassis import runtime
+from chassis.temporal import sdk_figures
 from chassis.temporal.client import connect, tls
 from directory.projection import Institutions
 from instruments import instrument_files
@@ -38,7 +39,11 @@ async def main(process: runtime.Process) -> None:
     await store.prepare()
     settings = process.settings
     client = await process.wait_for(
-        "Temporal", lambda: connect(settings.temporal_address, settings.temporal_namespace, tls(settings)), RuntimeError
+        "Temporal",
+        lambda: connect(
+            settings.temporal_address, settings.temporal_namespace, tls(settings), runtime=sdk_figures.runtime()
+        ),
+        RuntimeError,
     )
     await process.wait_for("search attributes", lambda: register_search_attributes(client), NotRegistered)
     engine = Engine(client, build_id=settings.build_id)

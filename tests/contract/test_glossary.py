@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from cli.main import app
+from cli.main import whole
 
 ROOT = Path(__file__).resolve().parents[2]
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
@@ -20,7 +20,7 @@ PLATFORM = {"up", "down", "addresses", "login", "logout", "doctor", "backup", "r
 
 
 def nouns() -> list[str]:
-    return sorted(set(get_command(app).commands) - PLATFORM)  # type: ignore[attr-defined]
+    return sorted(set(get_command(whole()).commands) - PLATFORM)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("word", WORDS)

@@ -73,6 +73,36 @@ CHANGED |= dict.fromkeys(
     ),
     "numbers of indicators have a format of their own, which spreadsheets' spellings are read by",
 )
+CHANGED |= dict.fromkeys(
+    (
+        f"livinglab.{method} roles"
+        for method in (
+            "assessment.v1.AssessmentService.GetEvaluation",
+            "assessment.v1.AssessmentService.GetGuidance",
+            "assessment.v1.AssessmentService.GetInstrument",
+            "assessment.v1.AssessmentService.ListEvaluations",
+            "assessment.v1.AssessmentService.ListInstruments",
+            "assessment.v1.AssessmentService.SaveAnswers",
+            "assessment.v1.EvidenceService.AttachEvidence",
+            "assessment.v1.EvidenceService.DetachEvidence",
+            "assessment.v1.EvidenceService.DownloadEvidence",
+            "assessment.v1.EvidenceService.GetUpload",
+            "assessment.v1.EvidenceService.ListIndicatorEvidence",
+            "assessment.v1.EvidenceService.SendUpload",
+            "assessment.v1.EvidenceService.StartUpload",
+            "assessment.v1.UnderstandingService.ListNeeds",
+            "assessment.v1.UnderstandingService.ListWork",
+            "coaching.v1.CoachingService.CompleteAction",
+            "coaching.v1.CoachingService.GetPlan",
+            "coaching.v1.CoachingService.ListPlans",
+            "coaching.v1.PlanService.ReportProgress",
+        )
+    ),
+    "agencies answer and report what is in their care",
+)
+CHANGED["livinglab.assessment.v1.Answer.value required"] = (
+    "an answer may say that its indicator does not apply, and has no value then"
+)
 CHANGED["livinglab.notify.v1.Recipient.email format"] = (
     "an address that is none is refused by itself, not with its list"
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.monitoring import asked as figures
 from stack.home import Home, held
 from stack.system import System, start_system
 from tests.harness.waiting import eventually
@@ -95,3 +96,22 @@ async def test_a_launch_is_one_trace_through_every_boundary(system: System, tmp_
 
     await eventually(all_passed, timeout=30)
     livinglab(system, "cohort", "cancel", "traced", "--reason", "seen enough")
+
+
+async def test_rules_and_dashboards_ask_for_what_the_processes_tell(system: System) -> None:
+    metrics = [address for name, address in system.addresses().items() if name.endswith("_metrics")]
+    recorded = {rule["record"] for rule in figures.rules() if "record" in rule}
+
+    def unknown() -> list[str]:
+        told, missing = figures.told(metrics), []
+        for query in figures.queries():
+            names, labels = figures.asked(query)
+            missing += [f"{name}, for {query}" for name in names - recorded - told.keys() - {"up"}]
+            carried = set().union(*(told.get(name, set()) for name in names), figures.OF_THE_TARGET)
+            # One that has not moved yet carries no label: the contract tests know those of ours.
+            if all(told.get(name) for name in names):
+                missing += [f"label {label}, for {query}" for label in labels - carried]
+        return missing
+
+    # Figures of the domain are read every half a minute, those of a workflow come with it.
+    await eventually(lambda: not unknown(), timeout=90, ignoring=(OSError,))

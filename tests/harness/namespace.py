@@ -25,7 +25,11 @@ async def new_namespace(servers: Servers) -> Client:
 
 async def own_namespace(servers: Servers) -> Client:
     """A client of one that takes workflows."""
-    client = await new_namespace(servers)
+    return await ready(await new_namespace(servers))
+
+
+async def ready(client: Client) -> Client:
+    """The same client, once its namespace takes our workflows."""
 
     async def known() -> bool:
         await visibility.register_search_attributes(client)

@@ -48,6 +48,11 @@ class Running:
         """The service's stub for a person of that role."""
         return self.with_token(stub, self.issuer.token(role, institution=institution, subject=subject))
 
+    def as_agency(self, stub: Callable[[grpc.aio.Channel], S], institution: str, agency: str) -> S:
+        """The service's stub for somebody of an agency of an institution."""
+        token = self.issuer.token("agency", institution=institution, agency=agency, subject=f"{agency}@{institution}")
+        return self.with_token(stub, token)
+
     def with_token(self, stub: Callable[[grpc.aio.Channel], S], token: str) -> S:
         """The service's stub with any token."""
         channel = rpc.channel(self.address, lambda: f"Bearer {token}")

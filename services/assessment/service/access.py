@@ -1,5 +1,6 @@
 """Who may see which evaluation, how it is shown to them, and how a decision about it is stored."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from livinglab.assessment.v1 import cycle_pb2, evaluation_pb2
@@ -9,7 +10,7 @@ from chassis import auth, mongo
 from chassis.errors import not_found
 from directory.assignments import Assignments, not_assigned
 from instruments.scoring import Scorer
-from services.assessment.model import cycle
+from services.assessment.model import agencies, cycle
 from services.assessment.model.cycle import Outcome
 from services.assessment.model.publication import for_public
 from services.assessment.store.evaluations import Store
@@ -36,6 +37,12 @@ class Access:
         await self.require(evaluation)
         return evaluation
 
+    async def own_items(self, evaluation_id: str, items: Iterable[str], tx: mongo.Tx | None = None) -> Evaluation:
+        """As `own`, for these indicators of it: PERMISSION_DENIED for an agency in whose care they are not."""
+        evaluation = await self.own(evaluation_id, tx)
+        require_given(evaluation, items)
+        return evaluation
+
     async def for_duty(self, evaluation_id: str, tx: mongo.Tx | None = None) -> Evaluation:
         """As `own`, for methods that ask an assessor for a duty on it themselves."""
         evaluation = await self._store.get(evaluation_id, tx)
@@ -55,6 +62,7 @@ class Access:
         evaluation = await self._store.get(evaluation_id)
         caller = auth.caller()
         caller.require_institution(evaluation.institution)
+        require_given(evaluation)
         if not is_public(caller) and await self._reaches(caller, evaluation):
             return evaluation
         if evaluation.state == evaluation_pb2.EVALUATION_STATE_PUBLISHED:
@@ -74,6 +82,8 @@ class Access:
             return {"state": evaluation_pb2.EVALUATION_STATE_PUBLISHED}
         if caller.role == options_pb2.ROLE_ASSESSOR:
             return {"assessors": caller.subject}
+        if (agency := caller.care()) is not None:
+            return {"agencies": agency}
         if institution:
             await self.assignments.require(institution)
             return {}
@@ -88,12 +98,26 @@ def is_assigned(caller: auth.Caller, evaluation: Evaluation) -> bool:
     )
 
 
+def require_given(evaluation: Evaluation, items: Iterable[str] = ()) -> None:
+    """PERMISSION_DENIED where an agency asks and these items are not in its care, or nothing of the evaluation is."""
+    agency = auth.caller().care()
+    if agency is not None:
+        agencies.require_given(evaluation, agency, items)
+
+
 def shown(evaluation: Evaluation, scorer: Scorer) -> Evaluation:
-    """With what is computed and never stored."""
+    """With what is computed and never stored; to an agency, its part of it."""
     del evaluation.missing[:]
-    evaluation.missing.extend(scorer.missing(cycle.values_of(evaluation)))
+    values = cycle.values_of(evaluation)
+    evaluation.missing.extend(scorer.missing(values.keys() | cycle.absent_of(evaluation, values)))
     evaluation.next_stage = cycle.next_stage(evaluation)
-    return evaluation
+    return narrowed(evaluation)
+
+
+def narrowed(evaluation: Evaluation) -> Evaluation:
+    """To an agency its part of it, to everybody else all."""
+    agency = auth.caller().care()
+    return evaluation if agency is None else agencies.part_of(evaluation, agency)
 
 
 async def save(

@@ -93,8 +93,10 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
         return await self._store.db.once(request, decide, pb.OpenEvaluationResponse)
 
     async def SaveAnswers(self, request: pb.SaveAnswersRequest, context: Any) -> pb.SaveAnswersResponse:
+        answered = {answer.indicator for answer in request.answers}
+
         async def decide(tx: mongo.Tx) -> pb.SaveAnswersResponse:
-            evaluation = await self._access.own(request.evaluation_id, tx)
+            evaluation = await self._access.own_items(request.evaluation_id, sorted(answered), tx)
             scorer = (await self._editions.of(evaluation)).scorer
             guides = await self._guidances.of(evaluation)
             await self._require_criteria(request, guides, evaluation.institution)
@@ -102,7 +104,6 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
                 evaluation, request, scorer, auth.caller().subject, datetime.now(UTC)
             )
             await access.save(self._store, tx, evaluation, outcome)
-            answered = {answer.indicator for answer in request.answers}
             few = len(answered) <= _MOST_TOLD
             needs = await self._needs(evaluation, scorer, guides, answered) if few else []
             doubts = criteria.warnings(needs, guides)
@@ -135,6 +136,7 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
         keys["rehearsal"] = request.rehearsal
         keys |= await self._access.listed(caller, request.institution)
         evaluations, token = await self._store.page(keys, request)
+        evaluations = [access.narrowed(one) for one in evaluations]
         return pb.ListEvaluationsResponse(evaluations=evaluations, next_page_token=token)
 
     def _require_known(self, request: pb.OpenEvaluationRequest, *, known_instrument: bool) -> None:

@@ -10,7 +10,7 @@ from livinglab.common.v1 import options_pb2
 
 from chassis import auth, mongo
 from chassis.errors import Violation, denied, invalid, invalid_field, precondition
-from services.assessment.model import crosswalk, evidence
+from services.assessment.model import agencies, crosswalk, evidence
 from services.assessment.model.crosswalk import Crosswalks
 from services.assessment.model.evidence import Case
 from services.assessment.service import access
@@ -44,7 +44,10 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
         self._crosswalks = crosswalks
 
     async def StartUpload(self, request: pb.StartUploadRequest, context: Any) -> pb.StartUploadResponse:
-        auth.caller().require_institution(request.institution)
+        caller = auth.caller()
+        caller.require_institution(request.institution)
+        # What an agency may upload is nobody's part of anything yet.
+        caller.care()
         return await self._uploads.start(request)
 
     async def SendUpload(
@@ -72,8 +75,10 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
     async def AttachEvidence(self, request: pb.AttachEvidenceRequest, context: Any) -> pb.AttachEvidenceResponse:
         async def decide(tx: mongo.Tx) -> pb.AttachEvidenceResponse:
             case = await self._own_case(request.evaluation_id, tx)
+            access.require_given(case.evaluation, request.indicators)
             found = await self._store.get(request.evidence_id, tx)
             auth.caller().require_institution(found.institution)
+            await self._require_agency_reads(found)
             if found.institution != case.evaluation.institution:
                 raise invalid_field("evidence_id", f"is a file of {found.institution}")
             evidence.require_references(case, request.level, request.pages, request.minutes)
@@ -95,6 +100,7 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
     async def DetachEvidence(self, request: pb.DetachEvidenceRequest, context: Any) -> pb.DetachEvidenceResponse:
         async def decide(tx: mongo.Tx) -> pb.DetachEvidenceResponse:
             case = await self._own_case(request.evaluation_id, tx)
+            access.require_given(case.evaluation, [request.indicator])
             shown = await self._store.shown(request.evaluation_id, request.indicator, tx)
             tx.add(evidence.detach(case, shown, request.evidence_id, request.level))
             await self._store.save(tx, shown)
@@ -145,11 +151,16 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
     ) -> pb.ListIndicatorEvidenceResponse:
         evaluation = await self._evaluations.get(request.evaluation_id)
         await self._access.require(evaluation)
+        access.require_given(evaluation)
+        agency = auth.caller().care()
+        care = agencies.in_care(evaluation, agency) if agency is not None else None
         assessing = auth.caller().role == options_pb2.ROLE_ASSESSOR
         scorer = (await self._editions.of(evaluation)).scorer
         known = await self._store.all_shown(evaluation.id)
         rows = []
         for code in scorer.ordered({*scorer.indicators, *known}):
+            if care is not None and not agencies.is_given(code, care):
+                continue
             row = known.get(code) or evidence_pb2.IndicatorEvidence(
                 evaluation_id=evaluation.id, indicator=code, state=evidence_pb2.EVIDENCE_STATE_MISSING
             )
@@ -215,15 +226,30 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
             raise invalid(faults)
 
     async def _require_reader(self, found: evidence_pb2.Evidence) -> None:
-        """Own people and managers read all; assessors what is handed in where they are assigned."""
+        """Own people and managers read all; assessors what is handed in where they are assigned; an agency what is its
+        own or shown for what is in its care."""
         caller = auth.caller()
         caller.require_institution(found.institution)
+        await self._require_agency_reads(found)
         if caller.bound_to is not None or caller.role == options_pb2.ROLE_MANAGER:
             return
         for evaluation_id in await self._store.evaluations_showing(found.id):
             if access.is_assigned(caller, await self._evaluations.get(evaluation_id)):
                 return
         raise denied("NOT_ASSIGNED", f"evidence {found.id} is in no evaluation that {caller.subject} is assigned to")
+
+    async def _require_agency_reads(self, found: evidence_pb2.Evidence) -> None:
+        """PERMISSION_DENIED (NOT_GIVEN) for an agency that neither uploaded the file nor has an indicator in its care
+        that it is shown for."""
+        caller = auth.caller()
+        agency = caller.care()
+        if agency is None or found.uploaded_by == caller.subject:
+            return
+        for evaluation_id, indicators in (await self._store.shown_for(found.id)).items():
+            care = agencies.in_care(await self._evaluations.get(evaluation_id), agency)
+            if any(agencies.is_given(code, care) for code in indicators):
+                return
+        raise agencies.not_given(agency, f"evidence {found.id}")
 
 
 def _require_finding(request: pb.ReviewEvidenceRequest) -> None:

@@ -56,17 +56,18 @@ class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
         return await self._store.db.once(request, decide, pb.DelegateIndicatorsResponse)
 
     async def ListWork(self, request: pb.ListWorkRequest, context: Any) -> pb.ListWorkResponse:
-        evaluation = await self._access.own(request.evaluation_id)
+        evaluation = await self._access.own_items(request.evaluation_id, ())
+        agency = auth.caller().care() or request.agency
         edition = await self._editions.of(evaluation)
         today = cycle.today(datetime.now(UTC))
-        items = work.queue(evaluation, edition.instrument, edition.scorer, request.agency, today)
+        items = work.queue(evaluation, edition.instrument, edition.scorer, agency, today)
         guides = await self._guidances.of(evaluation)
         for item, needs in zip(items, await self._needs(evaluation, edition.scorer, guides, items), strict=True):
             item.needs.CopyFrom(needs)
         return pb.ListWorkResponse(items=items)
 
     async def ListNeeds(self, request: pb.ListNeedsRequest, context: Any) -> pb.ListNeedsResponse:
-        evaluation = await self._access.own(request.evaluation_id)
+        evaluation = access.narrowed(await self._access.own_items(request.evaluation_id, request.indicators))
         scorer, guides = (await self._editions.of(evaluation)).scorer, await self._guidances.of(evaluation)
         strangers = dict(scorer.strangers(request.indicators))
         if strangers:
@@ -78,7 +79,8 @@ class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
             raise invalid(faults)
         shown = await self._evidence.all_shown(evaluation.id)
         values = cycle.values_of(evaluation)
-        found = criteria.needs(evaluation, values, scorer, guides, shown, request.indicators)
+        given = {one.indicator for one in evaluation.delegations} if auth.caller().care() else ()
+        found = criteria.needs(evaluation, values, scorer, guides, shown, request.indicators or given)
         return pb.ListNeedsResponse(indicators=found, warnings=criteria.warnings(found, guides))
 
     async def _needs(
@@ -102,7 +104,9 @@ class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
                 field = "values" if request.values else "instrument_version"
                 raise invalid([Violation(field, "come from the evaluation: leave it out")])
             evaluation = await self._access.visible(request.evaluation_id)
-            return cycle.values_of(evaluation), (await self._editions.of(evaluation)).scorer
+            values = cycle.values_of(evaluation)
+            scorer = (await self._editions.of(evaluation)).scorer
+            return values, scorer.without(cycle.absent_of(evaluation, values))
         # Bare values are nobody's.
         auth.caller().institution_checked = True
         edition = await self._editions.find(request.instrument, request.instrument_version)

@@ -10,7 +10,7 @@ from livinglab.assessment.v1 import evidence_service_pb2 as pb
 from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis import auth, mongo, naming
-from chassis.errors import Kind, Refused, Violation, invalid, invalid_field, not_found
+from chassis.errors import Kind, Refused, Violation, denied, invalid, invalid_field, not_found
 from services.assessment.store.evidence import EvidenceStore
 from services.assessment.store.files import EvidenceFiles, Incoming
 
@@ -37,6 +37,8 @@ class Uploads:
 
         async def decide(tx: mongo.Tx) -> pb.StartUploadResponse:
             found, complete = await self._store.of_content(tx, request.institution, request.sha256)
+            if found is not None:
+                _require_own(found)
             if found is None:
                 found = _announced(new_id, request, now)
                 if await self._store.uploads(tx, request.institution) >= MOST_UPLOADS:
@@ -57,7 +59,10 @@ class Uploads:
         found = pending or await self._store.find(upload_id)
         if found is None:
             raise not_found("upload", upload_id)
-        auth.caller().require_institution(found.institution)
+        caller = auth.caller()
+        caller.require_institution(found.institution)
+        if caller.care() is not None and found.uploaded_by != caller.subject:
+            raise denied("OTHER_UPLOAD", f"{caller.subject} did not announce upload {upload_id}")
         offset = found.size if complete else await self._files.offset(upload_id)
         return _upload(found, offset, complete=complete)
 
@@ -132,6 +137,14 @@ class Uploads:
         # In this order, so that a crash between the two leaves no chunk without an owner.
         await self._files.discard(upload_id)
         await self._store.forget(upload_id)
+
+
+def _require_own(found: evidence_pb2.Evidence) -> None:
+    """HELD for an agency that announces what others of its institution hold: it is not told whose that is, or what."""
+    caller = auth.caller()
+    if caller.care() is not None and found.uploaded_by != caller.subject:
+        message = f"{found.institution} holds a file of this content: ask for it to be shown for the indicator"
+        raise Refused(Kind.ALREADY_EXISTS, "HELD", message, resource=("file", found.sha256))
 
 
 def _require_valid(request: pb.StartUploadRequest, today: date) -> None:

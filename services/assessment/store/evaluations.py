@@ -24,6 +24,7 @@ _INDEXES = {
         IndexModel([("cohort_id", 1), ("_id", 1)]),
         IndexModel([("institution", 1), ("_id", 1)]),
         IndexModel([("assessors", 1), ("_id", 1)]),
+        IndexModel([("institution", 1), ("agencies", 1), ("_id", 1)]),
     ],
 }
 # What a list leaves out.
@@ -155,6 +156,7 @@ def _row(evaluation: pb.Evaluation) -> dict[str, Any]:
         "state": evaluation.state,
         "cohort_id": evaluation.cohort_id,
         "rehearsal": evaluation.rehearsal,
+        "agencies": sorted({one.agency for one in evaluation.delegations}),
         "assessors": [one.assessor for one in evaluation.assessors],
         "body": evaluation.SerializeToString(),
     }

@@ -161,6 +161,13 @@ class EvidenceStore:
         handed_in = {"evidence": evidence_id, "state": {"$ne": pb.EVIDENCE_STATE_DRAFT}}
         return list(await self._shown.distinct("evaluation", {"pieces": {"$elemMatch": handed_in}}))
 
+    async def shown_for(self, evidence_id: str) -> dict[str, list[str]]:
+        """The indicators that a file is shown for, drafts too, by evaluation."""
+        found: dict[str, list[str]] = {}
+        async for row in self._shown.find({"pieces.evidence": evidence_id}, {"evaluation": 1, "indicator": 1}):
+            found.setdefault(row["evaluation"], []).append(row["indicator"])
+        return found
+
 
 def _row(evidence: pb.Evidence) -> dict[str, Any]:
     return {

@@ -39,6 +39,8 @@ class Evaluation:
     index: str
     values: Mapping[str, Decimal]
     period: str = ""
+    # Indicators that do not apply to the institution.
+    absent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from livinglab.coaching.v1 import service_pb2 as rpc
 from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Violation, invalid, precondition
-from services.coaching.model.coaches import require_realm, seat_name
+from services.coaching.model.pairing.coaches import require_realm, seat_name
 
 # People sign in before it begins.
 _DOORS = timedelta(hours=2)

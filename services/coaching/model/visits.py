@@ -9,7 +9,7 @@ from livinglab.coaching.v1 import visit_service_pb2 as rpc
 from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Refused, Violation, precondition
-from services.coaching.model.coaches import require_realm
+from services.coaching.model.pairing.coaches import require_realm
 
 
 def faults(request: rpc.PlanVisitRequest, institutions: Container[str]) -> list[Violation]:

@@ -15,7 +15,7 @@ from chassis import auth, mongo
 from chassis.errors import denied, invalid, not_found, precondition
 from directory.known import Directory
 from directory.projection import require_heard
-from services.coaching.model import assigning, coached, coaches, matching
+from services.coaching.model.pairing import assigning, coached, coaches, matching
 from services.coaching.store.assignments import Assigned, AssignmentRows
 from services.coaching.store.coaching import Store
 from services.coaching.store.plans import PlanStore

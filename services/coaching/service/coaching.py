@@ -14,9 +14,10 @@ from chassis import auth, mongo, naming
 from chassis.errors import Kind, Refused, denied, invalid, not_found, precondition
 from directory.assignments import Assignments
 from directory.projection import require_heard
-from services.coaching.model import assigning, comments, plan, planning, sessions, terms
-from services.coaching.model import coaches as model
-from services.coaching.service.plans import reached
+from services.coaching.model import comments, plan, planning, sessions, terms
+from services.coaching.model.pairing import assigning
+from services.coaching.model.pairing import coaches as model
+from services.coaching.service.plans import reached, require_owned, shown
 from services.coaching.store.assignments import AssignmentRows
 from services.coaching.store.coaching import Store
 from services.coaching.store.plans import PlanStore
@@ -203,16 +204,17 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
 
         async def decide(tx: mongo.Tx) -> pb.CompleteActionResponse:
             found = await self._own_plan(request.plan_id, tx)
+            require_owned(found, request.action_id)
             pieces = await self._plans.pieces(tx, found, named)
             fact = plan.complete(found, request, auth.caller().subject, datetime.now(UTC), pieces)
             if fact is not None:
                 await self._plans.save(tx, found, fact)
-            return pb.CompleteActionResponse(plan=found)
+            return pb.CompleteActionResponse(plan=shown(found))
 
         return await self._store.db.once(request, decide, pb.CompleteActionResponse)
 
     async def GetPlan(self, request: pb.GetPlanRequest, context: Any) -> pb.GetPlanResponse:
-        return pb.GetPlanResponse(plan=await self._own_plan(request.plan_id))
+        return pb.GetPlanResponse(plan=shown(await self._own_plan(request.plan_id)))
 
     async def ListPlans(self, request: pb.ListPlansRequest, context: Any) -> pb.ListPlansResponse:
         caller = auth.caller()
@@ -225,8 +227,10 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
             keys["institution"] = request.institution
         elif (reached := await self._assignments.reached(caller)) is not None:
             keys["institution"] = {"$in": sorted(reached)}
+        if (agency := caller.care()) is not None:
+            keys["actions.owner"] = agency
         plans, token = await self._plans.page(keys, request)
-        return pb.ListPlansResponse(plans=plans, next_page_token=token)
+        return pb.ListPlansResponse(plans=[shown(one) for one in plans], next_page_token=token)
 
     async def _drafted(self, tx: mongo.Tx, request: pb.DraftPlanRequest) -> coaching_pb2.Plan:
         """A new plan from what is known here now."""
@@ -243,7 +247,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
                 f"no submitted evaluation of {request.institution} has arrived here yet",
                 retry_seconds=_EVALUATION_RETRY_SECONDS,
             )
-        instrument = await self._store.instrument(tx, evaluation.instrument, evaluation.instrument_version)
+        instrument = await self._store.instrument_of(tx, evaluation)
         if not request.HasField("terms"):
             return planning.draft(request, assignment.coach_id, evaluation, instrument)
         solver = functools.partial(terms.least_effort, today=datetime.now(UTC).date())

@@ -14,7 +14,7 @@ from chassis.errors import not_found, precondition, unavailable
 from directory.assignments import Assignments
 from directory.known import Directory
 from instruments.tree import Instrument
-from services.coaching.model import amending, comments, paper, plan, proof, revisions, terms
+from services.coaching.model import agencies, amending, comments, paper, plan, proof, revisions, terms
 from services.coaching.model.ground import Ground
 from services.coaching.model.planning import Evaluation
 from services.coaching.service.printing.html import html
@@ -33,6 +33,19 @@ async def reached(
         await assignments.require(found.institution)
     caller.institution_checked = True
     return found
+
+
+def shown(plan: coaching_pb2.Plan) -> coaching_pb2.Plan:
+    """To an agency its part of it, to everybody else all."""
+    agency = auth.caller().care()
+    return plan if agency is None else agencies.part_of(plan, agency)
+
+
+def require_owned(plan: coaching_pb2.Plan, action_id: str) -> None:
+    """PERMISSION_DENIED where an agency asks for what is another one's."""
+    agency = auth.caller().care()
+    if agency is not None:
+        agencies.require_owned(plan, action_id, agency)
 
 
 class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
@@ -80,9 +93,10 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
     async def ReportProgress(self, request: pb.ReportProgressRequest, context: Any) -> pb.ReportProgressResponse:
         async def decide(tx: mongo.Tx) -> pb.ReportProgressResponse:
             found = await self._own(request.plan_id, tx)
+            require_owned(found, request.action_id)
             fact = plan.progress(found, request.action_id, request.note, datetime.now(UTC))
             await self._plans.save(tx, found, fact)
-            return pb.ReportProgressResponse(plan=found)
+            return pb.ReportProgressResponse(plan=shown(found))
 
         return await self._store.db.once(request, decide, pb.ReportProgressResponse)
 
@@ -183,7 +197,7 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
             found = await self._store.newest_evaluation(tx, *about)
             if found is None:
                 raise precondition("NO_EVALUATION", f"no submission of {request.institution} has arrived here yet")
-            return found, await self._store.instrument(tx, found.instrument, found.instrument_version)
+            return found, await self._store.instrument_of(tx, found)
 
         evaluation, instrument = await self._store.db.transaction(known)
         today = self._institutions.now(request.institution).date()
@@ -212,7 +226,7 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
         evaluation = await self._store.newest_evaluation(tx, found.institution, found.rehearsal, found.evaluation_id)
         if evaluation is None:
             raise unavailable(f"the projection of evaluation {found.evaluation_id}")
-        instrument = await self._store.instrument(tx, evaluation.instrument, evaluation.instrument_version)
+        instrument = await self._store.instrument_of(tx, evaluation)
         values: dict[str, Decimal] = dict(evaluation.values)
         window = await self._plans.window(tx, found.cohort_id)
         return Ground(self._institutions, instrument, values, window)

@@ -11,8 +11,8 @@ from chassis.errors import Refused, denied, invalid, invalid_field, not_found, p
 from directory.assignments import Assignments
 from directory.known import Directory
 from directory.projection import require_heard
-from services.coaching.model import coaches
 from services.coaching.model.catalogue import practices, replications
+from services.coaching.model.pairing import coaches
 from services.coaching.store.coaching import Store
 from services.coaching.store.practices import Practices
 
@@ -111,7 +111,7 @@ class PracticeService(practice_service_pb2_grpc.PracticeServiceServicer):
             if evaluation is None:
                 about = f"no submitted evaluation of {request.institution} has arrived here yet"
                 raise precondition("NO_EVALUATION", about)
-            instrument = await self._store.instrument(tx, evaluation.instrument, evaluation.instrument_version)
+            instrument = await self._store.instrument_of(tx, evaluation)
             others = await self._catalogue.published(
                 tx, request.rehearsal, evaluation.instrument, but=request.institution
             )

@@ -11,7 +11,8 @@ from chassis.errors import denied, invalid, not_found
 from directory.assignments import Assignments
 from directory.known import Directory
 from directory.projection import require_heard
-from services.coaching.model import coaches, visits
+from services.coaching.model import visits
+from services.coaching.model.pairing import coaches
 from services.coaching.store.coaching import Store
 from services.coaching.store.follow_ups import FollowUps
 

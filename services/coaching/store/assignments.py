@@ -12,8 +12,8 @@ from pymongo import IndexModel, UpdateOne
 
 from chassis import mongo
 from instruments.tree import Instrument, Node
-from services.coaching.model import coaches as model
-from services.coaching.model.matching import Aspect
+from services.coaching.model.pairing import coaches as model
+from services.coaching.model.pairing.matching import Aspect
 from services.coaching.model.plan import plan_id
 from services.coaching.store.coaching import Store
 from services.coaching.store.documents import plan_of
@@ -177,7 +177,8 @@ class AssignmentRows:
             tree = trees[row["instrument"], row["instrument_version"]]
             if tree is not None and not tree.lowest_decides:
                 values = {one["item"]: Decimal(one["value"]) for one in row["values"]}
-                found[code] = _by_aspect(row["instrument"], tree, values)
+                part = tree.without(frozenset(row.get("absent", ())))
+                found[code] = _by_aspect(row["instrument"], part, values)
         return found
 
     async def plans(self, assigned: Iterable[Assigned]) -> dict[str, coaching_pb2.Plan]:

@@ -28,6 +28,7 @@ _INDEXES = {
         IndexModel([("key", 1)], unique=True, partialFilterExpression={"key": {"$exists": True}}),
         IndexModel([("due_time", 1)], partialFilterExpression={"state": pb.MESSAGE_STATE_QUEUED}),
         IndexModel([("state", 1), ("due_time", 1)], partialFilterExpression={"state": pb.MESSAGE_STATE_HELD}),
+        IndexModel([("accept_time", 1)], partialFilterExpression={"state": pb.MESSAGE_STATE_FAILED}),
         IndexModel([("email", 1), ("accept_time", 1)]),
         _INBOX,
     ]

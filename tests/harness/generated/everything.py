@@ -15,9 +15,10 @@ import livinglab
 from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
-from livinglab.assessment.v1 import evidence_service_pb2, service_pb2
+from livinglab.assessment.v1 import evaluation_pb2, evidence_service_pb2, service_pb2, understanding_pb2
 from livinglab.assessment.v1.evidence_service_pb2_grpc import EvidenceServiceStub
 from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceStub
+from livinglab.assessment.v1.understanding_pb2_grpc import UnderstandingServiceStub
 from livinglab.coaching.v1 import coaching_pb2, visit_service_pb2
 from livinglab.coaching.v1 import service_pb2 as coaching_pb
 from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
@@ -37,8 +38,10 @@ from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
 
 OWN, OTHER = "32.11", "32.04"
+# Of either of them: an indicator and an action of each are in its care.
+AGENCY = "Dinas Kesehatan"
 SPBE, PERIOD, COHORT = "spbe-59-2020", "2022", "ll-2022"
-BOUND = ("operator", "head", "secretary", "regent")
+BOUND = ("operator", "head", "secretary", "regent", "agency")
 SERVICES = ("assessment", "benchmark", "coaching", "notify", "program")
 
 
@@ -79,7 +82,8 @@ class Everything:
         channel = self._channels.get(key)
         if channel is None:
             at = self.running[name]
-            token = at.issuer.token(*roles, institution=institution, subject=subject) if roles else ""
+            agency = AGENCY if "agency" in roles else ""
+            token = at.issuer.token(*roles, institution=institution, agency=agency, subject=subject) if roles else ""
             channel = self._channels[key] = at.with_token(lambda channel: channel, token)
         sends, answers = (
             "stream" if method.client_streaming else "unary",
@@ -190,6 +194,9 @@ async def _planned(coaching: Running, institution: str) -> str:
         evaluation_id=str(evaluation["_id"]),
         state=coaching_pb2.PLAN_STATE_DRAFT,
         etag="1",
+        from_index="2.00",
+        to_index="2.10",
+        actions=[coaching_pb2.Action(id="1", indicator="1", from_value="1", to_value="2", owner=AGENCY, etag="1")],
     )
     await coaching.db["plans"].insert_one({"_id": plan.id, "version": 1, **fields(plan)})
     return str(plan.id)
@@ -210,6 +217,12 @@ async def _owned(world: Everything, institution: str) -> dict[str, str]:
     opened = await head.OpenEvaluation(
         service_pb2.OpenEvaluationRequest(
             request_id=uuid.uuid4().hex, institution=institution, instrument=SPBE, period=PERIOD
+        )
+    )
+    delegation = evaluation_pb2.Delegation(indicator="1", agency=AGENCY)
+    await assessment.as_role(UnderstandingServiceStub, "head", institution).DelegateIndicators(
+        understanding_pb2.DelegateIndicatorsRequest(
+            request_id=uuid.uuid4().hex, evaluation_id=opened.evaluation.id, delegations=[delegation]
         )
     )
     announced = await assessment.as_role(EvidenceServiceStub, "operator", institution).StartUpload(

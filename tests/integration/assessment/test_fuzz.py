@@ -203,7 +203,7 @@ def test_no_input_is_answered_by_a_crash(fuzzed: Fuzzed, method: Any) -> None:
     )
     @given(_requests(method, pools), st.sampled_from(roles), st.sampled_from([SUMEDANG, SUMEDANG, BANDUNG]))
     def check(request: Message, role: str, institution: str) -> None:
-        bound = institution if role in ("operator", "head", "secretary", "regent") else ""
+        bound = institution if role in ("operator", "head", "secretary", "regent", "agency") else ""
         code = fuzzed.run(fuzzed.call(method, request, role, bound))
         assert code in TYPED, (code, role)
         codes.append(code)
@@ -216,7 +216,7 @@ def test_no_input_is_answered_by_a_crash(fuzzed: Fuzzed, method: Any) -> None:
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: str(method.name))
 def test_bytes_that_are_no_message_are_refused(fuzzed: Fuzzed, method: Any) -> None:
     role = auth.role_name(auth.policy_of(method).roles[0])
-    bound = SUMEDANG if role in ("operator", "head", "secretary", "regent") else ""
+    bound = SUMEDANG if role in ("operator", "head", "secretary", "regent", "agency") else ""
     # Lengths and a key that run out.
     for content in (b"\x0a\xff", b"\x0a\x01", b"\xff"):
         assert fuzzed.run(fuzzed.send(method, content, role, bound)) == grpc.StatusCode.INVALID_ARGUMENT

@@ -124,7 +124,7 @@ def test_no_input_is_answered_by_a_crash(fuzzed: FuzzedService[None], method: An
     @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(messages(method.input_type, POOLS), st.sampled_from(roles), st.sampled_from([SUMEDANG, BANDUNG]))
     def check(request: Message, role: str, institution: str) -> None:
-        bound = institution if role in ("operator", "head", "secretary", "regent") else ""
+        bound = institution if role in ("operator", "head", "secretary", "regent", "agency") else ""
         code = fuzzed.run(fuzzed.call(method, [request], role, bound, "coach-1"))
         assert code in TYPED, (code, role)
         seen.add(code)

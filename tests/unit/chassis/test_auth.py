@@ -1,19 +1,22 @@
 """Who may reach what: one role at a time, each with its own bound, whatever other roles a token carries."""
 
 import time
+from dataclasses import replace
 
 import pytest
+from livinglab.assessment.v1 import service_pb2
 from livinglab.common.v1 import options_pb2 as roles
 
 from chassis import auth
 from chassis.errors import Kind, Refused
+from chassis.rpc.method import Method
 
 
 def identity(*held: int) -> auth.Identity:
     return auth.Identity("somebody", frozenset(held), "32.11", time.time() + 60)
 
 
-BOUND = (roles.ROLE_OPERATOR, roles.ROLE_HEAD, roles.ROLE_SECRETARY, roles.ROLE_REGENT)
+BOUND = (roles.ROLE_OPERATOR, roles.ROLE_HEAD, roles.ROLE_SECRETARY, roles.ROLE_REGENT, roles.ROLE_AGENCY)
 
 
 @pytest.mark.parametrize("role", BOUND)
@@ -24,6 +27,21 @@ def test_people_of_an_institution_reach_that_one(role: int) -> None:
     with pytest.raises(Refused) as refused:
         caller.require_institution("32.04")
     assert refused.value.kind is Kind.PERMISSION_DENIED
+
+
+def test_a_method_that_did_not_ask_in_whose_care_a_thing_is_does_not_answer_an_agency() -> None:
+    method = Method(service_pb2.DESCRIPTOR.services_by_name["AssessmentService"].methods_by_name["GetEvaluation"])
+    of_one = replace(identity(roles.ROLE_AGENCY), agency="Dinas Kesehatan")
+    caller = auth.set_caller(of_one, roles.ROLE_AGENCY)
+    caller.require_institution("32.11")
+    with pytest.raises(Refused, match="did not check in whose care"):
+        method.confirm(caller)
+    assert caller.care() == "Dinas Kesehatan"
+    method.confirm(caller)
+    assert auth.moved() == "@32.11/Dinas Kesehatan"
+    with pytest.raises(Refused, match="names no agency"):
+        auth.set_caller(identity(roles.ROLE_AGENCY), roles.ROLE_AGENCY).care()
+    assert auth.set_caller(of_one, roles.ROLE_OPERATOR).care() is None
 
 
 def test_other_roles_reach_every_institution() -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
-from cli.main import app
+from cli.main import whole
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(whole(), [str(argument) for argument in arguments])
 
 
 def test_what_the_levels_of_an_indicator_ask_for_is_shown_in_both_languages() -> None:

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from chassis.tables.lines import CURE
-from cli.main import app
+from cli.main import whole
 from cli.speak.levels import LARGEST_FILE
 
 DATA = Path(__file__).parents[2] / "data"
@@ -20,7 +20,7 @@ Write = Callable[[str | bytes], Path]
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(whole(), [str(argument) for argument in arguments])
 
 
 @pytest.fixture

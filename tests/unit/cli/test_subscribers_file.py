@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import app
+from cli.main import whole
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from cli.main import app
 def test_faults_of_the_file_are_told(tmp_path: Path, content: bytes, told: str) -> None:
     path = tmp_path / "subscribers.yaml"
     path.write_bytes(content)
-    done = CliRunner().invoke(app, ["events", "access", "--config", str(path)])
+    done = CliRunner().invoke(whole(), ["events", "access", "--config", str(path)])
     assert (done.exit_code, done.stdout) == (1, "")
     assert told in done.stderr
     assert isinstance(done.exception, SystemExit)
@@ -35,6 +35,6 @@ def test_faults_of_the_file_are_told(tmp_path: Path, content: bytes, told: str) 
 def test_a_file_that_is_right_is_written_as_accounts(tmp_path: Path) -> None:
     path = tmp_path / "subscribers.yaml"
     path.write_text("subscribers: [{name: a, subjects: [coaching.v1.>]}]")
-    done = CliRunner().invoke(app, ["events", "access", "--config", str(path)])
+    done = CliRunner().invoke(whole(), ["events", "access", "--config", str(path)])
     assert done.exit_code == 0
     assert "NATS_PASSWORD_A" in done.stdout

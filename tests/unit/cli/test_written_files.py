@@ -11,7 +11,7 @@ import typer
 from typer.models import ArgumentInfo, OptionInfo
 from typer.testing import CliRunner
 
-from cli.main import app
+from cli.main import whole
 from cli.speak import files
 
 # Options whose file is read.
@@ -61,7 +61,7 @@ def arguments(command: Command, but: str) -> list[str]:
     return given
 
 
-WRITING = [(path, command, option) for path, command in commands(app) for option in written(command)]
+WRITING = [(path, command, option) for path, command in commands(whole()) for option in written(command)]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_file_that_is_there_is_left_as_it_is_and_nothing_is_asked_for(
     there.write_text("mine")
     dangling.symlink_to(tmp_path / "nowhere")
     for file in (there, dangling):
-        outcome = CliRunner().invoke(app, [*path, *arguments(command, option), option, str(file)])
+        outcome = CliRunner().invoke(whole(), [*path, *arguments(command, option), option, str(file)])
         assert outcome.exit_code == 1, outcome.output
         assert outcome.stderr == f"{file}: is there already: name another file, or write over it with --force\n"
     assert there.read_text() == "mine"

@@ -9,7 +9,7 @@ from livinglab.coaching.v1 import assignment_pb2 as pb
 from livinglab.coaching.v1 import service_pb2 as rpc
 
 from chassis.errors import Refused
-from services.coaching.model import assigning, coached
+from services.coaching.model.pairing import assigning, coached
 
 PLANNED, DONE = coaching_pb2.ACTION_STATE_PLANNED, coaching_pb2.ACTION_STATE_DONE
 DROPPED = coaching_pb2.ACTION_STATE_DROPPED

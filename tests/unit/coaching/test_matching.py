@@ -10,7 +10,7 @@ import pytest
 from livinglab.coaching.v1 import assignment_pb2 as pb
 from livinglab.coaching.v1 import coaching_pb2
 
-from services.coaching.model.matching import BALANCE, Aspect, Candidates, Region, excluded, matched
+from services.coaching.model.pairing.matching import BALANCE, Aspect, Candidates, Region, excluded, matched
 
 NOW = datetime(2022, 11, 7, tzinfo=UTC)
 SPBE = "spbe-59-2020"

@@ -17,8 +17,8 @@ from instruments.lint import leaves
 from instruments.rounding import written
 from instruments.scoring import Scorer
 from instruments.tree import Instrument, Node, instrument_of
-from services.coaching.model import coaches as model
 from services.coaching.model import plan
+from services.coaching.model.pairing import coaches as model
 from services.coaching.model.planning import (
     MOST_ACTIONS,
     MOST_LEVELS,

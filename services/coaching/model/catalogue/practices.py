@@ -13,7 +13,7 @@ from livinglab.common.v1.meta_pb2 import Meta
 from chassis.errors import Refused, Violation, conflict, precondition
 from instruments.rounding import written
 from instruments.tree import Instrument, indicator_of
-from services.coaching.model.coaches import require_realm
+from services.coaching.model.pairing.coaches import require_realm
 
 # What a reader of the catalogue needs to copy it.
 _NEEDED = {

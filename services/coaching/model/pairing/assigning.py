@@ -10,7 +10,7 @@ from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Violation, precondition
 from services.coaching.model import plan as plans
-from services.coaching.model.matching import excluded
+from services.coaching.model.pairing.matching import excluded
 
 
 def coach_faults(request: rpc.RegisterCoachRequest, institutions: Container[str]) -> list[Violation]:

@@ -11,7 +11,7 @@ from livinglab.common.v1 import options_pb2
 from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Violation, not_found, precondition
-from services.coaching.model.matching import excluded
+from services.coaching.model.pairing.matching import excluded
 
 # Whose seats there are at a session: the people of a region.
 SEATS = (options_pb2.ROLE_OPERATOR, options_pb2.ROLE_HEAD, options_pb2.ROLE_SECRETARY, options_pb2.ROLE_REGENT)

@@ -1,0 +1,1 @@
+"""Only what is deployed lives here; no process imports it."""

@@ -1,0 +1,1 @@
+"""What a platform team watches with: dashboards and rules, written as code."""
