@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     sign_in_client: str = "livinglab-console"
     sign_in_secret: SecretStr = SecretStr("")
     console_url: str = ""
+    # Where the platform team looks at workflows, for links; empty: there are none.
+    temporal_ui_url: str = ""
 
     # Where the other processes are, as JSON by name; otherwise their name and the usual port.
     peers: dict[str, str] = {}
