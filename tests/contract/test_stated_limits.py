@@ -24,7 +24,7 @@ from programs.rules import cohort, counts, gates, recurrence
 from services.assessment.store import editions
 from services.assessment.store import guidance as guidances
 from services.coaching.model import follow_ups
-from services.console.pages import orders
+from services.console.pages.cohort import orders
 from services.notify.model import messages
 from services.notify.store import inbox
 from services.program.model import institution
@@ -190,7 +190,10 @@ CASES: dict[str, tuple[int, Callable[[int], list[str]]]] = {
         watched.MOST_WATCHERS,
         lambda n: watching(watched.Watched(NOBODY), n, lambda person: (str(person),)),
     ),
-    "services.console.pages.orders:_MOST_DAYS": (orders._MOST_DAYS, lambda n: refused(lambda: orders._days(str(n)))),
+    "services.console.pages.cohort.orders:_MOST_DAYS": (
+        orders._MOST_DAYS,
+        lambda n: refused(lambda: orders._days(str(n))),
+    ),
 }
 # Tried at their values and beyond where they need more than this: a database, a file, a stream of calls.
 ELSEWHERE = {
