@@ -50,6 +50,10 @@ class Settings(BaseSettings):
     temporal_tls: bool = False
     temporal_tls_authorities: Path | None = None
 
+    # It makes what it needs before it serves (collections, indexes, streams, consumers; program also its namespace and
+    # search attributes of Temporal) and ends: for a job before a roll-out. Done again it changes nothing.
+    prepare_only: bool = False
+
     # Where this process listens.
     listen: str = "0.0.0.0:50051"
     metrics_listen: str = "0.0.0.0:9464"
@@ -61,6 +65,8 @@ class Settings(BaseSettings):
     sign_in_client: str = "livinglab-console"
     sign_in_secret: SecretStr = SecretStr("")
     console_url: str = ""
+    # Where the platform team looks at workflows, for links; empty: there are none.
+    temporal_ui_url: str = ""
 
     # Where the other processes are, as JSON by name; otherwise their name and the usual port.
     peers: dict[str, str] = {}

@@ -20,6 +20,7 @@ _NOUNS = {
     "coach": "cli.plan.coach",
     "session": "cli.plan.session",
     "agreement": "cli.plan.agreement",
+    "memorandum": "cli.plan.memorandum",
     "visit": "cli.plan.visit",
     "practice": "cli.practice.copying",
     "plan": "cli.plan.progress",

@@ -62,6 +62,9 @@ DECLARED |= {
     "objections_answered": _COMMON | {"accepted", "rejected"},
     "visit_asked": _COMMON | {"indicators", "reason"},
     "evidence_reviewed": _COMMON | {"indicator", "reason"},
+    "evidence_expiring": _COMMON | {"title", "valid_until"},
+    "session_missed": _COMMON | {"title", "day"},
+    "memorandum_ending": _COMMON | {"title", "end_date"},
 }
 VALUES = {
     "webhook_id": "0192a1b2-0000-7000-8000-000000000001",
@@ -71,6 +74,9 @@ VALUES = {
     "host": "Kota Bandung",
     "start_date": "2022-10-03",
     "end_date": "2022-10-04",
+    "title": "Satu akun",
+    "valid_until": "2022-12-31",
+    "day": "2022-11-07",
     "stage": "interview",
     "indicator": "35-2",
     "indicators": "1, 2",
@@ -99,11 +105,15 @@ TOLD = {
         "stage": "interviu",
         "start_date": "Senin, 3 Oktober 2022",
         "end_date": "Selasa, 4 Oktober 2022",
+        "valid_until": "Sabtu, 31 Desember 2022",
+        "day": "Senin, 7 November 2022",
     },
     "en": {
         "deadline": DEADLINE["en"],
         "start_date": "Monday, 3 October 2022",
         "end_date": "Tuesday, 4 October 2022",
+        "valid_until": "Saturday, 31 December 2022",
+        "day": "Monday, 7 November 2022",
     },
 }
 each_text = pytest.mark.parametrize(("template", "language"), [(t, lang) for t in DECLARED for lang in ("id", "en")])
