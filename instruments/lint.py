@@ -30,7 +30,7 @@ _DEEPEST = 16
 _GROUP_KINDS, _SCORED_KINDS = frozenset({"domain", "aspect"}), frozenset({"indicator"})
 _PLAIN = (pb.AGGREGATION_MEAN, pb.AGGREGATION_MEAN_OF_CHILDREN, pb.AGGREGATION_MIN)
 _AGGREGATIONS = "weighted_mean, mean, mean_of_children or min"
-_SCORED_ONLY = ("repeatable", "awaited_from", "capability")
+_SCORED_ONLY = ("repeatable", "awaited_from", "capability", "may_not_apply")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -108,6 +108,8 @@ def _node(place: str, node: pb.Node, capabilities: set[str], depth: int) -> Foun
     if node.capability and node.capability not in capabilities and "" not in capabilities:
         yield f"{place}.capability", f"'{node.capability}' has no level_names"
     if not node.children:
+        if node.may_not_apply and (node.repeatable or node.awaited_from):
+            yield f"{place}.may_not_apply", "is for what an institution scores itself, and once"
         return
     if not node.aggregation:
         yield f"{place}.aggregation", f"is missing: {_AGGREGATIONS}"

@@ -1,7 +1,8 @@
 """Exact scoring: from the values of an instrument's indicators to its index, and what each step more would bring."""
 
+import copy
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -73,6 +74,23 @@ class Scorer:
         self._labels = [predicate.label for predicate in instrument.predicates]
         self._values = self._tree.steps
         self._single = {} if self._tree.lowest_decides else dict(shares_of(self._root, {}))
+
+    def without(self, absent: Collection[str]) -> "Scorer":
+        """The same for an institution to which these indicators do not apply; see `Instrument.without`."""
+        if not absent:
+            return self
+        part = copy.copy(self)
+        part._tree = self._tree.without(absent)
+        part._root = part._tree.root
+        part._leaves = {code: node for code, node in self._leaves.items() if code not in absent}
+        part._awaited = [code for code in self._awaited if code not in absent]
+        part._order = tuple(keys_of(part._root))
+        part._single = {} if part._tree.lowest_decides else dict(shares_of(part._root, {}))
+        return part
+
+    def may_not_apply(self, item: str) -> bool:
+        """Whether the instrument lets an institution say that this indicator does not apply to it."""
+        return item in self._leaves and self._leaves[item].may_not_apply
 
     @property
     def indicators(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ shares, so that the three cannot differ."""
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -33,6 +33,8 @@ class Node:
     least: bool = False
     # Where set, another institution scores it.
     awaited: bool = False
+    # Where set, it may be said not to apply.
+    optional: bool = False
     children: tuple["Node", ...] = ()
     # The numbers of everything scored below, or its own.
     items: tuple[str, ...] = field(init=False, compare=False, repr=False)
@@ -95,6 +97,16 @@ class Instrument:
     def lowest_decides(self) -> bool:
         """Whether a lowest value decides anywhere: then points of the index are not shared out among the items."""
         return any(node.least for node in self.root.below())
+
+    def without(self, absent: Collection[str]) -> "Instrument":
+        """The instrument for an institution to which these indicators do not apply: the weight of each is divided among
+        its siblings, and a group of which nothing is left goes the same way. ValueError where nothing is left."""
+        if not absent:
+            return self
+        root = _pruned(self.root, absent)
+        if root is None:
+            raise ValueError("no indicator applies")
+        return replace(self, root=root, _plans={})
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -179,6 +191,13 @@ class Instrument:
         return found
 
 
+def _pruned(node: Node, absent: Collection[str]) -> Node | None:
+    if not node.children:
+        return None if node.number in absent else node
+    children = tuple(kept for child in node.children if (kept := _pruned(child, absent)) is not None)
+    return replace(node, children=children) if children else None
+
+
 # A node, its share of the index, the places and weights of the items below it, and the sum of these weights.
 _Weights = tuple[Node, Fraction, list[tuple[int, int]], int]
 
@@ -219,6 +238,7 @@ def _nodes(
             mean=node.aggregation == instrument_pb2.AGGREGATION_MEAN,
             least=node.aggregation == instrument_pb2.AGGREGATION_MIN,
             awaited=bool(node.awaited_from),
+            optional=node.may_not_apply,
             children=_nodes(node.aggregation, node.children),
         )
         for node, weight in zip(nodes, weights, strict=True)

@@ -95,6 +95,14 @@ def answer(
     ] = None,
     why: Annotated[str, typer.Option("--note", help="Why, for all without an explanation.")] = "",
     met: criteria.Met = None,
+    not_applicable: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--not-applicable",
+            metavar="INDICATOR",
+            help="It does not apply to the institution, for the reason in --note, where the instrument allows it.",
+        ),
+    ] = None,
     language: Language = "",
     force: Overwrite = False,
     etag: Etag = "",
@@ -105,6 +113,7 @@ def answer(
     if file is not None:
         levels_of_it = levels_of_file(file)
         explained, given = levels_of_it.explanations, levels_of_it.values | given
+    given |= dict.fromkeys(not_applicable or (), "")
     if not given:
         raise typer.BadParameter("give levels, or a file of them", param_hint="INDICATOR=LEVEL")
     if met and len(given) > 1:
@@ -113,7 +122,7 @@ def answer(
 
     english, shown = is_english(language), criteria.criteria_of(met)
     answers = [
-        {"indicator": code, "value": value, "note": explained.get(code, why), "met": shown}
+        {"indicator": code, "value": value, "note": explained.get(code, why), "met": shown, "not_applicable": not value}
         for code, value in given.items()
     ]
     saved = run(_saved(evaluation, answers, etag, force=force))

@@ -100,6 +100,9 @@ CHANGED |= dict.fromkeys(
     ),
     "agencies answer and report what is in their care",
 )
+CHANGED["livinglab.assessment.v1.Answer.value required"] = (
+    "an answer may say that its indicator does not apply, and has no value then"
+)
 CHANGED["livinglab.notify.v1.Recipient.email format"] = (
     "an address that is none is refused by itself, not with its list"
 )

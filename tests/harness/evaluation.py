@@ -152,7 +152,7 @@ class People:
         verdicts = [
             cycle_pb2.ReviewVerdict(indicator=one.indicator, verdict=cycle_pb2.VERDICT_VALID)
             for one in current.answers
-            if one.indicator not in set(but)
+            if one.indicator not in set(but) and not one.not_applicable
         ]
         request = verification_pb2.SaveVerdictsRequest(verdicts=verdicts, **self.about())
         await self.verifying(role, subject).SaveVerdicts(request)

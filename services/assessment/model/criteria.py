@@ -10,6 +10,7 @@ from chassis.errors import Violation, invalid
 from instruments.guidance import Guides
 from instruments.periods import out_of_force
 from instruments.scoring import Scorer
+from services.assessment.model import cycle
 
 LADDER, EVIDENCE, YEARS = "LADDER", "EVIDENCE", "YEARS"
 
@@ -58,7 +59,7 @@ def needs(
 ) -> list[guidance_pb2.IndicatorNeeds]:
     """What each indicator needs for its next level, answered or not, in the instrument's order."""
     answers = {answer.indicator: answer for answer in evaluation.answers}
-    items = scorer.ordered({*scorer.indicators, *values} if not only else set(only))
+    items = scorer.ordered(({*scorer.indicators, *values} if not only else set(only)) - cycle.absent_of(evaluation))
     return [_needs(item, values.get(item, ""), answers.get(item), guides, shown) for item in items]
 
 

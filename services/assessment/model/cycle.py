@@ -145,15 +145,27 @@ def _out_of_turn(evaluation: evaluation_pb2.Evaluation, stage: Stage) -> Refused
 
 def values_of(evaluation: evaluation_pb2.Evaluation) -> dict[str, str]:
     """Item to its value now: the answers, under what each concluded stage has set since."""
-    values = {answer.indicator: answer.value for answer in evaluation.answers}
+    values = _answered(evaluation)
     for result in evaluation.results:
         values.update({one.indicator: one.value for one in result.values})
     return values
 
 
+def _answered(evaluation: evaluation_pb2.Evaluation) -> dict[str, str]:
+    return {answer.indicator: answer.value for answer in evaluation.answers if not answer.not_applicable}
+
+
+def absent_of(evaluation: evaluation_pb2.Evaluation, values: Mapping[str, str] | None = None) -> frozenset[str]:
+    """The indicators that do not apply: the institution said so, and no stage has given them a value since."""
+    known = values_of(evaluation) if values is None else values
+    return frozenset(
+        answer.indicator for answer in evaluation.answers if answer.not_applicable and answer.indicator not in known
+    )
+
+
 def values_by_stage(evaluation: evaluation_pb2.Evaluation) -> dict[Stage, dict[str, str]]:
     """The values at the end of each stage, inherited ones with them; drafts count as the self-assessment's."""
-    values = {answer.indicator: answer.value for answer in evaluation.answers}
+    values = _answered(evaluation)
     found: dict[Stage, dict[str, str]] = {evaluation_pb2.STAGE_SELF_ASSESSMENT: dict(values)}
     for result in evaluation.results:
         values.update({one.indicator: one.value for one in result.values})
@@ -175,7 +187,7 @@ def conclude(
     result.conclude_time.FromDatetime(now)
     result.late = is_late(evaluation, evaluation.stage, now)
     exact = {item: Decimal(value) for item, value in values_of(evaluation).items()}
-    result.score.CopyFrom(scorer.score(exact).message())
+    result.score.CopyFrom(scorer.without(absent_of(evaluation)).score(exact).message())
     evaluation.score.CopyFrom(result.score)
     evaluation.state = evaluation_pb2.EVALUATION_STATE_SUBMITTED
     advance(evaluation)
@@ -196,6 +208,7 @@ def submitted(evaluation: evaluation_pb2.Evaluation) -> Concluded:
         stage=evaluation.stage,
         score=evaluation.score,
         values=values_of(evaluation),
+        not_applicable=sorted(absent_of(evaluation)),
     )
 
 

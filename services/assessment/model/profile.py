@@ -36,9 +36,9 @@ def profile(
     """Rows by indicator and groups by node; two digits wherever something is computed."""
     values = cycle.values_by_stage(evaluation)
     scores = {
-        stage: scorer.score({item: Decimal(value) for item, value in given.items()})
+        stage: part.score({item: Decimal(value) for item, value in given.items()})
         for stage, given in values.items()
-        if not scorer.missing(given)
+        if not (part := scorer.without(cycle.absent_of(evaluation, given))).missing(given)
     }
     sides = Sides(values, scores)
     nodes = list(instrument.nodes)
@@ -97,15 +97,19 @@ def _group(node: instrument_pb2.Node, sides: Sides, scorer: Scorer) -> understan
     before: Fraction | None = None
     for stage, result in sides.scores.items():
         value = _value(node, result)
+        if value is None:
+            continue
         group.cells.add(stage=stage, value=written(value), inherited=before == value)
         before = value
     if sides.last != _SELF and {_SELF, sides.last} <= sides.scores.keys():
-        group.gap = written(_value(node, sides.scores[sides.last]) - _value(node, sides.scores[_SELF]))
+        own, last_value = _value(node, sides.scores[_SELF]), _value(node, sides.scores[sides.last])
+        group.gap = written(last_value - own) if own is not None and last_value is not None else ""
     return group
 
 
-def _value(node: instrument_pb2.Node, result: Result) -> Fraction:
-    return result.nodes[node.kind, node.number] if node.number else result.index
+def _value(node: instrument_pb2.Node, result: Result) -> Fraction | None:
+    """None for a group of which nothing applies."""
+    return result.nodes.get((node.kind, node.number)) if node.number else result.index
 
 
 def _set_in(evaluation: evaluation_pb2.Evaluation) -> dict[cycle.Stage, set[str]]:

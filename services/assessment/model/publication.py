@@ -110,6 +110,7 @@ def _out(
         stage=result.stage,
         score=result.score,
         values=result.values,
+        not_applicable=result.not_applicable,
         published=evaluation.published_index,
         computed=evaluation.score.index,
         revision=evaluation.revision,

@@ -72,7 +72,7 @@ def save_answers(
 ) -> Outcome:
     """Lays the answers over those that are there. INVALID_ARGUMENT names every bad one; then nothing has changed."""
     _require_open(evaluation, request.etag)
-    require_levels("answers", request.answers, scorer)
+    _require_answers(request.answers, scorer)
     stamp = Timestamp()
     stamp.FromDatetime(now)
     answers = {answer.indicator: answer for answer in evaluation.answers}
@@ -80,8 +80,9 @@ def save_answers(
     changed: dict[str, tuple[str, str]] = {}
     for given in request.answers:
         answer = answers.get(given.indicator) or evaluation.answers.add(indicator=given.indicator)
-        changed[given.indicator] = (answer.value, given.value)
+        changed[given.indicator] = (_said(answer), _said(given))
         answer.value, answer.note, answer.answered_by = given.value, given.note, actor
+        answer.not_applicable = given.not_applicable
         if given.met or given.forget_met:
             del answer.met[:]
             answer.met.extend(given.met)
@@ -105,13 +106,44 @@ def save_answers(
 def submit(evaluation: pb.Evaluation, etag: str, scorer: Scorer, actor: str, now: datetime) -> Outcome:
     """Freezes the answers and scores them. FAILED_PRECONDITION names every indicator without one."""
     _require_open(evaluation, etag)
-    missing = scorer.missing(cycle.values_of(evaluation))
+    absent = cycle.absent_of(evaluation)
+    if absent >= set(scorer.indicators):
+        raise precondition("NOTHING_APPLIES", f"no indicator of {evaluation.instrument} is answered by a level")
+    missing = scorer.missing(cycle.values_of(evaluation).keys() | absent)
     if missing:
         faults = [Violation(f"answers[{code}]", "has no answer yet") for code in missing]
         raise precondition("INCOMPLETE", f"{len(missing)} indicators have no answer yet", faults)
     evaluation.submit_time.FromDatetime(now)
     fact = cycle.conclude(evaluation, (), scorer, actor, now)
     return concluded(evaluation, fact, actor, now)
+
+
+def _said(answer: pb.Answer) -> str:
+    return "not applicable" if answer.not_applicable else answer.value
+
+
+def _require_answers(given: Iterable[pb.Answer], scorer: Scorer) -> None:
+    """As `require_levels`; without a value only where the instrument lets an indicator not apply, with a reason."""
+    given = list(given)
+    faults = []
+    for i, one in enumerate(given):
+        place = f"answers[{i}]"
+        if not one.not_applicable:
+            if not one.value:
+                faults.append(Violation(f"{place}.value", "is required"))
+            continue
+        if not scorer.may_not_apply(one.indicator):
+            reason = f"indicator {one.indicator} always applies: the instrument has a level for everybody"
+            faults.append(Violation(f"{place}.not_applicable", reason))
+        if one.value:
+            faults.append(Violation(f"{place}.value", "and not_applicable exclude each other"))
+        if one.met:
+            faults.append(Violation(f"{place}.met", "and not_applicable exclude each other"))
+        if not one.note.strip():
+            faults.append(Violation(f"{place}.note", "is required: say why it does not apply"))
+    if faults:
+        raise invalid(faults)
+    require_levels("answers", given, scorer)
 
 
 def concluded(
@@ -140,7 +172,7 @@ def require_levels(
         if code in places:
             faults.append(Violation(f"{field}[{i}].indicator", f"{code} is named twice"))
         places.setdefault(code, i)
-    values = {one.indicator: one.value for one in given}
+    values = {one.indicator: one.value for one in given if one.value}
     faults += [
         Violation(f"{field}[{places[code]}]", f"{code}: {description}") for code, description in scorer.check(values)
     ]

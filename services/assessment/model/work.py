@@ -61,6 +61,7 @@ def queue(
     ):
         raise precondition("NOTHING_TO_DO", f"the self-assessment of {evaluation.id} is submitted")
     values = cycle.values_of(evaluation)
+    scorer = scorer.without(cycle.absent_of(evaluation, values))
     gains = scorer.marginal(complete(values, scorer)[0])
     names = {node.number: node.name for node in leaves(list(instrument.nodes))}
     care = {one.indicator: one for one in evaluation.delegations}

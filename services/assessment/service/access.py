@@ -108,7 +108,8 @@ def require_given(evaluation: Evaluation, items: Iterable[str] = ()) -> None:
 def shown(evaluation: Evaluation, scorer: Scorer) -> Evaluation:
     """With what is computed and never stored; to an agency, its part of it."""
     del evaluation.missing[:]
-    evaluation.missing.extend(scorer.missing(cycle.values_of(evaluation)))
+    values = cycle.values_of(evaluation)
+    evaluation.missing.extend(scorer.missing(values.keys() | cycle.absent_of(evaluation, values)))
     evaluation.next_stage = cycle.next_stage(evaluation)
     return narrowed(evaluation)
 

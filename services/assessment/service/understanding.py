@@ -104,7 +104,9 @@ class UnderstandingService(understanding_pb2_grpc.UnderstandingServiceServicer):
                 field = "values" if request.values else "instrument_version"
                 raise invalid([Violation(field, "come from the evaluation: leave it out")])
             evaluation = await self._access.visible(request.evaluation_id)
-            return cycle.values_of(evaluation), (await self._editions.of(evaluation)).scorer
+            values = cycle.values_of(evaluation)
+            scorer = (await self._editions.of(evaluation)).scorer
+            return values, scorer.without(cycle.absent_of(evaluation, values))
         # Bare values are nobody's.
         auth.caller().institution_checked = True
         edition = await self._editions.find(request.instrument, request.instrument_version)

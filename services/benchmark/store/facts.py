@@ -64,13 +64,19 @@ def _result(event: Any, index: str, predicate: str, published: str, *, computed:
         version=meta.version,
         index=Decimal(index),
         predicate=predicate,
-        values={item: Decimal(value) for item, value in getattr(event, "values", {}).items()},
+        values={item: Decimal(value) for item, value in _comparable(event).items()},
         published=published,
         computed=computed,
         imported=imported,
         event_id=meta.event_id,
         occurred=meta.occurred_time.ToDatetime(UTC),
     )
+
+
+def _comparable(event: Any) -> Mapping[str, str]:
+    """The values by indicator; none where something does not apply to the institution: its index stands beside others,
+    its aspects and gaps do not, since they are made of other indicators."""
+    return {} if getattr(event, "not_applicable", ()) else getattr(event, "values", {})
 
 
 def of_result(event: Any) -> list[Write]:

@@ -39,6 +39,8 @@ class Evaluation:
     index: str
     values: Mapping[str, Decimal]
     period: str = ""
+    # Indicators that do not apply to the institution.
+    absent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,6 @@ class Step:
     item: Item
     to_value: Decimal
     gain: Fraction
-
-
-def period_order(period: str) -> int:
-    """Later periods are larger; a whole year comes after its parts: 2022-1, 2022-10, 2022."""
-    year, _, part = period.partition("-")
-    return int(year) * 100 + (int(part) if part else 99)
 
 
 def draft(

@@ -247,7 +247,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
                 f"no submitted evaluation of {request.institution} has arrived here yet",
                 retry_seconds=_EVALUATION_RETRY_SECONDS,
             )
-        instrument = await self._store.instrument(tx, evaluation.instrument, evaluation.instrument_version)
+        instrument = await self._store.instrument_of(tx, evaluation)
         if not request.HasField("terms"):
             return planning.draft(request, assignment.coach_id, evaluation, instrument)
         solver = functools.partial(terms.least_effort, today=datetime.now(UTC).date())

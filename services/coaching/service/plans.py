@@ -197,7 +197,7 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
             found = await self._store.newest_evaluation(tx, *about)
             if found is None:
                 raise precondition("NO_EVALUATION", f"no submission of {request.institution} has arrived here yet")
-            return found, await self._store.instrument(tx, found.instrument, found.instrument_version)
+            return found, await self._store.instrument_of(tx, found)
 
         evaluation, instrument = await self._store.db.transaction(known)
         today = self._institutions.now(request.institution).date()
@@ -226,7 +226,7 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
         evaluation = await self._store.newest_evaluation(tx, found.institution, found.rehearsal, found.evaluation_id)
         if evaluation is None:
             raise unavailable(f"the projection of evaluation {found.evaluation_id}")
-        instrument = await self._store.instrument(tx, evaluation.instrument, evaluation.instrument_version)
+        instrument = await self._store.instrument_of(tx, evaluation)
         values: dict[str, Decimal] = dict(evaluation.values)
         window = await self._plans.window(tx, found.cohort_id)
         return Ground(self._institutions, instrument, values, window)

@@ -111,7 +111,7 @@ class PracticeService(practice_service_pb2_grpc.PracticeServiceServicer):
             if evaluation is None:
                 about = f"no submitted evaluation of {request.institution} has arrived here yet"
                 raise precondition("NO_EVALUATION", about)
-            instrument = await self._store.instrument(tx, evaluation.instrument, evaluation.instrument_version)
+            instrument = await self._store.instrument_of(tx, evaluation)
             others = await self._catalogue.published(
                 tx, request.rehearsal, evaluation.instrument, but=request.institution
             )

@@ -177,7 +177,8 @@ class AssignmentRows:
             tree = trees[row["instrument"], row["instrument_version"]]
             if tree is not None and not tree.lowest_decides:
                 values = {one["item"]: Decimal(one["value"]) for one in row["values"]}
-                found[code] = _by_aspect(row["instrument"], tree, values)
+                part = tree.without(frozenset(row.get("absent", ())))
+                found[code] = _by_aspect(row["instrument"], part, values)
         return found
 
     async def plans(self, assigned: Iterable[Assigned]) -> dict[str, coaching_pb2.Plan]:

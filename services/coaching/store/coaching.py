@@ -17,10 +17,11 @@ from pymongo import IndexModel
 
 from chassis import mongo, pages
 from chassis.errors import not_found, unavailable
+from instruments import periods
 from instruments.tree import Instrument, instrument_of
 from services.coaching.model import sessions
 from services.coaching.model.pairing import coaches as model
-from services.coaching.model.planning import Evaluation, period_order
+from services.coaching.model.planning import Evaluation
 from services.coaching.store.documents import coach_of, fields, session_of, versioned
 from services.coaching.store.rows import save
 
@@ -194,11 +195,12 @@ class Store:
             "instrument": event.instrument,
             "instrument_version": event.instrument_version,
             "period": event.period,
-            "order": period_order(event.period),
+            "order": periods.sort_key(event.period),
             "submit_time": meta.occurred_time.ToDatetime(UTC),
             "index": event.score.index,
             # A list, since a key may hold a dot.
             "values": [{"item": item, "value": value} for item, value in event.values.items()],
+            "absent": list(event.not_applicable),
         }
         await self.db["evaluations"].replace_one(key, row, upsert=True, session=tx.session)
         return True
@@ -222,7 +224,13 @@ class Store:
             index=row["index"],
             values={value["item"]: Decimal(value["value"]) for value in row["values"]},
             period=row["period"],
+            absent=frozenset(row.get("absent", ())),
         )
+
+    async def instrument_of(self, tx: mongo.Tx, evaluation: Evaluation) -> Instrument:
+        """What of its instrument applies to an evaluation's institution; UNAVAILABLE as for `instrument`."""
+        found = await self.instrument(tx, evaluation.instrument, evaluation.instrument_version)
+        return found.without(evaluation.absent)
 
     # How all of it is kept.
 

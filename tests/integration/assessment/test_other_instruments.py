@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from livinglab.assessment.v1 import events_pb2, instrument_pb2, service_pb2
+from livinglab.assessment.v1 import evaluation_pb2, events_pb2, instrument_pb2, service_pb2, understanding_pb2
 
 from chassis.errors import Kind
 from instruments.file import lint_content, load
@@ -152,3 +152,52 @@ async def test_only_managers_publish_instruments(people: People) -> None:
     instrument = load((FILES / "four-components.yaml").read_bytes())
     request = service_pb2.PublishInstrumentRequest(request_id=request_id(), instrument=instrument)
     assert (await refusal(people.basic("head").PublishInstrument(request))).reason == "ROLE"
+
+
+async def test_what_does_not_apply_leaves_the_mean_and_says_why(people: People) -> None:
+    instrument = load((FILES / "four-components.yaml").read_bytes())
+    instrument.nodes[3].may_not_apply = True
+    await publish(people, instrument)
+    people.instrument = instrument.id
+    await people.open()
+    absent = evaluation_pb2.Answer(indicator="IV", not_applicable=True, note="Tidak punya pelabuhan")
+    given = answers("0.913", ["I"]) + answers("0.8255", ["II"]) + answers("0.5", ["III"])
+    for wrong, reason in (
+        (evaluation_pb2.Answer(indicator="IV", not_applicable=True), "answers[0].note"),
+        (evaluation_pb2.Answer(indicator="IV", not_applicable=True, note="x", value="1"), "answers[0].value"),
+        (evaluation_pb2.Answer(indicator="I", not_applicable=True, note="x"), "answers[0].not_applicable"),
+        (evaluation_pb2.Answer(indicator="I"), "answers[0].value"),
+    ):
+        refused = await refusal(people.answer([wrong]))
+        assert [one.field for one in refused.violations] == [reason]
+    saved = await people.answer([absent])
+    assert list(saved.missing) == ["I", "II", "III"]
+    await people.answer(given)
+    after = await people.submit()
+    # (0.913 + 0.8255 + 0.5) / 3
+    assert (after.score.index, after.score.index_exact) == ("0.75", "0.746166666667")
+    [told] = await people.running.published(events_pb2.EvaluationSubmitted)
+    assert (list(told.not_applicable), sorted(told.values)) == (["IV"], ["I", "II", "III"])
+    profile = await people.understanding("head").GetProfile(
+        understanding_pb2.GetProfileRequest(evaluation_id=people.evaluation_id)
+    )
+    assert [len(row.cells) for row in profile.rows] == [1, 1, 1, 0]
+    await rest_of_the_way(people)
+    [out] = await eventually(lambda: people.running.published(events_pb2.EvaluationPublished))
+    assert list(out.not_applicable) == ["IV"]
+
+
+async def test_an_assessor_who_gives_a_level_overrules_that_it_does_not_apply(people: People) -> None:
+    instrument = load((FILES / "four-components.yaml").read_bytes())
+    instrument.nodes[3].may_not_apply = True
+    await publish(people, instrument)
+    people.instrument = instrument.id
+    await people.open()
+    absent = evaluation_pb2.Answer(indicator="IV", not_applicable=True, note="Tidak punya pelabuhan")
+    await people.answer([*answers("0.6", ["I", "II", "III"]), absent])
+    await people.submit()
+    await people.assign("ani")
+    await people.assess("ani", {"IV": "0.2"})
+    after = await people.conclude(DOCUMENT)
+    # (0.6 + 0.6 + 0.6 + 0.2) / 4
+    assert after.score.index == "0.50"

@@ -352,3 +352,22 @@ def test_a_checklist_counts_every_item_the_same() -> None:
     assert result.index == Fraction(43, 86)
     assert result.nodes["criterion", "1"] == 1
     assert result.nodes["criterion", "5"] == 0
+
+
+def test_the_weight_of_what_does_not_apply_leaves_the_denominator_of_its_aspect() -> None:
+    """Aspect 1 of 2020 has ten indicators of one weight: with one left out, its value is the mean of nine, and its own
+    weight in the index stays."""
+    whole = scorer("spbe-59-2020")
+    values = all_at("spbe-59-2020", "3") | {"1": Decimal(1)}
+    part = whole.without({"1"})
+    left = {item: value for item, value in values.items() if item != "1"}
+    assert part.score(left).index == 3
+    assert part.score(left).nodes["aspect", "1"] == 3
+    assert sum(gain.top for gain in part.marginal(left).values()) == 2
+    assert part.missing({}) == [code for code in whole.missing({}) if code != "1"]
+    below = {child.number for child in instrument("spbe-59-2020").nodes[0].children[0].children}
+    emptied = whole.without(below)
+    assert ("aspect", "1") not in emptied.score({i: v for i, v in left.items() if i not in below}).nodes
+    with pytest.raises(ValueError, match="no indicator applies"):
+        whole.without(set(whole.indicators))
+    assert whole.score(values).index < 3
