@@ -71,6 +71,8 @@ class Settings(BaseModel):
     sign_in_client: str = "livinglab-console"
     sign_in_secret: SecretStr = SecretStr("")
     console_url: str = ""
+    # Where the platform team looks at workflows, for links; empty: there are none.
+    temporal_ui_url: str = ""
 
     # Where the other processes are, as JSON by name; otherwise their name and the usual port.
     peers: _Json[dict[str, str]] = {}

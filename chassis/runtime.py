@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 
 from chassis import auth, mongo, rpc, telemetry, tls
 from chassis.config import Settings, settings
-from chassis.events import dead_letter_service, gauges, stream
+from chassis.events import dead_letter_service, flow_service, gauges, stream
 from chassis.events.outbox import Publisher, Relay
 
 T = TypeVar("T")
@@ -103,6 +103,7 @@ class Process:
         nc = await self.nats()
         consumer = stream.Consumer(db, nc, self.name, reactions, self.settings.nats_replicas)
         self._served.append(dead_letter_service.served(db, consumer, Publisher(nc)))
+        self._served.append(flow_service.served(db, nc.jetstream(), self.name))
         self.background("consumer", consumer.run())
 
     async def serve(self, *served: rpc.Served) -> rpc.Server:

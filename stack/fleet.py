@@ -99,6 +99,7 @@ class Fleet:
             "LIVINGLAB_MONGO_URI": self.servers.mongodb,
             "LIVINGLAB_NATS_URL": self.servers.nats,
             "LIVINGLAB_TEMPORAL_ADDRESS": self.servers.temporal,
+            "LIVINGLAB_TEMPORAL_UI_URL": self.servers.temporal_ui,
             "LIVINGLAB_SMTP_ADDRESS": self.servers.smtp,
             "LIVINGLAB_REHEARSAL_SMTP_ADDRESS": self.servers.rehearsal_smtp,
             "LIVINGLAB_LISTEN": self.address(name),

@@ -11,6 +11,7 @@ from pymongo.errors import PyMongoError
 
 from chassis import telemetry
 from chassis.events import durables
+from chassis.events.standing import standing
 from chassis.mongo import Database
 
 _LOOK_SECONDS = 5.0
@@ -39,12 +40,11 @@ async def keep_looking(look: Callable[[], Awaitable[None]], pause: float = _DOMA
 
 
 async def _stored(db: Database) -> None:
-    oldest = await db["outbox"].find_one({"pending": True}, {"time": 1}, sort=[("_id", 1)])
-    telemetry.OUTBOX_PENDING.set(await db["outbox"].count_documents({"pending": True}))
-    telemetry.OUTBOX_OLDEST.set(_age(oldest["time"] if oldest else None))
-    letters = db["dead_letters"]
-    for direction, wanted in (("out", {"outgoing": True}), ("in", {"outgoing": {"$ne": True}})):
-        telemetry.DEAD_LETTERS_WAITING.labels(direction).set(await letters.count_documents(wanted))
+    now = await standing(db)
+    telemetry.OUTBOX_PENDING.set(now.waiting)
+    telemetry.OUTBOX_OLDEST.set(_age(now.oldest))
+    telemetry.DEAD_LETTERS_WAITING.labels("out").set(now.letters_out)
+    telemetry.DEAD_LETTERS_WAITING.labels("in").set(now.letters_in)
 
 
 async def _lags(js: JetStreamContext, service: str) -> None:

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from temporalio.api.enums.v1 import WorkerDeploymentVersionStatus
 from temporalio.api.workflowservice.v1 import (
-    DescribeWorkerDeploymentRequest,
     DescribeWorkerDeploymentResponse,
     SetWorkerDeploymentCurrentVersionRequest,
     SetWorkerDeploymentRampingVersionRequest,
@@ -13,9 +11,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from chassis.errors import Refused, not_found, precondition
+from chassis.temporal import builds as temporal
 from programs.names import DEPLOYMENT
-
-_RUNNING = "ExecutionStatus = 'Running' AND TemporalWorkerDeploymentVersion = '{deployment}:{build_id}'"
 
 
 @dataclass(frozen=True)
@@ -32,35 +29,14 @@ class Build:
 
 async def builds(client: Client) -> list[Build]:
     """Every build, newest first; none where no worker names its build."""
-    try:
-        described = await _describe(client)
-    except Refused:
-        return []
-    info = described.worker_deployment_info
-    routing = info.routing_config
-    ramping, share = routing.ramping_deployment_version.build_id, routing.ramping_version_percentage
-    current = routing.current_deployment_version.build_id
-    found = []
-    for summary in sorted(info.version_summaries, key=lambda s: s.create_time.ToNanoseconds(), reverse=True):
-        build_id = summary.deployment_version.build_id
-        name = WorkerDeploymentVersionStatus.Name(summary.status)
-        running = _RUNNING.format(deployment=DEPLOYMENT, build_id=build_id)
-        found.append(
-            Build(
-                id=build_id,
-                state=name.removeprefix("WORKER_DEPLOYMENT_VERSION_STATUS_").lower(),
-                percent=share if build_id == ramping else 100 - share if build_id == current else 0,
-                cohorts=(await client.count_workflows(f"WorkflowType = 'ProgramWorkflow' AND {running}")).count,
-                workflows=(await client.count_workflows(running)).count,
-            )
-        )
-    return found
+    found = await temporal.builds(client, DEPLOYMENT, "ProgramWorkflow")
+    return [Build(one.id, one.state, one.percent, one.leading, one.workflows) for one in found]
 
 
 async def make_current(client: Client, build_id: str) -> None:
     """New cohorts go to that build from now on, and an open ramp to it ends. NOT_FOUND, FAILED_PRECONDITION while no
     worker of it is there."""
-    described = await _describe(client)
+    described = await temporal.describe(client, DEPLOYMENT)
     _require_known(described, build_id)
     request = SetWorkerDeploymentCurrentVersionRequest(
         namespace=client.namespace,
@@ -78,7 +54,7 @@ async def make_current(client: Client, build_id: str) -> None:
 async def ramp(client: Client, build_id: str, percent: float) -> None:
     """So many in a hundred new cohorts go to that build, the others to the current one; at 0 the ramp ends. NOT_FOUND,
     FAILED_PRECONDITION while no worker of it is there or it is current."""
-    described = await _describe(client)
+    described = await temporal.describe(client, DEPLOYMENT)
     _require_known(described, build_id)
     request = SetWorkerDeploymentRampingVersionRequest(
         namespace=client.namespace,
@@ -92,16 +68,6 @@ async def ramp(client: Client, build_id: str, percent: float) -> None:
         await client.workflow_service.set_worker_deployment_ramping_version(request)
     except RPCError as error:
         raise _refused(error) from error
-
-
-async def _describe(client: Client) -> DescribeWorkerDeploymentResponse:
-    request = DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=DEPLOYMENT)
-    try:
-        return await client.workflow_service.describe_worker_deployment(request)
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            raise not_found("deployment", DEPLOYMENT) from error
-        raise
 
 
 def _require_known(described: DescribeWorkerDeploymentResponse, build_id: str) -> None:

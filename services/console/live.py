@@ -62,7 +62,7 @@ class Topic:
         # Counts what was said; what a page made of it is kept by language.
         self.revision = 0
         self.made: dict[str, Any] = {}
-        self.tokens: dict[object, str] = {}
+        self.tokens: dict[object, Callable[[], str]] = {}
         self.task: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
 
@@ -92,8 +92,9 @@ class Watches:
         self._topics: dict[Hashable, Topic] = {}
 
     @asynccontextmanager
-    async def watching(self, name: Hashable, token: str, open_: Open) -> AsyncIterator[Topic]:
-        """The topic for as long as the block lasts. Whoever comes has shown before that they may see it."""
+    async def watching(self, name: Hashable, token: Callable[[], str], open_: Open) -> AsyncIterator[Topic]:
+        """The topic for as long as the block lasts. Whoever comes has shown before that they may see it; `token` gives
+        the one that they have now."""
         topic = self._topics.setdefault(name, Topic())
         me = object()
         topic.tokens[me] = token
@@ -112,7 +113,7 @@ class Watches:
         while topic.tokens:
             tokens = list(topic.tokens.values())
             try:
-                async for value in open_(tokens[turn % len(tokens)]):
+                async for value in open_(tokens[turn % len(tokens)]()):
                     pause = _RETRY_SECONDS
                     if value != topic.latest:
                         topic.say(value)

@@ -19,22 +19,19 @@ from services.console.live import Remembered, Watches
 from services.console.pages import (
     answers,
     assessment,
-    cohorts,
     dossier,
     evidence,
-    find,
     indicator,
-    orders,
     plan,
-    practices,
-    programs,
-    race,
-    region,
+    platform,
     shell,
     sign_in,
+    wall,
     work,
 )
 from services.console.pages.asked import Asked
+from services.console.pages.cohort import board, orders, participants, records
+from services.console.pages.public import find, practices, programs, race, region
 from services.console.session.neighbours import Neighbours
 from services.console.session.people import NotSignedIn
 from services.console.session.sessions import Sessions
@@ -104,10 +101,16 @@ def application(neighbours: Neighbours, settings: Settings, stopping: asyncio.Ev
             Route(
                 f"{start}/work/dossier/{{evaluation}}/{{indicator}}", _in(language, dossier.indicator), methods=_BOTH
             ),
+            Route(f"{start}/wall", _in(language, wall.page)),
+            Route(f"{start}/wall/live", _in(language, wall.live)),
+            Route(f"{start}/platform", _in(language, platform.page), methods=_BOTH),
             Route(f"{start}/work/plan/{{plan:path}}", _in(language, plan.page), methods=_BOTH),
-            Route(f"{start}/cohorts/{{cohort}}", _in(language, cohorts.board)),
-            Route(f"{start}/cohorts/{{cohort}}/live", _in(language, cohorts.live)),
-            Route(f"{start}/cohorts/{{cohort}}/participants", _in(language, cohorts.participants)),
+            Route(f"{start}/cohorts/{{cohort}}", _in(language, board.page)),
+            Route(f"{start}/cohorts/{{cohort}}/live", _in(language, board.live)),
+            Route(f"{start}/cohorts/{{cohort}}/participants", _in(language, participants.page), methods=_BOTH),
+            Route(f"{start}/cohorts/{{cohort}}/audit", _in(language, records.audit)),
+            Route(f"{start}/cohorts/{{cohort}}/report", _in(language, records.report)),
+            Route(f"{start}/cohorts/{{cohort}}/messages", _in(language, records.messages)),
             Route(f"{start}/cohorts/{{cohort}}/order/{{order}}", _in(language, orders.page), methods=_BOTH),
         ]
     handlers: Any = {
@@ -118,6 +121,7 @@ def application(neighbours: Neighbours, settings: Settings, stopping: asyncio.Ev
         Exception: _failed,
     }
     made = Starlette(routes=routes, exception_handlers=handlers)
+    made.state.settings = settings
     made.state.neighbours = neighbours
     made.state.asked = Asked(neighbours, Remembered())
     made.state.watches = Watches()
@@ -143,7 +147,7 @@ async def _healthy(_request: Request) -> Response:
 
 async def _static(request: Request) -> Response:
     media = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml", "js": "text/javascript; charset=utf-8"}
-    for name in ("console.css", "icon.svg", "live.js"):
+    for name in ("console.css", "inside.css", "wall.css", "icon.svg", "live.js", "draft.js"):
         if request.path_params["name"] == shell.static_name(name):
             kind = media[name.rpartition(".")[2]]
             return answers.public(request, answers.answer(shell.static_file(name), kind, cache=_FOREVER))

@@ -11,6 +11,8 @@ from livinglab.program.v1 import (
     overview_service_pb2_grpc,
     recipient_service_pb2,
     recipient_service_pb2_grpc,
+    release_service_pb2,
+    release_service_pb2_grpc,
     report_service_pb2,
     report_service_pb2_grpc,
     schedule_service_pb2,
@@ -28,6 +30,7 @@ from chassis.temporal.client import connect, tls
 from directory.projection import Institutions
 from instruments import instrument_files
 from services.program.engine.client import Engine
+from services.program.engine.releases import Releases
 from services.program.engine.schedules import Schedules
 from services.program.engine.visibility import NotRegistered, register_search_attributes
 from services.program.reactions.ledger import Reactions
@@ -38,6 +41,7 @@ from services.program.service.directory import DirectoryService
 from services.program.service.duties import DutyService
 from services.program.service.overview import OverviewService
 from services.program.service.recipients import RecipientService
+from services.program.service.releases import ReleaseService
 from services.program.service.report import ReportService
 from services.program.service.schedules import ScheduleService
 from services.program.service.steering import SteeringService
@@ -118,6 +122,11 @@ async def main(process: runtime.Process) -> None:
             overview_service_pb2.DESCRIPTOR.services_by_name["OverviewService"],
             OverviewService(store),
             overview_service_pb2_grpc.add_OverviewServiceServicer_to_server,
+        ),
+        Served(
+            release_service_pb2.DESCRIPTOR.services_by_name["ReleaseService"],
+            ReleaseService(Releases(client)),
+            release_service_pb2_grpc.add_ReleaseServiceServicer_to_server,
         ),
         Served(
             report_service_pb2.DESCRIPTOR.services_by_name["ReportService"],

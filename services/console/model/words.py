@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+from services.console.model.cohort_words import COHORT
+from services.console.model.platform_words import PLATFORM
+from services.console.model.wall_words import WALL
 from services.console.model.work_words import WORK
 
 LANGUAGES = ("id", "en")
@@ -9,6 +12,9 @@ LANGUAGES = ("id", "en")
 # Key: Bahasa Indonesia, English.
 _TEXTS: Mapping[str, tuple[str, str]] = {
     **WORK,
+    **COHORT,
+    **PLATFORM,
+    **WALL,
     "site": ("Living Lab Layanan Digital", "Digital Services Living Lab"),
     "skip": ("Langsung ke isi", "Skip to content"),
     "other_language": ("English", "Bahasa Indonesia"),
@@ -84,7 +90,6 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "kind_kota": ("Kota", "Cities (kota)"),
     "by_kind": ("Menurut jenis", "By kind"),
     "by_province": ("Kabupaten/kota di provinsi", "Regencies and cities of a province"),
-    "by_cohort": ("Kohort program", "A program's cohort"),
     "others": ("Lainnya", "Others"),
     "rank": ("Peringkat", "Rank"),
     "rank_short": ("No.", "Rank"),
@@ -99,7 +104,6 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "median": ("Median", "Median"),
     "lowest": ("Terendah", "Lowest"),
     "highest": ("Tertinggi", "Highest"),
-    "quartiles": ("Kuartil bawah dan atas", "Lower and upper quartile"),
     "weighted": ("Rata-rata tertimbang penduduk", "Mean weighted by population"),
     "ranking": ("Peringkat", "Ranking"),
     "ranking_caption": ("Peringkat {first}–{last} dari {total}", "Places {first} to {last} of {total}"),
@@ -109,7 +113,6 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "count": ("Jumlah", "Count"),
     "targets": ("Sasaran", "Targets"),
     "target": ("Sasaran indeks", "Target index"),
-    "reached": ("Sudah mencapai", "Reached by"),
     "of_all": ("{count} dari {total}", "{count} of {total}"),
     "leaps": ("Lompatan terbesar sejak {period}", "The largest leaps since {period}"),
     "leap_from_to": ("Dari → ke", "From → to"),
@@ -142,7 +145,6 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "Some results are only published numbers, others are computed from indicators. "
         "The two are never compared; shown here: {basis}.",
     ),
-    "basis_any": ("Otomatis", "Automatic"),
     "basis_computed": ("dihitung dari indikator", "computed from indicators"),
     "basis_published": ("sebagaimana diumumkan", "as published"),
     "like_with_like": (
@@ -226,6 +228,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "Alamatnya mungkin salah ketik, atau daerah dengan kode itu tidak dikenal.",
         "The address may be mistyped, or no region has that code.",
     ),
+    "refused_order": ("Ini tidak dapat dilakukan:", "This cannot be done:"),
     "refused": ("Pilihan ini tidak dapat ditampilkan", "This choice cannot be shown"),
     "away": ("Layanan sedang tidak tersedia", "The service is not available right now"),
     "away_text": (

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -73,6 +74,11 @@ def public(request: Request, made: Answer) -> Response:
 def private(body: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A page for one person, kept nowhere."""
     return Response(body, status, {**SAFETY, "content-type": HTML, "cache-control": PRIVATE, **(headers or {})})
+
+
+def told(said: Mapping[str, str], status: int = 200) -> Response:
+    """What a script of ours asked for on behalf of one person."""
+    return Response(json.dumps(said), status, {**SAFETY, "content-type": JSON, "cache-control": PRIVATE})
 
 
 def _has(given: str, revision: str) -> bool:

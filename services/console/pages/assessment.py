@@ -15,7 +15,7 @@ from starlette.responses import Response
 from chassis.errors import Refused, not_found
 from chassis.status import from_rpc_error
 from instruments.lint import leaves
-from services.console.pages import shown
+from services.console.pages import shown, streamed
 from services.console.pages.asked import Asked
 from services.console.session import people
 from services.console.session.neighbours import Person
@@ -46,7 +46,8 @@ async def overview(request: Request) -> Response:
     )
     answers = {answer.indicator: answer for answer in evaluation.answers}
     indicators = list(leaves(instrument.nodes))
-    return shown.page(
+    writes = session.has(*WRITERS) and evaluation.state == _OPEN
+    sent = shown.page(
         request,
         "assessment.html",
         session,
@@ -58,11 +59,13 @@ async def overview(request: Request) -> Response:
         warnings=needs.warnings,
         next_open=next((leaf.number for leaf in indicators if leaf.number in set(evaluation.missing)), ""),
         open=evaluation.state == _OPEN,
-        writes=session.has(*WRITERS) and evaluation.state == _OPEN,
+        writes=writes,
+        script_draft=streamed.script("draft.js") if writes else "",
         hands_in=session.has(options_pb2.ROLE_HEAD) and evaluation.state == _OPEN and not evaluation.missing,
         saved=request.query_params.get("saved", ""),
         error=error,
     )
+    return streamed.with_script(sent)
 
 
 @dataclass(frozen=True)

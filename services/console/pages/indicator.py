@@ -14,12 +14,13 @@ from starlette.responses import Response
 from chassis.errors import Kind, Refused
 from chassis.status import from_rpc_error
 from services.console.model import charts
-from services.console.pages import evidence, shown
+from services.console.pages import answers, evidence, shown, streamed
 from services.console.pages.asked import Asked
 from services.console.pages.assessment import WRITERS, Place, indicator_of, levels_of
 from services.console.session import people
 from services.console.session.neighbours import Person
 
+_AGAIN = (Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED, Kind.RESOURCE_EXHAUSTED)
 _OPEN = evaluation_pb2.EVALUATION_STATE_OPEN
 
 
@@ -38,15 +39,25 @@ async def page(request: Request) -> Response:
         form = await people.form_of(request, session)
         value, note = form.get("value", ""), form.get("note", "")
         met = {one: met.get(one, []) for one in (guide.criteria if guide else ()) if f"met.{one}" in form}
-        error = await _saved(asked, person, evaluation, number, form, met)
+        etag, error = await _saved(asked, person, evaluation, number, form, met)
+        onward = shown.there(request, _onward(evaluation, place, form), saved="1")
+        if request.headers.get("accept") == answers.JSON:
+            # A draft that was kept on a device: acknowledged, refused, or to be sent again.
+            if error and error.kind in _AGAIN:
+                raise error
+            return answers.told(
+                {"message": str(error)} if error else {"next": onward.headers["location"], "etag": etag},
+                409 if error else 200,
+            )
         if error is None:
-            return shown.there(request, _onward(evaluation, place, form), saved="1")
+            return onward
     pieces, before, gain = await asyncio.gather(
         evidence.shown_for(person, asked.neighbours, evaluation.id, number),
         _before(asked, person, evaluation, number),
         _gain(asked, person, evaluation, number),
     )
-    return shown.page(
+    writes = session.has(*WRITERS) and evaluation.state == _OPEN
+    sent = shown.page(
         request,
         "indicator.html",
         session,
@@ -66,17 +77,19 @@ async def page(request: Request) -> Response:
         attaches=session.has(*WRITERS) and bool(session.institution),
         before=before,
         gain=gain,
-        writes=session.has(*WRITERS) and evaluation.state == _OPEN,
+        writes=writes,
+        script_draft=streamed.script("draft.js") if writes else "",
         error=error,
         conflict=error is not None and error.kind is Kind.ABORTED,
         saved=request.query_params.get("saved", ""),
     )
+    return streamed.with_script(sent)
 
 
 async def _saved(
     asked: Asked, person: Person, evaluation: Any, number: str, form: Mapping[str, str], met: Mapping[str, list[str]]
-) -> Refused | None:
-    """Keeps the answer with the criteria that it calls met, each with the evidence it had; why not, where it is
+) -> tuple[str, Refused | None]:
+    """Keeps the answer with the criteria that it calls met, each with the evidence it had: the new etag, or why it is
     refused."""
     order = service_pb2.SaveAnswersRequest(
         request_id=form.get("request_id", ""),
@@ -94,10 +107,10 @@ async def _saved(
         ],
     )
     try:
-        await person.ask(asked.neighbours.instruments.SaveAnswers, order)
-    except grpc.aio.AioRpcError as refused:
-        return from_rpc_error(refused)
-    return None
+        answer = await person.ask(asked.neighbours.instruments.SaveAnswers, order)
+    except grpc.aio.AioRpcError as error:
+        return "", from_rpc_error(error)
+    return str(answer.evaluation.etag), None
 
 
 def _onward(evaluation: Any, place: Place, form: Mapping[str, str]) -> str:

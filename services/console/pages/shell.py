@@ -25,6 +25,8 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.globals["style"] = f"/static/{static_name('console.css')}"
+    made.globals["style_inside"] = f"/static/{static_name('inside.css')}"
+    made.globals["style_wall"] = f"/static/{static_name('wall.css')}"
     made.globals["icon"] = f"/static/{static_name('icon.svg')}"
     return made
 

@@ -11,7 +11,7 @@ from livinglab.program.v1 import service_pb2 as program_pb
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.console.pages import dossier, shown
+from services.console.pages import dossier, shown, streamed
 from services.console.session import people
 from services.console.session.neighbours import Neighbours, Person
 from services.console.session.sessions import REGION_ROLES, Session
@@ -49,10 +49,11 @@ async def page(request: Request) -> Response:
     if session.has(options_pb2.ROLE_COACH):
         listed = await person.ask(neighbours.coached.ListCoachedRegions, assignment_pb.ListCoachedRegionsRequest())
         regions = sorted(listed.regions, key=lambda one: (not one.waits_for_me, not one.behind, one.institution))
-    return shown.page(
+    sent = shown.page(
         request,
         "work.html",
         session,
+        script_draft=streamed.script("draft.js") if session.has(*REGION_ROLES) else "",
         regions=regions,
         coaches=session.has(options_pb2.ROLE_COACH),
         dossiers=dossiers,
@@ -67,6 +68,7 @@ async def page(request: Request) -> Response:
         sees_cohorts=session.has(*_SEE_COHORTS),
         open_state=_OPEN,
     )
+    return streamed.with_script(sent)
 
 
 async def _evaluations(person: Person, neighbours: Neighbours, session: Session) -> list[Any]:

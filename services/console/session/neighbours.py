@@ -15,16 +15,24 @@ from livinglab.benchmark.v1 import analysis_service_pb2_grpc
 from livinglab.benchmark.v1 import service_pb2_grpc as benchmark_grpc
 from livinglab.coaching.v1 import assignment_service_pb2_grpc, plan_service_pb2_grpc, practice_service_pb2_grpc
 from livinglab.coaching.v1 import service_pb2_grpc as coaching_grpc
+from livinglab.common.v1 import dead_letter_service_pb2_grpc, flow_service_pb2_grpc
+from livinglab.notify.v1 import inbox_service_pb2_grpc
+from livinglab.notify.v1 import service_pb2_grpc as notify_grpc
 from livinglab.program.v1 import (
+    audit_service_pb2_grpc,
     directory_service_pb2_grpc,
     duty_service_pb2_grpc,
     overview_service_pb2_grpc,
+    release_service_pb2_grpc,
+    report_service_pb2_grpc,
     steering_service_pb2_grpc,
 )
 from livinglab.program.v1 import service_pb2_grpc as program_grpc
 
 # Longest wait of a page for one answer; people have gone by then.
 _SECONDS = 5.0
+# Those that publish facts and hear those of others.
+PROCESSES = ("assessment", "benchmark", "coaching", "notify", "program")
 # The most that any list gives at once.
 _MOST = 1_000
 
@@ -33,7 +41,12 @@ class Neighbours:
     """A stub for each service that pages ask; `channel` opens one to a process by its name."""
 
     def __init__(self, channel: Callable[[str], Any]) -> None:
-        assessment, benchmark, program = channel("assessment"), channel("benchmark"), channel("program")
+        channels = {name: channel(name) for name in PROCESSES}
+        assessment, benchmark, program = channels["assessment"], channels["benchmark"], channels["program"]
+        letters, flows = dead_letter_service_pb2_grpc.DeadLetterServiceStub, flow_service_pb2_grpc.FlowServiceStub
+        self.letters: dict[str, Any] = {name: letters(one) for name, one in channels.items()}
+        self.flows: dict[str, Any] = {name: flows(one) for name, one in channels.items()}
+        self.releases: Any = release_service_pb2_grpc.ReleaseServiceStub(program)
         self.instruments: Any = service_pb2_grpc.AssessmentServiceStub(assessment)
         self.evidence: Any = evidence_service_pb2_grpc.EvidenceServiceStub(assessment)
         self.verification: Any = verification_pb2_grpc.VerificationServiceStub(assessment)
@@ -46,7 +59,11 @@ class Neighbours:
         self.duties: Any = duty_service_pb2_grpc.DutyServiceStub(program)
         self.overviews: Any = overview_service_pb2_grpc.OverviewServiceStub(program)
         self.steering: Any = steering_service_pb2_grpc.SteeringServiceStub(program)
-        coaching = channel("coaching")
+        self.audit: Any = audit_service_pb2_grpc.AuditServiceStub(program)
+        self.reports: Any = report_service_pb2_grpc.ReportServiceStub(program)
+        self.notify: Any = notify_grpc.NotifyServiceStub(channels["notify"])
+        self.inbox: Any = inbox_service_pb2_grpc.InboxServiceStub(channels["notify"])
+        coaching = channels["coaching"]
         self.coaching: Any = coaching_grpc.CoachingServiceStub(coaching)
         self.plans: Any = plan_service_pb2_grpc.PlanServiceStub(coaching)
         self.coached: Any = assignment_service_pb2_grpc.AssignmentServiceStub(coaching)
@@ -61,9 +78,9 @@ class Person:
     token: str = ""
     origin: str = ""
 
-    async def ask(self, method: Any, request: Any) -> Any:
+    async def ask(self, method: Any, request: Any, seconds: float = _SECONDS) -> Any:
         """What the method answers to this person; AioRpcError says why not."""
-        return await method(request, metadata=self.metadata(), timeout=_SECONDS)
+        return await method(request, metadata=self.metadata(), timeout=seconds)
 
     async def every(self, method: Any, request: Any, rows: str) -> list[Any]:
         """All that a list method has, page after page; `rows` is the field of its answer that holds them."""

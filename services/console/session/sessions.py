@@ -42,6 +42,16 @@ class Session:
         """Whether a form is one of ours."""
         return hmac.compare_digest(self.csrf, given)
 
+    @property
+    def of_platform(self) -> bool:
+        """Whether the platform's pages are theirs."""
+        return self.has(options_pb2.ROLE_PLATFORM)
+
+    @property
+    def sees_wall(self) -> bool:
+        """Whether the command centre is theirs to look at."""
+        return self.has(options_pb2.ROLE_MANAGER, options_pb2.ROLE_ASSESSOR, options_pb2.ROLE_COACH)
+
     def has(self, *roles: int) -> bool:
         """Whether the person has one of the roles."""
         return bool(self.roles & set(roles))

@@ -25,7 +25,8 @@ from tests.harness.servers import Servers
 from tests.harness.service import Running, running_service
 from tests.harness.waiting import eventually
 
-SERVICES = ("assessment", "benchmark", "coaching", "program")
+SERVICES = ("assessment", "benchmark", "coaching", "notify", "program")
+TEMPORAL_UI = "https://temporal.example"
 SUMEDANG, BANDUNG, CITY, PROVINCE = "32.11", "32.04", "32.73", "32"
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 INDICATORS = 47
@@ -37,6 +38,7 @@ class Console:
 
     url: str
     services: dict[str, Running]
+    nats_url: str
 
     async def get(self, path: str, **headers: str) -> Got:
         """A page; header names with _ for -."""
@@ -100,9 +102,11 @@ async def console(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncItera
                 http_listen=http,
                 sign_in_url=f"http://127.0.0.1:{port}",
                 console_url=f"http://{http}",
+                temporal_ui_url=TEMPORAL_UI,
+                temporal_namespace=temporal.namespace,
             )
         )
-        yield Console(f"http://{http}", services)
+        yield Console(f"http://{http}", services, nats_url)
 
 
 @pytest.fixture
@@ -131,14 +135,14 @@ async def registered(console: Console, code: str, name: str) -> None:
     assert not answer.rejected_count, answer.rejected
 
 
-async def signed_in(console: Console, role: str, institution: str = "") -> dict[str, str]:
+async def signed_in(console: Console, role: str, institution: str = "", subject: str = "") -> dict[str, str]:
     """The header of a browser in which that person has signed in, by way of the issuer's own page."""
     begun = await console.get("/sign-in?next=/work")
     assert begun.status == 303
     place = begun.headers["location"]
     assert "code_challenge_method=S256" in place
     asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(place).query))
-    fields = {**asked, "role": role, "institution": institution, "subject": ""}
+    fields = {**asked, "role": role, "institution": institution, "subject": subject}
     answered = await get(place, data=urllib.parse.urlencode(fields).encode())
     assert answered.status == 303
     started = "; ".join(f"{name}={value}" for name, value in cookies(begun).items())

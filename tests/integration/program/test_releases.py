@@ -7,8 +7,10 @@ import sys
 import uuid
 from functools import partial
 
+from livinglab.program.v1 import release_service_pb2 as release_pb
 from livinglab.program.v1 import service_pb2 as pb
 from livinglab.program.v1 import workflow_pb2
+from livinglab.program.v1.release_service_pb2_grpc import ReleaseServiceStub
 from livinglab.program.v1.service_pb2_grpc import ProgramServiceStub
 from temporalio.client import Client, WorkflowHandle
 
@@ -86,6 +88,14 @@ async def test_a_cohort_stays_with_its_release_to_the_end_and_then_the_release_i
         await current(temporal, A)
         old = await launched(program)
         assert await builds_of(temporal, old) == {A}
+        platform = program.as_role(ReleaseServiceStub, "platform")
+
+        async def told() -> bool:
+            answer = await platform.GetReleases(release_pb.GetReleasesRequest())
+            current = [build.id for build in answer.builds if build.state == "current" and build.cohorts]
+            return current == [A] and {A, B} <= {worker.build_id for worker in answer.workers}
+
+        await eventually(told, timeout=30)
         await current(temporal, B)
         new = await launched(program)
         assert await builds_of(temporal, new) == {B}

@@ -12,8 +12,9 @@ from starlette.responses import Response
 from chassis.errors import not_found
 from directory import is_code
 from services.console.model import account, charts, numbers, tables, words
-from services.console.pages import answers, results, shell, shown
+from services.console.pages import answers, shell, shown
 from services.console.pages.asked import Asked, group_name
+from services.console.pages.public import results
 from services.console.session.neighbours import Person
 from services.console.session.people import public_person
 

@@ -1,0 +1,1 @@
+"""A cohort, for those who manage it or look after it."""
