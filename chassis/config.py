@@ -52,7 +52,7 @@ class Settings(BaseModel):
 
     # Webhooks: networks, as JSON, that facts may be sent into beside public addresses (["10.20.0.0/16"]), there by http
     # too; how long one try may take, and whose certificates are believed where it is not the system's authorities.
-    webhook_networks: list[str] = []
+    webhook_networks: _Json[list[str]] = []
     webhook_seconds: float = 15.0
     webhook_authorities: Path | None = None
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
+from chassis.config import Settings
 from services.notify.model import signatures, webhooks
 from services.notify.model.destinations import Destinations
 from services.notify.model.webhooks import Answer
@@ -122,3 +123,8 @@ def test_the_internet_is_reached_by_https_and_named_networks_as_said() -> None:
     assert named.fault_of("http://10.20.3.4:8080/hook?a=b") is None
     for bad in ("https://a.example:99999/", "https://u@a.example/", "https://a.example/#f", "gopher://a", "https:///x"):
         assert named.fault_of(bad)
+
+
+def test_the_networks_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVINGLAB_WEBHOOK_NETWORKS", '["10.20.0.0/16"]')
+    assert Settings().webhook_networks == ["10.20.0.0/16"]
