@@ -1,17 +1,33 @@
 """Every variable that a process reads, with its default. All of them start with LIVINGLAB_."""
 
+import json
+import os
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
+
+_PREFIX = "LIVINGLAB_"
 
 
-class Settings(BaseSettings):
-    """One frozen object, read once from the environment."""
+def _read(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
 
-    model_config = SettingsConfigDict(env_prefix="LIVINGLAB_", env_ignore_empty=True, frozen=True, extra="ignore")
+
+T = TypeVar("T")
+_Json = Annotated[T, BeforeValidator(_read)]
+
+
+class Settings(BaseModel):
+    """One frozen object, read once from the environment; ValidationError names each variable that is wrong."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def __init__(self, **given: Any) -> None:
+        """What is given, else what the environment says; a variable that is empty says nothing."""
+        told = {name: os.environ.get(f"{_PREFIX}{name.upper()}") for name in type(self).model_fields}
+        super().__init__(**{**{name: value for name, value in told.items() if value}, **given})
 
     # Where the servers are. A prefix keeps several systems on one server apart.
     # Passwords stand in these two, so no log or error shows them.
@@ -34,6 +50,12 @@ class Settings(BaseSettings):
     smtp_tls: Literal["", "starttls", "implicit", "opportunistic", "plain"] = ""
     mail_from: str = "livinglab@livinglab.example"
 
+    # Webhooks: networks, as JSON, that facts may be sent into beside public addresses (["10.20.0.0/16"]), there by http
+    # too; how long one try may take, and whose certificates are believed where it is not the system's authorities.
+    webhook_networks: list[str] = []
+    webhook_seconds: float = 15.0
+    webhook_authorities: Path | None = None
+
     # TLS, files in PEM, read again when they change: what this process shows, whose certificates it believes, and
     # whether both sides show one. gRPC between processes and NATS (tls://) go by them; for MongoDB see its URI.
     tls_certificate: Path | None = None
@@ -43,6 +65,10 @@ class Settings(BaseSettings):
     # The same for Temporal, with authorities of its own: a managed one has others.
     temporal_tls: bool = False
     temporal_tls_authorities: Path | None = None
+
+    # It makes what it needs before it serves (collections, indexes, streams, consumers; program also its namespace and
+    # search attributes of Temporal) and ends: for a job before a roll-out. Done again it changes nothing.
+    prepare_only: bool = False
 
     # Where this process listens.
     listen: str = "0.0.0.0:50051"
@@ -59,7 +85,7 @@ class Settings(BaseSettings):
     temporal_ui_url: str = ""
 
     # Where the other processes are, as JSON by name; otherwise their name and the usual port.
-    peers: dict[str, str] = {}
+    peers: _Json[dict[str, str]] = {}
 
     # Who signs tokens, for whom, and what this process shows to others.
     jwks_url: str = ""
@@ -70,7 +96,7 @@ class Settings(BaseSettings):
     roles_claim: str = "roles"
     institution_claim: str = "institution"
     agency_claim: str = "agency"
-    role_names: dict[str, str] = {}
+    role_names: _Json[dict[str, str]] = {}
     token_file: Path | None = None
     # Who signs the tokens of pods, where a cluster does, and how the subjects of our own begin.
     workload_issuer: str = ""
@@ -85,7 +111,7 @@ class Settings(BaseSettings):
     # Calls a minute that one peer makes without a token to methods that are open to the public; 0 where only tokens
     # count. The networks of proxies, as JSON, whose x-forwarded-for says who the peer is.
     anonymous_calls_per_minute: int = 600
-    trusted_proxies: list[str] = []
+    trusted_proxies: _Json[list[str]] = []
 
     # Telling what happens.
     log_level: str = "INFO"

@@ -1,11 +1,12 @@
 """Logs in JSON with the trace id, metrics over HTTP, traces that cross every boundary."""
 
+import json
 import logging
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -21,7 +22,35 @@ from chassis.tracing import DRAWN, Kept, is_sampled, span, traceparent
 
 __all__ = ["is_sampled", "span", "traceparent"]
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+class _Log:
+    """What happens, in a few words that stay the same, and beside them what is different each time."""
+
+    def __init__(self) -> None:
+        self._logger = logging.getLogger("livinglab")
+
+    def info(self, event: str, **told: Any) -> None:
+        """Worth knowing."""
+        self._tell(logging.INFO, event, told)
+
+    def warning(self, event: str, exc_info: BaseException | None = None, **told: Any) -> None:
+        """Goes on by itself, though not as it should."""
+        self._tell(logging.WARNING, event, told, exc_info)
+
+    def error(self, event: str, exc_info: BaseException | None = None, **told: Any) -> None:
+        """Somebody has to look."""
+        self._tell(logging.ERROR, event, told, exc_info)
+
+    def exception(self, event: str, **told: Any) -> None:
+        """An error, with what is being handled."""
+        self._tell(logging.ERROR, event, told, sys.exc_info()[1])
+
+    def _tell(self, level: int, event: str, told: Any, error: BaseException | None = None) -> None:
+        if self._logger.isEnabledFor(level):
+            self._logger.log(level, "%s", event, exc_info=error, extra={"told": told})
+
+
+log = _Log()
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 RPC_SECONDS = Histogram("livinglab_rpc_seconds", "Time to serve a call", ["service", "method"], buckets=_FAST)
@@ -63,44 +92,34 @@ def start(settings: Settings, process: str) -> Callable[[], None]:
 
 
 def _start_logs(settings: Settings, process: str) -> None:
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _with_trace(process),
-        structlog.processors.format_exc_info,
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
+    handler.setFormatter(_Lines(process))
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
     # The drivers repeat at each try what our own lines say once.
     for noisy in ("pymongo", "nats", "temporalio", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def _with_trace(process: str) -> Callable[[Any, str, MutableMapping[str, Any]], MutableMapping[str, Any]]:
-    def add(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        event["process"] = process
+class _Lines(logging.Formatter):
+    """A line of JSON for each record, our own and the libraries': what was told, `event`, `level`, `timestamp`, the
+    process, and the trace within which it happened."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Values that JSON does not know are written as Python shows them."""
+        line: dict[str, Any] = dict(getattr(record, "told", {}))
+        when = datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None)
+        line |= {"event": record.getMessage(), "level": record.levelname.lower(), "timestamp": f"{when.isoformat()}Z"}
+        line["process"] = self._process
         context = trace.get_current_span().get_span_context()
         if context.is_valid:
-            event["trace_id"] = format(context.trace_id, "032x")
-        return event
-
-    return add
+            line["trace_id"] = format(context.trace_id, "032x")
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=repr)
 
 
 def _start_traces(settings: Settings, process: str) -> TracerProvider:

@@ -1,11 +1,12 @@
 """A process that came before its database server was set up gets a database that can do all that it needs."""
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
-from structlog.testing import capture_logs
 
 from chassis import mongo
 from chassis.config import Settings
@@ -14,7 +15,9 @@ from stack import ready, servers
 from tests.harness.waiting import eventually
 
 
-async def test_a_process_that_met_the_server_before_it_was_in_its_set_can_use_transactions(tmp_path: Path) -> None:
+async def test_a_process_that_met_the_server_before_it_was_in_its_set_can_use_transactions(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     server = servers.mongod(tmp_path)
     await server.process.start()
     await ready.accepts_connections(server.address.host, server.address.port)
@@ -23,9 +26,9 @@ async def test_a_process_that_met_the_server_before_it_was_in_its_set_can_use_tr
         process = Process(
             "early", Settings(mongo_uri=SecretStr(f"mongodb://{server.address}/?directConnection=true")), stack
         )
-        with capture_logs() as logs:
+        with caplog.at_level(logging.INFO):
             waiting = asyncio.create_task(process.database())
-            await eventually(lambda: any("NotPrimary" in str(log.get("because")) for log in logs))
+            await eventually(lambda: any("NotPrimary" in str(vars(record).get("told")) for record in caplog.records))
             await ready.mongod_is_primary(server.address.host, server.address.port)
         db = await waiting
         await db.prepare({"effects": []})

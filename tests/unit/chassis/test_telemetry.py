@@ -1,4 +1,9 @@
-"""Which traces somebody keeps: what a traceparent says of it, and the share of those that begin here."""
+"""Which traces somebody keeps: what a traceparent says of it, and the share of those that begin here; lines of logs."""
+
+import json
+import logging
+import re
+from pathlib import Path
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
@@ -57,3 +62,26 @@ def test_a_span_says_how_its_call_ended(monkeypatch: pytest.MonkeyPatch, code: s
     assert (span.status.status_code is StatusCode.ERROR) is ours
     # Nobody listens: nothing to say, and nothing goes wrong.
     telemetry.refused(code, "REASON", "what happened", ours=ours)
+
+
+def test_a_line_is_json_with_what_was_told_the_process_the_trace_and_the_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tracing.Kept, "share", 1.0)
+    with telemetry.span("root", SpanKind.SERVER, f"{_IDS}01"), caplog.at_level(logging.INFO):
+        try:
+            raise ValueError("50 %s")
+        except ValueError as error:
+            telemetry.log.exception("it failed", at=Path("x"))
+            telemetry.log.warning("it failed", exc_info=error, failures=2)
+        telemetry.log.info("100 %d")
+        logging.getLogger("library").warning("%s of %d", "a", 2)
+    ours, failed, plain, theirs = (json.loads(telemetry._Lines("notify").format(one)) for one in caplog.records)
+    assert (ours["event"], ours["level"], ours["at"]) == ("it failed", "error", repr(Path("x")))
+    assert (failed["level"], failed["failures"], plain["event"], theirs["event"]) == ("warning", 2, "100 %d", "a of 2")
+    for line in (ours, failed):
+        assert line["exception"].startswith("Traceback")
+        assert line["exception"].endswith("ValueError: 50 %s")
+    for line in (ours, failed, plain, theirs):
+        assert line["process"] == "notify"
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", line["timestamp"])

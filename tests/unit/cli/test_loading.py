@@ -10,7 +10,7 @@ import pytest
 from cli.main import whole
 
 # Each is a good part of all that a command may take; none is needed to ask a server.
-HEAVY = {"pydantic_settings", "temporalio", "pymongo", "motor", "nats", "structlog", "bench", "services"}
+HEAVY = {"chassis.config", "temporalio", "pymongo", "motor", "nats", "bench", "services"}
 
 
 def loaded(home: Path, *arguments: str) -> set[str]:

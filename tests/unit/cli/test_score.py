@@ -288,7 +288,7 @@ def test_scoring_loads_no_server_library(write: Write) -> None:
         "import sys; from cli.main import main\n"
         "try: main()\n"
         "except SystemExit as end: assert end.code == 0\n"
-        "loaded = {'grpc', 'temporalio', 'pymongo', 'motor', 'nats', 'structlog'} & set(sys.modules)\n"
+        "loaded = {'grpc', 'temporalio', 'pymongo', 'motor', 'nats'} & set(sys.modules)\n"
         "assert not loaded, loaded"
     )
     path = write(as_csv(denpasar()["external"]))
