@@ -213,6 +213,8 @@ ELSEWHERE = {
     "services.assessment.service.uploads:MOST_UPLOADS": "integration/assessment/test_upload_quota.py",
     "services.assessment.store.editions:MOST_ITEMS": "unit/assessment/test_limits.py",
     "services.console.session.people:LARGEST_FORM": "integration/console/test_limits.py",
+    "services.notify.store.webhooks:MOST": "integration/notify/test_webhooks.py",
+    "services.program.engine.visibility:MOST_KEYWORDS": "integration/program/test_prepare.py",
     "services.program.model.institution:MOST_INSTITUTIONS": "unit/directory/test_institution.py",
     "services.program.model.institution:MOST_ROWS": "integration/program/test_limits.py",
     "services.program.service.steering:MOST_PARTICIPANTS": "unit/programs/test_counts.py",
