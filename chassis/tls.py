@@ -2,7 +2,7 @@
 change, so a certificate is renewed without a restart."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,29 +96,38 @@ class _WhenChanged:
 
 
 class _Context(ssl.SSLContext):
-    """Looks at its files before each handshake."""
+    """Looks at its files before each handshake. Each time that they have changed another context is made: one that has
+    believed an authority once does so for good, and takes it for a new one of the same name."""
 
     _renewed: _WhenChanged
+    _protocols: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, tls: Tls) -> "_Context":
         context = cls(ssl.PROTOCOL_TLS_CLIENT)
 
-        def load() -> bool:
+        def load() -> ssl.SSLContext:
+            made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             if tls.authorities is not None:
-                context.load_verify_locations(tls.authorities)
+                made.load_verify_locations(tls.authorities)
             if tls.mutual and tls.certificate is not None:
-                context.load_cert_chain(tls.certificate, tls.key)
-            return True
+                made.load_cert_chain(tls.certificate, tls.key)
+            return made
 
         context._renewed = _WhenChanged(tls._files, load)
         context._renewed.current()
         return context
 
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """Of every handshake from here on."""
+        self._protocols = tuple(alpn_protocols)
+
     def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
         """What event loops wrap their connections with."""
-        self._renewed.current()
-        return super().wrap_bio(*arguments, **named)
+        newest: ssl.SSLContext = self._renewed.current()
+        if self._protocols:
+            newest.set_alpn_protocols(self._protocols)
+        return newest.wrap_bio(*arguments, **named)
 
 
 class _Renewed(grpc.aio.Channel):

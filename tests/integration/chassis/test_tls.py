@@ -128,10 +128,8 @@ async def _serial(address: str, tls: Tls) -> int:
     return x509.load_der_x509_certificate(shown).serial_number
 
 
-async def test_the_broker_is_spoken_to_by_tls_and_believed_only_with_a_certificate_of_ours(
-    tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It asks for one too."""
+def broker(tmp_path: Path, authority: Authority) -> tuple[Process, str]:
+    """One that shows a certificate and asks for one, not started yet; and its address."""
     authority.sign(tmp_path / "server", "nats")
     [port] = free_ports(1)
     config = tmp_path / "nats.conf"
@@ -141,11 +139,61 @@ async def test_the_broker_is_spoken_to_by_tls_and_believed_only_with_a_certifica
         f'key_file: "{tmp_path}/server/tls.key", ca_file: "{authority.file}", verify: true }}\n'
     )
     argv = [str(binaries.find(binaries.NATS_SERVER)), "--config", str(config)]
-    server = Process("nats-server", argv, log_path=tmp_path / "nats.log")
+    return Process("nats-server", argv, log_path=tmp_path / "nats.log"), f"tls://127.0.0.1:{port}"
+
+
+async def begin(server: Process) -> None:
     await server.start()
+    await server.wait_for_line("Server is ready", timeout=60)
+
+
+async def test_the_broker_comes_back_with_another_authority_and_its_clients_go_on_without_a_restart(
+    tmp_path: Path, authority: Authority
+) -> None:
+    server, url = broker(tmp_path, authority)
+    ours = client(tmp_path, authority)
+    told = 0
+    over = asyncio.Event()
     try:
-        await server.wait_for_line("Server is ready", timeout=20)
-        url = f"tls://127.0.0.1:{port}"
+        await begin(server)
+        async with await stream.connect(url, "test", ours.context()) as nc:
+            js = nc.jetstream()
+            await js.add_stream(name="TOLD", subjects=["told.>"])
+
+            async def one() -> bool:
+                return bool((await js.publish("told.it", headers={"Nats-Msg-Id": str(told)}, timeout=2)).seq)
+
+            async def tell() -> None:
+                nonlocal told
+                while not over.is_set():
+                    await eventually(one, ignoring=(NatsError, TimeoutError, OSError), timeout=60)
+                    told += 1
+
+            telling = asyncio.create_task(tell())
+            await eventually(lambda: told > 20)
+            # Everything is signed by somebody else from now on.
+            other = Authority(tmp_path / "other")
+            other.sign(tmp_path / "server", "nats")
+            other.sign(tmp_path / "client", "client")
+            authority.file.write_bytes(other.file.read_bytes())
+            await server.kill()
+            await begin(server)
+            before = told
+            await eventually(lambda: told > before + 20, timeout=60)
+            over.set()
+            await telling
+            assert (await js.stream_info("TOLD")).state.messages == told
+    finally:
+        await server.kill()
+
+
+async def test_the_broker_is_spoken_to_by_tls_and_believed_only_with_a_certificate_of_ours(
+    tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks for one too."""
+    server, url = broker(tmp_path, authority)
+    try:
+        await begin(server)
         ours = client(tmp_path, authority)
         async with await stream.connect(url, "test", ours.context()) as nc:
             assert (await nc.rtt()) > 0

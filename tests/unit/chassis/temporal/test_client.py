@@ -9,8 +9,8 @@ from chassis.temporal import bridge_exit, client
 PROGRAM = f"""
 import asyncio, atexit
 from {bridge_exit.__package__} import bridge_exit, client
-waited = []
-bridge_exit.wait_for_foreign_threads = lambda: waited.append(1)
+waited, wait = [], bridge_exit.wait_for_foreign_threads
+bridge_exit.wait_for_foreign_threads = lambda: (waited.append(1), wait())
 atexit.register(lambda: print(len(waited)))
 for _ in range(2):
     try:
