@@ -21,7 +21,9 @@ from services.console.pages import (
     assessment,
     dossier,
     evidence,
+    inbox,
     indicator,
+    learn,
     plan,
     platform,
     shell,
@@ -101,6 +103,9 @@ def application(neighbours: Neighbours, settings: Settings, stopping: asyncio.Ev
             Route(
                 f"{start}/work/dossier/{{evaluation}}/{{indicator}}", _in(language, dossier.indicator), methods=_BOTH
             ),
+            Route(f"{start}/inbox", _in(language, inbox.page), methods=_BOTH),
+            Route(f"{start}/inbox/live", _in(language, inbox.live)),
+            Route(f"{start}/learn", _in(language, learn.page)),
             Route(f"{start}/wall", _in(language, wall.page)),
             Route(f"{start}/wall/live", _in(language, wall.live)),
             Route(f"{start}/platform", _in(language, platform.page), methods=_BOTH),

@@ -52,6 +52,11 @@ class Session:
         """Whether the command centre is theirs to look at."""
         return self.has(options_pb2.ROLE_MANAGER, options_pb2.ROLE_ASSESSOR, options_pb2.ROLE_COACH)
 
+    @property
+    def has_inbox(self) -> bool:
+        """Whether anybody writes to them."""
+        return self.sees_wall or self.has(*REGION_ROLES)
+
     def has(self, *roles: int) -> bool:
         """Whether the person has one of the roles."""
         return bool(self.roles & set(roles))
