@@ -13,8 +13,9 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from livinglab.common.v1 import options_pb2
 
-from chassis.addresses import is_address, is_link
 from chassis.errors import Violation
+from chassis.forms import periods
+from chassis.forms.addresses import is_address, is_link
 
 Check = Callable[[Message, str, list[Violation]], None]
 Fault = Callable[[Any], str | None]
@@ -230,5 +231,5 @@ _FORMATS: dict[int, Fault] = {
     options_pb2.FORMAT_LINK: lambda value: (
         None if is_link(value) else "must be a web address such as https://a.example/b"
     ),
-    options_pb2.FORMAT_PERIOD: _shape(r"(19|20)\d\d(-\d{1,2})?", "must be a period such as 2022 or 2022-1"),
+    options_pb2.FORMAT_PERIOD: _shape(periods.FORM, f"must be {periods.EXAMPLES}"),
 }

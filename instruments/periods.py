@@ -11,13 +11,8 @@ from functools import lru_cache
 
 from livinglab.assessment.v1 import instrument_pb2 as pb
 
-# The one form of a period; chassis.validation holds requests to it.
-FORM = r"(19|20)[0-9]{2}(-(H[12]|Q[1-4]|M(0[1-9]|1[0-2])|[0-9]{1,2}))?"
-EXAMPLES = (
-    "a year such as 2022, or a part of one: 2022-H1 a half, 2022-Q3 a quarter, 2022-M05 a month, 2022-1 the first"
-)
+from chassis.forms.periods import EXAMPLES, is_period
 
-_FORM = re.compile(FORM)
 _PARTS = {"H": 2, "Q": 4, "M": 12}
 # As people write them beside the one form: semester and triwulan, years in front or behind.
 _WORDS = {"S": "H", "SEM": "H", "SEMESTER": "H", "T": "Q", "TW": "Q", "TRIWULAN": "Q", "K": "Q", "KUARTAL": "Q"}
@@ -40,7 +35,7 @@ class Period:
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Period:
     """ValueError where it has not the form of a period."""
-    if not _FORM.fullmatch(text):
+    if not is_period(text):
         raise ValueError(f"period '{text[:60]}' is not {EXAMPLES}")
     year, _, part = text.partition("-")
     if not part:
@@ -52,15 +47,10 @@ def parse(text: str) -> Period:
     return Period(int(year), number, 12 if 1 <= number <= 12 and (len(part) == 2 or number > 4) else 0)
 
 
-def is_period(text: str) -> bool:
-    """Whether it has the form of a period."""
-    return _FORM.fullmatch(text) is not None
-
-
 def as_written(text: str) -> str:
     """The one form of what people write: Semester 1 2022 and 2022-s1 are 2022-H1. What is no period stays as it is."""
     plain = " ".join(text.upper().split())
-    if _FORM.fullmatch(plain):
+    if is_period(plain):
         return plain
     years = re.findall(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])", plain)
     if len(years) != 1:
@@ -72,7 +62,7 @@ def as_written(text: str) -> str:
     number = _ROMAN.get(found[2], found[2])
     letter = _WORDS[found[1]]
     written = f"{years[0]}-{letter}{int(number):02}" if letter == "M" else f"{years[0]}-{letter}{number.lstrip('0')}"
-    return written if number.isdecimal() and _FORM.fullmatch(written) else text
+    return written if number.isdecimal() and is_period(written) else text
 
 
 def order(text: str) -> tuple[int, Fraction, int]:
@@ -82,6 +72,12 @@ def order(text: str) -> tuple[int, Fraction, int]:
     if period.parts:
         return period.year, Fraction(period.part or 1, period.parts), period.parts == 1
     return period.year, Fraction(period.part, 100), 0
+
+
+def sort_key(text: str) -> int:
+    """The same order as one number, to be stored and sorted by; up to a hundred within a year."""
+    year, ended, whole = order(text)
+    return year * 100 + (99 if whole else int(ended * 98))
 
 
 def kind(texts: Collection[str]) -> tuple[int, str]:

@@ -11,7 +11,7 @@ from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import definition_pb2
 
 from chassis import yaml_message
-from chassis.addresses import mailbox
+from chassis.forms.addresses import mailbox
 from chassis.tables import Column, Form, Table, remarks_of
 from chassis.yaml_message import Fault
 from directory.columns import INSTITUTION

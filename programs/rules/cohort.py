@@ -8,8 +8,8 @@ from decimal import Decimal
 from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import definition_pb2
 
-from chassis.addresses import is_address, mailbox
 from chassis.errors import Violation
+from chassis.forms.addresses import is_address, mailbox
 from programs import clock
 from programs.overrides import effective
 from programs.rules import costs, counts, overrides, shapes

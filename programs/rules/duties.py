@@ -8,9 +8,9 @@ from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import definition_pb2
 
 from chassis.errors import Violation
+from chassis.forms import periods
 from programs.rules.shapes import Faults, slug
 
-_PERIOD = re.compile(r"(19|20)\d\d(-\d{1,2})?", re.ASCII)
 _SHARE = re.compile(r"[01](\.\d{1,6})?", re.ASCII)
 EVALUATIONS = frozenset({definition_pb2.DUTY_KIND_SELF_ASSESS, definition_pb2.DUTY_KIND_REASSESS})
 # Kinds that are counted, and the most that one duty may ask for.
@@ -96,10 +96,10 @@ def _evaluation(path: str, duty: definition_pb2.Duty, known_instruments: Collect
         yield Violation(f"{path}.instrument", "is required")
     elif known_instruments is not None and duty.instrument not in known_instruments:
         yield Violation(f"{path}.instrument", f"{duty.instrument[:80]!r} is not a known instrument")
-    if not _PERIOD.fullmatch(duty.period):
+    if not periods.is_period(duty.period):
         yield Violation(
             f"{path}.period",
-            f"must be a period such as 2022, not {duty.period[:80]!r}" if duty.period else "is required",
+            f"must be {periods.EXAMPLES}, not {duty.period[:80]!r}" if duty.period else "is required",
         )
 
 

@@ -12,6 +12,7 @@ from livinglab.assessment.v1 import results_service_pb2 as pb
 from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Kind, Refused, not_found
+from chassis.forms.periods import EXAMPLES, is_period
 from directory import Institution, codes
 from directory.names import name_fault
 from instruments import periods
@@ -154,8 +155,8 @@ class Gathering:
         found = self._instruments(row.instrument)
         if found is None:
             faults.append(f"instrument '{_short(row.instrument)}' is not known")
-        if not periods.is_period(row.period):
-            faults.append(f"period '{_short(row.period)}' is not {periods.EXAMPLES}")
+        if not is_period(row.period):
+            faults.append(f"period '{_short(row.period)}' is not {EXAMPLES}")
         elif early := codes.too_early(code, periods.parse(row.period).year):
             faults.append(early)
             self._statistics = True

@@ -52,12 +52,6 @@ class Step:
     gain: Fraction
 
 
-def period_order(period: str) -> int:
-    """Later periods are larger; a whole year comes after its parts: 2022-1, 2022-10, 2022."""
-    year, _, part = period.partition("-")
-    return int(year) * 100 + (int(part) if part else 99)
-
-
 def draft(
     request: rpc.DraftPlanRequest,
     coach_id: str,

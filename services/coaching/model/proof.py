@@ -10,9 +10,10 @@ from livinglab.coaching.v1 import coaching_pb2 as pb
 from livinglab.coaching.v1 import plan_events_pb2
 from livinglab.coaching.v1 import plan_service_pb2 as rpc
 
+from instruments import periods
 from instruments.rounding import written
 from services.coaching.model.plan import advance, live, meta
-from services.coaching.model.planning import Evaluation, period_order
+from services.coaching.model.planning import Evaluation
 
 # Without news for so long, work stands still.
 STALLED_DAYS = 21
@@ -24,7 +25,7 @@ def later(begun: Evaluation, evaluation_id: str, instrument: str, period: str) -
     """Whether an evaluation can prove a plan that was drafted from `begun`: another one by the same instrument, of no
     earlier period. Levels of two instruments are never held against each other."""
     same = begun.instrument == instrument and begun.id != evaluation_id
-    return same and period_order(period) >= period_order(begun.period)
+    return same and periods.sort_key(period) >= periods.sort_key(begun.period)
 
 
 def prove(

@@ -17,10 +17,11 @@ from pymongo import IndexModel
 
 from chassis import mongo, pages
 from chassis.errors import not_found, unavailable
+from instruments import periods
 from instruments.tree import Instrument, instrument_of
 from services.coaching.model import sessions
 from services.coaching.model.pairing import coaches as model
-from services.coaching.model.planning import Evaluation, period_order
+from services.coaching.model.planning import Evaluation
 from services.coaching.store.documents import coach_of, fields, session_of, versioned
 from services.coaching.store.rows import save
 
@@ -194,7 +195,7 @@ class Store:
             "instrument": event.instrument,
             "instrument_version": event.instrument_version,
             "period": event.period,
-            "order": period_order(event.period),
+            "order": periods.sort_key(event.period),
             "submit_time": meta.occurred_time.ToDatetime(UTC),
             "index": event.score.index,
             # A list, since a key may hold a dot.

@@ -9,8 +9,8 @@ from livinglab.common.v1.meta_pb2 import Meta
 from livinglab.notify.v1 import events_pb2
 from livinglab.notify.v1 import service_pb2 as pb
 
-from chassis.addresses import is_address
 from chassis.errors import Violation
+from chassis.forms.addresses import is_address
 
 # How often one message is offered to a mail server that answers.
 ATTEMPTS = 8

@@ -13,9 +13,9 @@ from livinglab.notify.v1 import service_pb2 as pb
 from livinglab.program.v1 import directory_events_pb2 as directory_pb
 
 from chassis import telemetry
-from chassis.addresses import is_address
 from chassis.errors import Refused
 from chassis.events.stream import Reaction
+from chassis.forms.addresses import is_address
 from chassis.mongo import Tx
 from directory import Institution
 from directory.assignments import Assignments

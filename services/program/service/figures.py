@@ -10,6 +10,7 @@ from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import cohort_pb2, definition_pb2
 from livinglab.program.v1 import report_service_pb2 as pb
 
+from instruments import periods
 from instruments.rounding import written
 from programs import clock
 from programs.rules.duties import EVALUATIONS
@@ -129,9 +130,9 @@ def _gains(institution: str, results: Results) -> list[pb.Gain]:
 
 
 def _periods(results: Results, instrument: str) -> list[str]:
-    """Periods with an index, oldest first: 2022, 2022-1, 2022-2, 2022-10."""
+    """Periods with an index, oldest first: 2022-1, 2022-2, 2022-10, 2022."""
     known = [period for (on, period), result in results.items() if on == instrument and result.index]
-    return sorted(known, key=lambda period: [int(part) for part in period.split("-")])
+    return sorted(known, key=periods.order)
 
 
 def _leapt(gain: pb.Gain, results: Results) -> bool:

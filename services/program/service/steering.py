@@ -7,8 +7,8 @@ from typing import Any
 from livinglab.program.v1 import cohort_pb2, command_pb2, definition_pb2, steering_service_pb2_grpc
 from livinglab.program.v1 import steering_service_pb2 as pb
 
-from chassis.addresses import mailbox
 from chassis.errors import Kind, Refused, Violation, invalid, invalid_field, precondition
+from chassis.forms.addresses import mailbox
 from programs.rules import cohort as cohort_rules
 from programs.rules import shapes
 from services.program.engine.client import Engine

@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from livinglab.program.v1 import cohort_pb2, definition_pb2
 from livinglab.program.v1 import workflow_pb2 as pb
 
-from chassis.addresses import mailbox
+from chassis.forms.addresses import mailbox
 from programs import clock
 from services.program.model import identity, states
 from services.program.model.course import Course

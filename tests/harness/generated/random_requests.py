@@ -14,7 +14,7 @@ _ODD = (
 )  # fmt: skip
 _SENSIBLE = {
     "instrument": ("spbe-59-2020",),
-    "period": ("2022", "2022-1"),
+    "period": ("2022", "2022-1", "2022-H1", "2022-Q3", "2022-M05"),
     "stage": ("self-assessment", "publication"),
     "cohort_id": ("ll-2022", "other"),
     "rehearsal": ("", "", "ll-2022"),

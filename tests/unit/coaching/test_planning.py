@@ -25,7 +25,6 @@ from services.coaching.model.planning import (
     Evaluation,
     draft,
     index_of,
-    period_order,
     steps,
     target,
 )
@@ -185,11 +184,6 @@ def test_there_is_nothing_to_plan_at_the_top() -> None:
     with pytest.raises(Refused) as refused:
         drafted(levels(5))
     assert (refused.value.kind, refused.value.reason) == (Kind.FAILED_PRECONDITION, "NOTHING_TO_RAISE")
-
-
-def test_periods_are_ordered_by_number_and_a_year_comes_after_its_parts() -> None:
-    periods = ["2022", "2021", "2022-10", "2022-9", "2023-1"]
-    assert sorted(periods, key=period_order) == ["2021", "2022-9", "2022-10", "2022", "2023-1"]
 
 
 def test_a_plan_goes_from_hand_to_hand() -> None:

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from chassis.forms.periods import is_period
 from instruments import periods
 from instruments.periods import Period
 
@@ -29,7 +30,7 @@ def test_a_period_says_what_part_of_its_year_it_is(text: str, period: Period) ->
 
 @pytest.mark.parametrize("text", ["", "22", "2022-", "2022-H3", "2022-Q0", "2022-M13", "2022-123", "1822", "2022-1x"])
 def test_what_is_no_period_is_refused(text: str) -> None:
-    assert not periods.is_period(text)
+    assert not is_period(text)
     with pytest.raises(ValueError, match="is not a year"):
         periods.parse(text)
 
@@ -100,3 +101,12 @@ def test_periods_of_another_kind_are_set_apart() -> None:
     assert periods.alike("2025-1", [*HALVES, "2024", "2024-Q1"]) == (2, HALVES, "")
     assert periods.alike("2024", [*HALVES, "2023", "2024"]) == (1, ["2023", "2024"], "")
     assert periods.alike("2022-1", ["2022-1"])[:2] == (0, [])
+
+
+def test_periods_are_stored_in_the_order_in_which_they_end() -> None:
+    """Those of one number come in its order, and the whole year after its parts."""
+    written = ["2021", "2022-9", "2022-10", "2022", "2023-1"]
+    assert sorted(sorted(written), key=periods.sort_key) == written
+    for kind in (["2022-H1", "2022-H2"], [f"2022-Q{n}" for n in range(1, 5)], [f"2022-M{n:02}" for n in range(1, 13)]):
+        places = [periods.sort_key(text) for text in ["2021", *kind, "2022", "2023-H1"]]
+        assert places == sorted(set(places))

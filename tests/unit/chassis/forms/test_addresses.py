@@ -5,7 +5,7 @@ from livinglab.common.v1.options_pb2 import ROLE_HEAD as HEAD
 from livinglab.notify.v1 import service_pb2 as notify
 from livinglab.program.v1 import definition_pb2
 
-from chassis.addresses import is_address, mailbox
+from chassis.forms.addresses import is_address, mailbox
 from programs.rules.cohort import roster_faults
 from services.notify.model.messages import refusals
 

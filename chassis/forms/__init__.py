@@ -1,0 +1,1 @@
+"""What texts that people give look like: one form each, whoever takes them."""
