@@ -1,7 +1,9 @@
-"""A manager's pages of a cohort: who takes part, audit, report, messages; two managers at once."""
+"""A manager's pages of a cohort: who takes part and orders for several of them, audit, report, messages; two managers
+at once."""
 
 import asyncio
 import re
+import uuid
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,6 +15,7 @@ from tests.integration.console.conftest import SUMEDANG, Console, signed_in
 from tests.integration.console.test_program_pages import launched
 
 PLACE = "/en/cohorts/real-1"
+SEMARANG = "33.74"
 
 
 @pytest.fixture
@@ -21,6 +24,44 @@ async def steered(console: Console) -> AsyncIterator[Console]:
     async with working(console.services["program"]):
         await launched(console, "real-1")
         yield console
+
+
+async def test_orders_for_several_at_once_are_told_first_and_done_once(steered: Console) -> None:
+    me = await signed_in(steered, "manager", subject="ana")
+    place = steered.url + PLACE
+    page = await get(f"{place}/participants", me)
+    assert "4 of 4" in page.text
+    one = await get(f"{place}/participants?find=sumedang", me)
+    assert ("1 of 4" in one.text, "Semarang" in one.text) == (True, False)
+    assert "0 of 4" in (await get(f"{place}/participants?state=3", me)).text
+    chosen = {f"one.{SUMEDANG}": "1", f"one.{SEMARANG}": "1", "order": "withdraw", "reason": "an election"}
+    fields = form(page.text) | chosen
+    # Nothing ticked, or no reason: each fault is named, and nothing happens.
+    bare = await post(f"{place}/participants", me, form(page.text))
+    assert (bare.status, "Tick 1 to 100" in bare.text, "Choose the order" in bare.text) == (409, True, True)
+    told = await post(f"{place}/participants", me, fields)
+    assert told.text.count("people are told") == 2
+    assert "0 of 4" in (await get(f"{place}/participants?state=3", me)).text
+    done = await post(f"{place}/participants", me, fields | {"confirmed": "1"})
+    assert done.text.count("done: Withdraw") == 2
+    # The same form once more is the same answer, not two refusals.
+    again = await post(f"{place}/participants", me, fields | {"confirmed": "1"})
+    assert again.text.count("done: Withdraw") == 2
+
+    async def left() -> bool:
+        return "2 of 4" in (await get(f"{place}/participants?state=3", me)).text
+
+    await eventually(left)
+    # A new form for who has left already is refused by name, and the others are served.
+    late = await get(f"{place}/participants", me)
+    fields = form(late.text) | chosen | {"confirmed": "1", "request_id": uuid.uuid4().hex}
+    assert (await post(f"{place}/participants", me, fields)).text.count("refused:") == 2
+    audit = await get(f"{place}/audit", me)
+    assert audit.text.count("an election") == 2
+    assert "ana" in audit.text
+    coach = await signed_in(steered, "coach", subject="c-1")
+    assert "For those that are ticked" not in (await get(f"{place}/participants", coach)).text
+    assert (await post(f"{place}/participants", coach, fields)).status == 403
 
 
 async def test_two_managers_at_once_one_order_counts_and_the_other_is_told_why(steered: Console) -> None:
