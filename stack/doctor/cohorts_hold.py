@@ -12,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from chassis.config import Settings
 from chassis.temporal.client import connect, tls
 from programs.names import COHORT_ATTRIBUTE, workflow_id
-from stack.doctor.finding import Finding, some
+from stack.doctor.finding import Finding, Named, some
 from stack.doctor.patient import Patient
 
 _LIVE = (cohort_pb2.COHORT_STATE_RUNNING, cohort_pb2.COHORT_STATE_PAUSED)
@@ -29,7 +29,7 @@ _OLDER = "one of them is from before the other: restore both from one backup (li
 
 async def check(patient: Patient) -> AsyncIterator[Finding]:
     """Every invariant of cohorts, each over all of them."""
-    counts, ends, people, strays = list[str](), list[str](), list[str](), list[str]()
+    counts, ends, people, strays = Named(), Named(), Named(), Named()
     cohorts = 0
     async for cohort in patient.rows("program", "cohorts", {}, ["_id"]):
         cohorts += 1
@@ -124,7 +124,7 @@ async def _no_message_waits(patient: Patient) -> Finding:
 async def _workflows(patient: Patient) -> Finding:
     """What runs by the database runs in Temporal, cohorts and participants, and nothing else does."""
     client = await connect(patient.servers.temporal, patient.servers.namespace, tls(Settings()))
-    wrong: list[str] = []
+    wrong = Named()
     async for cohort in patient.rows("program", "cohorts", {"state": {"$in": list(_LIVE)}}, ["launch_time"]):
         if cohort["launch_time"] <= patient.since:
             wrong += await _of_cohort(patient, client, cohort["_id"])
@@ -132,7 +132,7 @@ async def _workflows(patient: Patient) -> Finding:
         cohort_id = run.id.partition("/")[2]
         live = await patient.count("program", "cohorts", {"_id": cohort_id, "state": {"$in": list(_LIVE)}})
         if not live and run.start_time <= patient.since:
-            wrong.append(f"{cohort_id} runs in Temporal alone")
+            wrong += [f"{cohort_id} runs in Temporal alone"]
     return Finding("what runs in the database runs in Temporal", not wrong, some(wrong, " differ"), _OLDER)
 
 

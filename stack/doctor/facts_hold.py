@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from chassis import naming
 from chassis.events import facts
-from stack.doctor.finding import Finding, some
+from stack.doctor.finding import Finding, Named, some
 from stack.doctor.ledger import Durable
 from stack.doctor.patient import Patient
 
@@ -70,11 +70,11 @@ async def missing_from_streams(patient: Patient) -> dict[str, list[str]]:
 
 def _once(patient: Patient) -> Finding:
     question = "SELECT stream, id, count(*) FROM facts WHERE id != '' GROUP BY stream, id HAVING count(*) > 1"
-    twice = [f"{stream} {event_id}" for stream, event_id, _ in patient.ledger.ask(question)]
+    twice = sum(1 for _ in patient.ledger.ask(question))
     return Finding(
         "each fact stands in its stream once",
         not twice,
-        f"{patient.ledger.count()} facts, {len(twice)} of them twice",
+        f"{patient.ledger.count()} facts, {twice} of them twice",
         "nothing to do here, for whoever reacts knows a fact by its id; subscribers outside have to as well",
     )
 
@@ -83,10 +83,11 @@ def _in_order(patient: Patient) -> Finding:
     question = """SELECT type, aggregate, version, before FROM (SELECT type, aggregate, version, max(version) OVER
         (PARTITION BY stream, aggregate ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
         FROM facts) WHERE version < before"""
-    wrong = [
+    wrong = Named()
+    wrong += (
         f"{kind} {aggregate} {version} after {before}"
         for kind, aggregate, version, before in patient.ledger.ask(question)
-    ]
+    )
     return Finding(
         "facts of one aggregate are in order",
         not wrong,
@@ -96,11 +97,14 @@ def _in_order(patient: Patient) -> Finding:
 
 
 def _readable(patient: Patient) -> Finding:
+    """One of a kind that only a newer release knows can be: by that release, which tells it and listens to it."""
+    newer = patient.ledger.newer
+    passed_by = f"; of a newer release: {newer.total()} ({', '.join(sorted(newer))})" if newer else ""
     return Finding(
         "every fact can be read",
         not patient.ledger.unreadable,
-        some(patient.ledger.unreadable, " cannot"),
-        "a newer release reads what this one does not know; bring it back",
+        some(patient.ledger.unreadable, " cannot") + passed_by,
+        "tell the makers: it is not what its headers say; it stays in its stream, and rebuilds pass it by",
     )
 
 
@@ -175,16 +179,16 @@ async def _known_to_their_owners(patient: Patient) -> Finding:
     behind, looked, told = 0, 0, list[str]()
     question = "SELECT aggregate, max(version) FROM facts WHERE type = ? AND seconds <= ? GROUP BY aggregate"
     for kind in [kind for kind in patient.ledger.types() if kind in facts.kinds()]:
-        service, older, keeps_any = naming.owner(facts.kinds()[kind]), list[str](), False
+        service, older, keeps_any = naming.owner(facts.kinds()[kind]), Named(), False
         for batch in _batches(patient.ledger.ask(question, kind, patient.since.timestamp())):
             kept = await _versions(patient, service, [aggregate for aggregate, _ in batch])
             keeps_any = keeps_any or bool(kept)
             looked += len(batch)
-            older += [
+            older += (
                 f"{aggregate} {kept.get(aggregate, 0)} of {version}"
                 for aggregate, version in batch
                 if kept.get(aggregate, -1) < version
-            ]
+            )
         if keeps_any and older:
             behind += len(older)
             told.append(f"{kind.rpartition('.')[2]} {some(older)}")

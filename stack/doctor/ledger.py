@@ -2,6 +2,7 @@
 
 import sqlite3
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from nats.js.errors import NotFoundError
 from chassis import naming, tls
 from chassis.config import Settings
 from chassis.events import facts
+from stack.doctor.finding import Named
 
 _FETCH_SECONDS = 10.0
 _AT_ONCE = 500
@@ -48,7 +50,9 @@ class Ledger:
 
     table: sqlite3.Connection
     durables: list[Durable] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)
+    unreadable: Named = field(default_factory=Named)
+    # How many there are of each kind that this release does not know.
+    newer: Counter[str] = field(default_factory=Counter)
 
     def ask(self, question: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """Rows, one after the other."""
@@ -141,7 +145,10 @@ def _row(ledger: Ledger, stream: str, place: int, headers: dict[str, str], paylo
     kind, event_id = headers.get("ce-type", ""), headers.get(naming.CE_ID, "")
     event = facts.read(kind, payload)
     if event is None:
-        ledger.unreadable.append(f"{stream}:{place}")
+        if kind.startswith("livinglab.") and kind not in facts.kinds():
+            ledger.newer[kind] += 1
+        else:
+            ledger.unreadable += [f"{stream}:{place}"]
         return (stream, place, event_id, kind, headers.get(naming.CE_SUBJECT, ""), 0, "", "", 0.0, b"")
     meta = event.meta
     when = meta.occurred_time.seconds + meta.occurred_time.nanos / 1e9

@@ -13,7 +13,7 @@ from livinglab.program.v1 import definition_pb2, workflow_pb2
 from livinglab.program.v1 import events_pb2 as program
 
 from programs import clock
-from stack.doctor.finding import Finding, some
+from stack.doctor.finding import Finding, Named, some
 from stack.doctor.patient import Patient
 
 # A letter is made a moment before it is taken, and what a phase's move does to the calendar comes a moment after.
@@ -54,7 +54,7 @@ class Course:
 
 async def check(patient: Patient) -> AsyncIterator[Finding]:
     """Every invariant of letters."""
-    wrong, named = list[str](), 0
+    wrong, named = Named(), 0
     async for row in patient.rows("program", "cohorts", {}):
         course = _course(patient, row)
         shown = ["values", "language", "accept_time", "template"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from livinglab.assessment.v1 import evaluation_pb2, events_pb2
 
-from stack.doctor.finding import Finding, some
+from stack.doctor.finding import Finding, Named, some
 from stack.doctor.patient import Patient
 
 _AT_ONCE = 1_000
@@ -21,7 +21,7 @@ async def _ranked(patient: Patient) -> Finding:
     patient.ledger.table.execute("CREATE TEMP TABLE submitted (result TEXT PRIMARY KEY, rank TEXT, place INTEGER)")
     patient.ledger.table.executemany("INSERT OR REPLACE INTO submitted VALUES (?, ?, ?)", _submissions(patient))
     collection = "results" + await _serving(patient)
-    wrong, total = list[str](), 0
+    wrong, total = Named(), 0
     for batch in _batches(patient.ledger.ask("SELECT result, rank FROM submitted")):
         told, total = dict(batch), total + len(batch)
         query = {"_id": {"$in": list(told)}}

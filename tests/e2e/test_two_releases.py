@@ -1,9 +1,12 @@
 """Two releases of every process side by side on the same servers, as in a rolling update: ours, and the next one, whose
-messages have a field more and whose enums a value more, and which says the field in all that it hands to Temporal and
-in all its facts. Cohorts launched on either go to their end, and are steered through the other."""
+messages have a field, a list and a map more and whose enums a value more, and which says them in all that it hands to
+Temporal and in all its facts. Cohorts launched on either go to their end, and are steered through the other. The next
+one tells a fact more, to which another of its services listens: that one hears it once, also what was told while it was
+rolled back."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -14,7 +17,7 @@ from livinglab.program.v1.audit_service_pb2_grpc import AuditServiceStub
 from livinglab.program.v1.steering_service_pb2_grpc import SteeringServiceStub
 from temporalio.api.enums.v1 import EventType
 
-from chassis import naming, rpc
+from chassis import mongo, naming, rpc
 from chassis.temporal.client import connect
 from programs import names
 from stack.fleet import Fleet, port_names
@@ -57,8 +60,24 @@ async def test_a_cohort_of_either_release_is_steered_through_the_other_and_ends(
     def watch(stage: Stage) -> None:
         orders.append(asyncio.create_task(_steer(other, stage)))
 
+    notify = releases[1].fleet.members["notify"]
+    if launched_on == "next":
+        # Of this service alone the next release is rolled back, and comes again.
+        await notify.stop(grace=15)
     ended = await carried_through(here, cohort_id, watch)
     await orders[0]
+    if launched_on == "next":
+        assert await _heard(here) == {}
+        await releases[1].fleet.start("notify")
+        added = await _told(here)
+        assert added
+        await eventually(lambda: _has_heard(here, added), timeout=60)
+        # And nothing twice, when all of it is rolled back and comes forward once more.
+        await notify.stop(grace=15)
+        await releases[1].fleet.start("notify")
+        assert await _heard(here) == dict.fromkeys(added, 1)
+    else:
+        assert await _told(here) == set()
     assert not ended.broken
     assert (ended.cohort.state, ended.cohort.graduated) == (cohort_pb2.COHORT_STATE_COMPLETED, 4)
     for system in releases:
@@ -91,6 +110,32 @@ async def _steer(system: System, stage: Stage) -> None:
             await method(order, metadata=stage.as_role("manager"), timeout=60)
     finally:
         await channel.close()
+
+
+async def _told(system: System) -> set[str]:
+    """The added facts, all published by whichever release relays."""
+    async with _database(system, "coaching") as db:
+        rows = await db["outbox"].find({"type": newer.ADDED_FACT}).to_list(None)
+    assert not [row for row in rows if row.get("pending")]
+    return {row["_id"] for row in rows}
+
+
+async def _heard(system: System) -> dict[str, int]:
+    async with _database(system, "notify") as db:
+        return {row["_id"]: row["times"] async for row in db[newer.HEARD].find({})}
+
+
+async def _has_heard(system: System, told: set[str]) -> bool:
+    return (await _heard(system)).keys() >= told
+
+
+@asynccontextmanager
+async def _database(system: System, name: str) -> AsyncIterator[mongo.Database]:
+    client = mongo.connect(system.platform.addresses.mongodb)
+    try:
+        yield mongo.Database(client, name)
+    finally:
+        client.close()
 
 
 async def _audit(system: System, cohort_id: str) -> list[Any]:

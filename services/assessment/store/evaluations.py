@@ -132,7 +132,8 @@ class Store:
     async def save(self, tx: mongo.Tx, evaluation: pb.Evaluation) -> None:
         """Stores the next version; ABORTED where somebody else did so first."""
         previous = {"_id": evaluation.id, "version": int(evaluation.etag) - 1}
-        result = await self._evaluations.replace_one(previous, _row(evaluation), session=tx.session)
+        # Not as a whole: what a newer release keeps beside it stays.
+        result = await self._evaluations.update_one(previous, {"$set": _row(evaluation)}, session=tx.session)
         if result.matched_count == 0:
             raise conflict("evaluation", evaluation.id)
 

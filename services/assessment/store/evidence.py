@@ -133,11 +133,15 @@ class EvidenceStore:
                 await self._shown.insert_one(row, session=tx.session)
                 return
             previous = {"_id": row["_id"], "version": row["version"] - 1}
-            result = await self._shown.replace_one(previous, row, session=tx.session)
+            stored = await self._shown.find_one(previous, session=tx.session)
+            if stored is None:
+                raise conflict("evidence of indicator", shown.indicator)
+            # What a newer release keeps beside what is known stays, also with a piece.
+            before = {piece["evidence"]: piece for piece in stored["pieces"]}
+            row["pieces"] = [{**before.get(piece["evidence"], {}), **piece} for piece in row["pieces"]]
+            await self._shown.update_one(previous, {"$set": row}, session=tx.session)
         except DuplicateKeyError as error:
             raise conflict("evidence of indicator", shown.indicator) from error
-        if result.matched_count == 0:
-            raise conflict("evidence of indicator", shown.indicator)
 
     async def count_standing(self, tx: mongo.Tx, evaluation_id: str) -> tuple[int, int] | None:
         """For how many indicators evidence stands after this transaction's writes, and the version of that count; None

@@ -1,4 +1,5 @@
-"""The contract as the next release may have it: one field more in every message, one value more in every enum.
+"""The contract as the next release may have it: a field, a list and a map more in every message, one value more in
+every enum, and a fact that nobody knew.
 
 `build` makes the code of it; a process that has its folder first on PYTHONPATH speaks it. Run as a module in such a
 process, this file says and checks messages of the next release, for one that speaks ours: see tests/unit.
@@ -19,7 +20,22 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 ROOT = Path(__file__).resolve().parents[3]
-ADDED_FIELD, _FIELD_NUMBER = "added_later", 15_000
+ADDED_FIELD, ADDED_LIST, ADDED_MAP = "added_later", "added_list", "added_map"
+_FIELDS = f"""
+  string {ADDED_FIELD} = 15000;
+  repeated string {ADDED_LIST} = 15001;
+  map<string, string> {ADDED_MAP} = 15002;
+"""
+# Told by coaching with each attendance; notify listens to it and counts how often it heard each, in a collection.
+ADDED_FACT, HEARD = "livinglab.coaching.v1.AddedFact", "added_facts"
+_FACT = """
+// Somebody came, as the next release tells it.
+message AddedFact {
+  option (livinglab.common.v1.event) = {subject: ["institution"] key: "a seat at a session"};
+  livinglab.common.v1.Meta meta = 1;
+  string institution = 2;
+}
+"""
 # Of every enum.
 ADDED_VALUE = 90
 # What processes of the next release say in the new field.
@@ -30,14 +46,15 @@ _ENUM = re.compile(r"(enum (\w+) \{[^}]*)\}")
 
 
 def build(folder: Path, *, says: bool = False) -> Path:
-    """Where its generated code is; takes some seconds. Where it `says` so, a process of it says the new field in all
-    that it hands to Temporal and in all its facts."""
+    """Where its generated code is; takes some seconds. Where it `says` so, a process of it says the new fields in all
+    that it hands to Temporal and in all its facts, and tells the new fact or listens to it."""
     protos, gen = folder / "protos", folder / "gen"
     shutil.copytree(ROOT / "protos", protos)
     gen.mkdir()
     files = sorted(protos.rglob("*.proto"))
     for file in files:
-        text = _MESSAGE.sub(rf"\1\n  string {ADDED_FIELD} = {_FIELD_NUMBER};\n", file.read_text())
+        more = _FACT if str(file.relative_to(protos)) == "livinglab/coaching/v1/events.proto" else ""
+        text = _MESSAGE.sub(rf"\1{_FIELDS}", file.read_text() + more)
         file.write_text(_ENUM.sub(rf"\1  ADDED_LATER_\2 = {ADDED_VALUE};\n}}", text))
     outputs = [f"--python_out={gen}", f"--grpc_python_out={gen}"]
     command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{protos}", *outputs, *map(str, files)]
@@ -48,7 +65,7 @@ def build(folder: Path, *, says: bool = False) -> Path:
 
 
 def say() -> None:
-    """In this process the new field is said from here on."""
+    """In this process the new fields are said from here on, and the new fact is told and heard."""
     from temporalio.converter import BinaryProtoPayloadConverter
 
     from chassis.mongo import Tx
@@ -61,9 +78,44 @@ def say() -> None:
     def add_said(self: Tx, event: Any) -> None:
         _say_in(event)
         add(self, event)
+        if event.DESCRIPTOR.full_name == "livinglab.coaching.v1.AttendanceRecorded":
+            add(self, _added_fact(event))
 
+    _listen()
     BinaryProtoPayloadConverter.to_payload = to_payload  # type: ignore[method-assign]
     Tx.add = add_said  # type: ignore[method-assign]
+
+
+def _listen() -> None:
+    from chassis.events import stream
+
+    plain = stream.Consumer.__init__
+
+    def listening(self: Any, db: Any, nc: Any, name: str, reactions: Any, replicas: int = 1) -> None:
+        async def heard(tx: Any, event: Any) -> None:
+            more = {"$inc": {"times": 1}}
+            await db[HEARD].update_one({"_id": event.meta.event_id}, more, upsert=True, session=tx.session)
+
+        more = [stream.Reaction(_class_of(ADDED_FACT), heard)] if name == "notify" else []
+        plain(self, db, nc, name, [*reactions, *more], replicas)
+
+    stream.Consumer.__init__ = listening  # type: ignore[method-assign]
+
+
+def _added_fact(told: Any) -> Any:
+    fact: Any = _class_of(ADDED_FACT)(institution=told.institution)
+    fact.meta.CopyFrom(told.meta)
+    fact.meta.aggregate_id, fact.meta.version = f"added:{told.meta.event_id}", 1
+    return fact
+
+
+def _class_of(full_name: str) -> Any:
+    import importlib
+
+    from google.protobuf import descriptor_pool, message_factory
+
+    importlib.import_module("livinglab.coaching.v1.events_pb2")
+    return message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(full_name))
 
 
 def _said(message: Message) -> Message:
@@ -76,6 +128,8 @@ def _said(message: Message) -> Message:
 def _say_in(message: Any) -> None:
     if is_next_release(message.DESCRIPTOR):
         setattr(message, ADDED_FIELD, SAID)
+        getattr(message, ADDED_LIST)[:] = [SAID]
+        getattr(message, ADDED_MAP)["said"] = SAID
     for field, value in message.ListFields():
         if field.message_type is None:
             continue
