@@ -24,8 +24,7 @@ from services.console.session import people
 from services.console.session.sessions import Session
 
 # As much as a launch takes, and a little for the form around it.
-_LARGEST = 4 * 2**20
-_LARGEST_BODY = _LARGEST + 2**16
+_LARGEST = 4 * 2**20 + 2**16
 _MOST_FAULTS = 200
 _LAUNCH_SECONDS = 20.0
 
@@ -64,8 +63,8 @@ async def _checked(request: Request, session: Session) -> list[str]:
     """Keeps what the files say for a confirmation, or tells each fault. Nothing is stored but in the session."""
     people.require_same_site(request)
     size = request.headers.get("content-length", "")
-    if not size.isdecimal() or int(size) > _LARGEST_BODY:
-        raise Refused(Kind.RESOURCE_EXHAUSTED, "FILE", f"the files have at most {_LARGEST} bytes together")
+    if not size.isdecimal() or int(size) > _LARGEST:
+        raise Refused(Kind.RESOURCE_EXHAUSTED, "FILE", "the files have at most 4 MiB together")
     session.launch = None
     async with request.form(max_files=3, max_fields=10, max_part_size=people.LARGEST_FORM) as form:
         people.require_own(session, str(form.get("csrf", "")))
