@@ -17,7 +17,7 @@ RELEASED := tests/contract/released.binpb
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup browser foreign proto demo up down check test unit integration e2e chaos bench rivals histories k8s-check monitoring promtool schemas released lock clean
+.PHONY: help setup browser foreign proto demo up down check test unit integration e2e chaos bench rivals histories k8s-check k8s-test image monitoring promtool release schemas released lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -120,8 +120,17 @@ histories: setup ## records the workflow histories that tests/replay replays
 k8s-check: setup ## builds and validates every manifest, lints the Dockerfile
 	@bash deploy/k8s/check.sh
 
+image: setup ## the image of what is committed, two builds one digest: dist/image; BASE=own without a registry
+	@BASE="$(BASE)" deploy/image/build.sh && $(BIN)/python -m deploy.image.contents dist/image/livinglab.cdx.json
+
+release: setup ## renders what is installed, by digest: make release IMAGE=registry/livinglab@sha256:...
+	@$(BIN)/python -m deploy.release --image "$(IMAGE)"
+
 monitoring: setup ## writes dashboards and the operator's rules from deploy/monitoring and the rules
 	@$(BIN)/python -m deploy.monitoring
+
+k8s-test: setup ## a cluster here, a rehearsal on it, everything rolled, killed and drained meanwhile; as root, 20 minutes the first time
+	@$(BIN)/python -m deploy.cluster
 
 schemas: setup foreign ## what others build on: docs/events.md, the AsyncAPI document and packages of the protos in dist/schemas
 	@$(BIN)/python -m schemas

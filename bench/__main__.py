@@ -20,9 +20,22 @@ from stack.system import System, empty, running_system
 
 _LATEST = Path(__file__).with_name("latest.json")
 # Each measures one thing: `async def rows(system) -> AsyncIterator[Row]`, each row as soon as it is known.
-PARTS = ("facts", "latency", "launch", "course", "assessment", "benchmark", "answering", "coaching", "console")
+PARTS = (
+    "facts",
+    "latency",
+    "webhooks",
+    "launch",
+    "course",
+    "assessment",
+    "benchmark",
+    "answering",
+    "coaching",
+    "console",
+)
 # Only where it is named: what it needs is not installed with us.
 RIVALS = "rivals"
+# A receiver of webhooks on this machine is measured.
+_SETTINGS = {**QUIET, "LIVINGLAB_WEBHOOK_NETWORKS": '["127.0.0.0/8"]'}
 
 
 def main() -> int:
@@ -66,7 +79,7 @@ def main() -> int:
 async def _measure(home: Home, wanted: Sequence[str], sheet: Sheet) -> None:
     sheet.note_load("the start")
     started = time.perf_counter()
-    async with running_system(home, settings=QUIET) as system:
+    async with running_system(home, settings=_SETTINGS) as system:
         ready = time.perf_counter() - started
         sheet.add(within("platform-ready", "servers and processes, from nothing to serving", ready, 8.0, "s"))
         for part in wanted:

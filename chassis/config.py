@@ -34,6 +34,12 @@ class Settings(BaseSettings):
     smtp_tls: Literal["", "starttls", "implicit", "opportunistic", "plain"] = ""
     mail_from: str = "livinglab@livinglab.example"
 
+    # Webhooks: networks, as JSON, that facts may be sent into beside public addresses (["10.20.0.0/16"]), there by http
+    # too; how long one try may take, and whose certificates are believed where it is not the system's authorities.
+    webhook_networks: list[str] = []
+    webhook_seconds: float = 15.0
+    webhook_authorities: Path | None = None
+
     # TLS, files in PEM, read again when they change: what this process shows, whose certificates it believes, and
     # whether both sides show one. gRPC between processes and NATS (tls://) go by them; for MongoDB see its URI.
     tls_certificate: Path | None = None
@@ -43,6 +49,10 @@ class Settings(BaseSettings):
     # The same for Temporal, with authorities of its own: a managed one has others.
     temporal_tls: bool = False
     temporal_tls_authorities: Path | None = None
+
+    # It makes what it needs before it serves (collections, indexes, streams, consumers; program also its namespace and
+    # search attributes of Temporal) and ends: for a job before a roll-out. Done again it changes nothing.
+    prepare_only: bool = False
 
     # Where this process listens.
     listen: str = "0.0.0.0:50051"

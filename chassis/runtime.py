@@ -102,25 +102,34 @@ class Process:
         """Reacts to the facts of others; what it sets aside can be looked at and replayed."""
         nc = await self.nats()
         consumer = stream.Consumer(db, nc, self.name, reactions, self.settings.nats_replicas)
+        if self.settings.prepare_only:
+            await consumer.prepare()
         self._served.append(dead_letter_service.served(db, consumer, Publisher(nc)))
         self._served.append(flow_service.served(db, nc.jetstream(), self.name))
         self.background("consumer", consumer.run())
 
-    async def serve(self, *served: rpc.Served) -> rpc.Server:
-        """Starts to answer; health says SERVING from here on."""
+    async def serve(self, *served: rpc.Served) -> None:
+        """Starts to answer; health says SERVING from here on. Nothing where the process is only to prepare: it ends."""
+        if self.settings.prepare_only:
+            telemetry.log.info("prepared")
+            self.stopping.set()
+            return
         server = rpc.Server(self.settings, [*served, *self._served])
         await server.start()
         self._server = server
         await server.ready()
         telemetry.log.info("serving", address=self.settings.listen)
-        return server
 
     def at_end(self, work: Callable[[], Awaitable[None]]) -> None:
         """Done when the process ends, before what was opened earlier is closed."""
         self._stack.push_async_callback(work)
 
     def background(self, what: str, work: Coroutine[Any, Any, None]) -> None:
-        """Work for the life of the process. Should it fail, the process ends and is started anew."""
+        """Work for the life of the process. Should it fail, the process ends and is started anew. None where it is only
+        to prepare."""
+        if self.settings.prepare_only:
+            work.close()
+            return
 
         async def watched() -> None:
             try:

@@ -20,12 +20,14 @@ _NOUNS = {
     "coach": "cli.plan.coach",
     "session": "cli.plan.session",
     "agreement": "cli.plan.agreement",
+    "memorandum": "cli.plan.memorandum",
     "visit": "cli.plan.visit",
     "practice": "cli.practice.copying",
     "plan": "cli.plan.progress",
     "notify": "cli.notify.commands",
     "inbox": "cli.notify.inbox",
     "events": "cli.events.commands",
+    "webhook": "cli.webhook.commands",
 }
 # By the command that stands alone: the module that has it under its name.
 _COMMANDS = {

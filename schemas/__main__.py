@@ -7,7 +7,8 @@ from pathlib import Path
 import yaml
 
 from schemas import asyncapi, packages, page
-from schemas.contract import ROOT
+from schemas.contract import ROOT, comments
+from services.console.api import openapi
 from stack.access import accounts, read
 
 SUBSCRIBERS = ROOT / "deploy" / "subscribers.yaml"
@@ -25,6 +26,9 @@ def main() -> int:
     ACCOUNTS.write_text(accounts(read(SUBSCRIBERS), open=True))
     (out / "asyncapi.yaml").write_text(
         yaml.safe_dump(asyncapi.document(), sort_keys=False, allow_unicode=True, width=110)
+    )
+    (out / "openapi.yaml").write_text(
+        yaml.safe_dump(openapi.document(comments()), sort_keys=False, allow_unicode=True, width=110)
     )
     sys.stdout.write(f"written: {page.PAGE.relative_to(ROOT)}, {out / 'asyncapi.yaml'}\n")
     for line in packages.build(out.resolve()):

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROTOS = ROOT / "protos"
 # Of FileDescriptorProto and DescriptorProto, by which source information names its places.
 _MESSAGES, _FIELDS = 4, 2
+_SERVICES, _METHODS = 6, 2
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,21 @@ def compiled(*options: str) -> None:
     google = f"-I{Path(protoc.__file__).with_name('_proto')}"
     if protoc.main(["protoc", f"-I{PROTOS}", google, *options, *proto_files()]) != 0:
         raise ValueError("the protos do not compile")
+
+
+def comments() -> dict[str, str]:
+    """What the protos say of methods, messages and fields, in one line each, by full names."""
+    found: dict[str, str] = {}
+    for file in _files():
+        said = {tuple(place.path): _line(place.leading_comments) for place in file.source_code_info.location}
+        for i, message in enumerate(file.message_type):
+            found[f"{file.package}.{message.name}"] = said.get((_MESSAGES, i), "")
+            for j, field in enumerate(message.field):
+                found[f"{file.package}.{message.name}.{field.name}"] = said.get((_MESSAGES, i, _FIELDS, j), "")
+        for i, service in enumerate(file.service):
+            for j, method in enumerate(service.method):
+                found[f"{file.package}.{service.name}.{method.name}"] = said.get((_SERVICES, i, _METHODS, j), "")
+    return found
 
 
 def closure(descriptor: Descriptor) -> list[Descriptor | EnumDescriptor]:

@@ -115,11 +115,7 @@ def _of_institution(code: str) -> Iterator[str]:
 
 
 def _heard_by(audience: int) -> list[Any]:
-    return [
-        kind
-        for kind in facts.kinds().values()
-        if kind.DESCRIPTOR.GetOptions().Extensions[options_pb2.event].audience == audience
-    ]
+    return [kind for kind in facts.kinds().values() if facts.audience(kind) == audience]
 
 
 def accounts(subscribers: Sequence[Subscriber], *, open: bool) -> str:  # noqa: A002

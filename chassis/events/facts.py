@@ -1,19 +1,23 @@
 """Facts for a subscriber outside of the services: every kind that the contracts know, and following them live."""
 
 import asyncio
+import base64
 import importlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import livinglab
 import nats
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
+from livinglab.common.v1 import options_pb2
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -27,6 +31,11 @@ from chassis.errors import unavailable
 _CONNECT_SECONDS = 5.0
 # What has come and is not shown yet; beyond it the server waits.
 _AHEAD = 1_000
+# Handed out together, where so many have come.
+_TOGETHER = 100
+# For those who must go on without the broker for a while.
+Broker = Client
+BrokerFailure = (NatsError, TimeoutError, OSError)
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,27 @@ def kinds() -> Mapping[str, type[Message]]:
 def services() -> list[str]:
     """Who publishes facts."""
     return sorted({naming.owner(kind) for kind in kinds().values()})
+
+
+def audience(kind: type[Message]) -> int:
+    """Who outside may hear it."""
+    return int(kind.DESCRIPTOR.GetOptions().Extensions[options_pb2.event].audience)
+
+
+def cloud_event(fact: Fact, event: Any = None) -> dict[str, object]:
+    """The fact in the JSON format of CloudEvents, its protobuf written out: as it is, or as `event` shows it; `stream`
+    and `place` say where it is."""
+    event = event or fact.event
+    attributes: dict[str, object] = {
+        name.removeprefix("ce-"): unquote(value) for name, value in fact.headers.items() if name.startswith("ce-")
+    }
+    if traceparent := fact.headers.get(naming.TRACEPARENT):
+        attributes["traceparent"] = traceparent
+    attributes |= {"natssubject": fact.subject, "stream": fact.stream, "place": fact.place}
+    if event is None:
+        return attributes | {"data_base64": base64.b64encode(fact.payload).decode()}
+    data = MessageToDict(event, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    return attributes | {"datacontenttype": "application/json", "data": data}
 
 
 def read(event_type: str, payload: bytes) -> Any:
@@ -119,9 +149,49 @@ async def _subscribe(
     return True
 
 
+class NoStream(Exception):
+    """The service has published nothing yet."""
+
+
+@asynccontextmanager
+async def coming(
+    nc: Client, service: str, subjects: Sequence[str], after: int | None, since: datetime
+) -> AsyncIterator[AsyncIterator[list[Fact]]]:
+    """The facts of one service behind a place of its stream, or since a time where it is None, then those to come: in
+    order, as many as there are at once. NoStream."""
+    waiting: asyncio.Queue[Msg] = asyncio.Queue(_AHEAD)
+    config = ConsumerConfig(filter_subjects=list(subjects))
+    if after is None:
+        config.deliver_policy, config.opt_start_time = DeliverPolicy.BY_START_TIME, since
+    else:
+        config.deliver_policy, config.opt_start_seq = DeliverPolicy.BY_START_SEQUENCE, after + 1
+    try:
+        reading = await nc.jetstream().subscribe(
+            "", stream=naming.stream(service), cb=waiting.put, ordered_consumer=True, config=config
+        )
+    except NotFoundError as error:
+        raise NoStream(service) from error
+    try:
+        yield _batches(waiting)
+    finally:
+        with suppress(NatsError):
+            await reading.unsubscribe()
+
+
+async def _batches(waiting: asyncio.Queue[Msg]) -> AsyncIterator[list[Fact]]:
+    while True:
+        found = [_fact(await waiting.get())]
+        while len(found) < _TOGETHER and not waiting.empty():
+            found.append(_fact(waiting.get_nowait()))
+        yield found
+
+
 async def _facts(waiting: asyncio.Queue[Msg]) -> AsyncIterator[Fact]:
     while True:
-        msg = await waiting.get()
-        headers, metadata = dict(msg.headers or {}), msg.metadata
-        event = read(headers.get("ce-type", ""), msg.data)
-        yield Fact(metadata.stream, metadata.sequence.stream, msg.subject, headers, msg.data, event)
+        yield _fact(await waiting.get())
+
+
+def _fact(msg: Msg) -> Fact:
+    headers, metadata = dict(msg.headers or {}), msg.metadata
+    event = read(headers.get("ce-type", ""), msg.data)
+    return Fact(metadata.stream, metadata.sequence.stream, msg.subject, headers, msg.data, event)

@@ -11,16 +11,14 @@ from nats.errors import BadSubjectError, MaxPayloadError
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 from opentelemetry.trace import SpanKind
-from pymongo import ReturnDocument
 from pymongo.errors import PyMongoError
 
 from chassis import naming, telemetry
 from chassis.changes import Changes
 from chassis.events.dead_letters import set_aside_unpublished
+from chassis.events.lease import RENEW_SECONDS, Lease, LeaseLost
 from chassis.mongo import Database
 
-_LEASE_SECONDS = 4.0
-_RENEW_SECONDS = 1.0
 _ACK_SECONDS = 5.0
 _BATCH = 500
 _RETRY_SECONDS = 0.25
@@ -40,7 +38,7 @@ class Relay:
         self._db = db
         self._publisher = Publisher(nc)
         self._source = f"/livinglab/{service}"
-        self._holder = naming.new_id()
+        self._lease = Lease(db, "relay")
         self._done: set[str] = set()
         # Not marked yet.
         self._published: list[str] = []
@@ -51,43 +49,18 @@ class Relay:
         try:
             while True:
                 try:
-                    if not await self._take_lease():
-                        await asyncio.sleep(_RENEW_SECONDS)
+                    if not await self._lease.take():
+                        await asyncio.sleep(RENEW_SECONDS)
                         continue
                     async with asyncio.TaskGroup() as tasks:
-                        tasks.create_task(self._keep_lease())
+                        tasks.create_task(self._lease.keep())
                         tasks.create_task(self._relay())
                 except* (PyMongoError, NatsError, LeaseLost, TimeoutError) as group:
                     causes = [f"{type(e).__name__}: {e}"[:200] for e in group.exceptions]
                     telemetry.log.warning("the relay starts again", because=causes)
                     await asyncio.sleep(_RETRY_SECONDS)
         finally:
-            with suppress(PyMongoError):
-                await self._db["leases"].delete_one({"_id": "relay", "holder": self._holder})
-
-    async def _take_lease(self) -> bool:
-        """By the database's clock, which both replicas share."""
-        free = {"$or": [{"$lt": ["$expires", "$$NOW"]}, {"$eq": ["$holder", self._holder]}]}
-        expires = {"$add": ["$$NOW", int(_LEASE_SECONDS * 1000)]}
-        lease = await self._db["leases"].find_one_and_update(
-            {"_id": "relay"},
-            [
-                {"$set": {"free": {"$ifNull": [free, True]}}},
-                {"$set": {"holder": {"$cond": ["$free", self._holder, "$holder"]}}},
-                {"$set": {"expires": {"$cond": ["$free", expires, "$expires"]}}},
-                {"$unset": "free"},
-            ],
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
-        )
-        return bool(lease["holder"] == self._holder)
-
-    async def _keep_lease(self) -> None:
-        while True:
-            await asyncio.sleep(_RENEW_SECONDS)
-            async with asyncio.timeout(_LEASE_SECONDS - _RENEW_SECONDS):
-                if not await self._take_lease():
-                    raise LeaseLost("another replica relays")
+            await self._lease.give_back()
 
     async def _relay(self) -> None:
         """The change stream is opened before the backlog is read: what commits in between is in both."""
@@ -186,10 +159,6 @@ class Relay:
         if ids:
             change = {"$unset": {"pending": ""}, "$set": {"published_time": datetime.now(UTC)}}
             await self._db["outbox"].update_many({"_id": {"$in": list(ids)}}, change)
-
-
-class LeaseLost(Exception):
-    """Another replica holds the lease now."""
 
 
 class RefusedForGood(Exception):

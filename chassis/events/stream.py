@@ -93,9 +93,7 @@ class Consumer:
     async def run(self) -> None:
         """Consumes until cancelled. Then it finishes the facts that are being handled and hands the waiting ones back
         to the broker."""
-        owners = {naming.owner(r.event) for r in self._by_type.values()}
-        for owner in owners:
-            await ensure_stream(self._js, owner, self._replicas)
+        owners = await self._streams()
         subscriptions = [await self._subscribe(r.event) for r in self._by_type.values()]
         await retire(self._js, self._name, map(naming.stream, owners))
         try:
@@ -105,6 +103,18 @@ class Consumer:
             for subscription in subscriptions:
                 await subscription.unsubscribe()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def prepare(self) -> None:
+        """What it reads from, where it stands there: the streams and durables, without taking anything."""
+        await self._streams()
+        for reaction in self._by_type.values():
+            await ensure_durable(self._js, self._name, reaction.event)
+
+    async def _streams(self) -> set[str]:
+        owners = {naming.owner(r.event) for r in self._by_type.values()}
+        for owner in owners:
+            await ensure_stream(self._js, owner, self._replicas)
+        return owners
 
     async def _say_that_we_live(self) -> None:
         """Keeps the broker from delivering the waiting facts to somebody else."""

@@ -1,8 +1,7 @@
 """`livinglab events`: facts as they come, who is behind with them, and what services have set aside."""
 
-import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +10,7 @@ from cli.events import access, lag, letters
 from cli.events.lag import broker_url
 from cli.speak.codes import as_code
 from cli.speak.output import AsJson, fail
+from cli.speak.times import since_when
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,23 +24,6 @@ app.command("discard")(letters.discard)
 app.command("lag")(lag.lag)
 app.command("access")(access.access)
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _since(value: str) -> datetime:
-    """A time with its offset, or how long ago."""
-    if value == "start":
-        return datetime(1970, 1, 1, tzinfo=UTC)
-    if ago := re.fullmatch(r"(\d{1,9})([smhd])", value):
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    try:
-        found = datetime.fromisoformat(value)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise typer.BadParameter(f"{value} is neither 30m, 2h, 1d, 'start' nor a time such as 2022-11-07T09:00+07:00")
-    return found
-
 
 @app.command()
 def tail(
@@ -53,7 +36,7 @@ def tail(
     cohort: Annotated[str, typer.Option("--cohort", metavar="ID", help="Facts of this cohort's course alone.")] = "",
     since: Annotated[
         datetime | None,
-        typer.Option("--since", metavar="TIME", parser=_since, help="From then on: 30m, 2h, 1d, start, or a time."),
+        typer.Option("--since", metavar="TIME", parser=since_when, help="From then on: 30m, 2h, 1d, start, or a time."),
     ] = None,
     count: Annotated[int, typer.Option("--count", metavar="N", min=0, help="End after so many; 0 never ends.")] = 0,
     as_json: AsJson = False,
@@ -130,6 +113,8 @@ def _write(fact: "Fact", as_json: bool) -> None:
     import json
     import os
 
+    from chassis.events.facts import cloud_event
+
     if as_json:
         line = json.dumps(cloud_event(fact), ensure_ascii=False)
     else:
@@ -147,20 +132,3 @@ def _write(fact: "Fact", as_json: bool) -> None:
         # Who read it has seen enough; what is left in the buffer must not complain at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit from None
-
-
-def cloud_event(fact: "Fact") -> dict[str, object]:
-    """The fact in the JSON format of CloudEvents, its protobuf written out; `stream` and `place` say where it is."""
-    import base64
-
-    from cli.speak.answers import message_json
-
-    attributes: dict[str, object] = {
-        name.removeprefix("ce-"): value for name, value in fact.headers.items() if name.startswith("ce-")
-    }
-    if traceparent := fact.headers.get("traceparent"):
-        attributes["traceparent"] = traceparent
-    attributes |= {"natssubject": fact.subject, "stream": fact.stream, "place": fact.place}
-    if fact.event is None:
-        return attributes | {"data_base64": base64.b64encode(fact.payload).decode()}
-    return attributes | {"data": message_json(fact.event)}

@@ -5,11 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.evidence import growth
 from cli.speak.codes import as_code
 from cli.speak.files import Force, new_file
 from cli.speak.output import AsJson, print_json, say, table
 
-app = typer.Typer(help="Evidence: files, and what they are shown for.", no_args_is_help=True)
+app = typer.Typer(help="Evidence: files and links, and what they are shown for.", no_args_is_help=True)
+growth.add_to(app)
 
 Evaluation = Annotated[str, typer.Argument(metavar="EVALUATION", help="Id of the evaluation.")]
 EvidenceId = Annotated[str, typer.Argument(metavar="EVIDENCE", help="Id of the file.")]
@@ -22,6 +24,9 @@ def upload(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="PDF, PNG, JPEG, DOCX, XLSX, PPTX, CSV or text.")],
     dated: Annotated[str, typer.Option("--dated", metavar="DATE", help="The date on the document, 2022-03-01.")],
     title: Annotated[str, typer.Option("--title", help="What it is.")] = "",
+    valid_until: growth.ValidUntil = "",
+    revises: growth.Revises = "",
+    change: growth.Change = "",
     institution: Institution = "",
     as_json: AsJson = False,
 ) -> None:
@@ -29,7 +34,8 @@ def upload(
     from cli.evidence.transfer import send
     from cli.speak.connection import own_institution, run
 
-    stored = run(send(file, dated, title, own_institution(institution)))
+    more = {"valid_until": valid_until, "revises": revises, "change": change}
+    stored = run(send(file, dated, title, own_institution(institution), **more))
     if as_json:
         print_json(_view().as_dict(stored))
     else:

@@ -21,8 +21,8 @@ _TRIES = 5
 _BROKE_OFF = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
-async def send(path: Path, dated: str, title: str, institution: str) -> evidence_pb2.Evidence:
-    """Uploads the file; goes on by itself where the connection breaks."""
+async def send(path: Path, dated: str, title: str, institution: str, **more: str) -> evidence_pb2.Evidence:
+    """Uploads the file; goes on by itself where the connection breaks. `more` are fields of StartUploadRequest."""
     try:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -36,6 +36,7 @@ async def send(path: Path, dated: str, title: str, institution: str) -> evidence
                     size=size,
                     sha256=sha256,
                     document_date=dated,
+                    **more,
                 )
                 upload = (await stub.StartUpload(request)).upload
                 return await _send(stub, upload, file)

@@ -12,7 +12,8 @@ from cli.speak.output import print_json, table
 def as_dict(one: evidence_pb2.Evidence) -> dict[str, Any]:
     """A file for programs."""
     keys = ("id", "institution", "file_name", "title", "size", "sha256", "document_date", "uploaded_by")
-    return {key: getattr(one, key) for key in keys} | {"content_type": word(one.content_type)}
+    more = ("link", "valid_until", "revises", "revision", "change", "revised_by")
+    return {key: getattr(one, key) for key in (*keys, *more)} | {"content_type": word(one.content_type)}
 
 
 def tell(shown: Iterable[evidence_pb2.IndicatorEvidence], as_json: bool, names: dict[str, str] | None = None) -> None:

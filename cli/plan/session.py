@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
+from cli.plan import minutes
 from cli.speak.language import word
 from cli.speak.output import AsJson, fail, print_json, say, table
 from cli.speak.sentences import day, sentence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from livinglab.coaching.v1 import coaching_pb2
 
 app = typer.Typer(help="Sessions of a cohort.", no_args_is_help=True)
+minutes.add_to(app)
 
 SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="Id of the session.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is told to those who were invited.")]

@@ -17,6 +17,8 @@ for overlay in "$k8s"/overlays/*/; do
     echo "built      $name: $(grep -c '^kind:' "$work/$name.yaml") objects"
 done
 
+"$bin/kubectl" kustomize "$k8s/prepare" > "$work/prepare.yaml"
+
 mkdir "$work/combination"
 relative=$("$bin/python" -c 'import os, sys; print(os.path.relpath(*map(os.path.realpath, sys.argv[1:])))' \
     "$k8s" "$work/combination")

@@ -13,9 +13,12 @@ import { file_livinglab_benchmark_v1_events } from "livinglab-protos/livinglab/b
 import { file_livinglab_coaching_v1_coach_events } from "livinglab-protos/livinglab/coaching/v1/coach_events_pb.js";
 import { file_livinglab_coaching_v1_events } from "livinglab-protos/livinglab/coaching/v1/events_pb.js";
 import { file_livinglab_coaching_v1_follow_up_events } from "livinglab-protos/livinglab/coaching/v1/follow_up_events_pb.js";
+import { file_livinglab_coaching_v1_memorandum_events } from "livinglab-protos/livinglab/coaching/v1/memorandum_events_pb.js";
+import { file_livinglab_coaching_v1_minutes_events } from "livinglab-protos/livinglab/coaching/v1/minutes_events_pb.js";
 import { file_livinglab_coaching_v1_plan_events } from "livinglab-protos/livinglab/coaching/v1/plan_events_pb.js";
 import { file_livinglab_coaching_v1_practice_events } from "livinglab-protos/livinglab/coaching/v1/practice_events_pb.js";
 import { file_livinglab_notify_v1_events } from "livinglab-protos/livinglab/notify/v1/events_pb.js";
+import { file_livinglab_notify_v1_webhook_events } from "livinglab-protos/livinglab/notify/v1/webhook_events_pb.js";
 import { file_livinglab_program_v1_directory_events } from "livinglab-protos/livinglab/program/v1/directory_events_pb.js";
 import { file_livinglab_program_v1_events } from "livinglab-protos/livinglab/program/v1/events_pb.js";
 
@@ -30,9 +33,12 @@ const kinds = createRegistry(
   file_livinglab_coaching_v1_coach_events,
   file_livinglab_coaching_v1_events,
   file_livinglab_coaching_v1_follow_up_events,
+  file_livinglab_coaching_v1_memorandum_events,
+  file_livinglab_coaching_v1_minutes_events,
   file_livinglab_coaching_v1_plan_events,
   file_livinglab_coaching_v1_practice_events,
   file_livinglab_notify_v1_events,
+  file_livinglab_notify_v1_webhook_events,
   file_livinglab_program_v1_directory_events,
   file_livinglab_program_v1_events,
 );

@@ -5,6 +5,10 @@ from livinglab.coaching.v1 import (
     assignment_service_pb2_grpc,
     follow_up_service_pb2,
     follow_up_service_pb2_grpc,
+    memorandum_service_pb2,
+    memorandum_service_pb2_grpc,
+    minutes_service_pb2,
+    minutes_service_pb2_grpc,
     plan_service_pb2,
     plan_service_pb2_grpc,
     practice_service_pb2,
@@ -23,12 +27,16 @@ from services.coaching import reactions
 from services.coaching.service.assignments import AssignmentService
 from services.coaching.service.coaching import CoachingService
 from services.coaching.service.follow_ups import FollowUpService
+from services.coaching.service.memoranda import MemorandumService
+from services.coaching.service.minutes import MinutesService
 from services.coaching.service.plans import PlanService
 from services.coaching.service.practices import PracticeService
 from services.coaching.service.visits import VisitService
 from services.coaching.store.assignments import AssignmentRows
 from services.coaching.store.coaching import Store
 from services.coaching.store.follow_ups import FollowUps
+from services.coaching.store.memoranda import Memoranda
+from services.coaching.store.minutes import MinutesStore
 from services.coaching.store.plans import PlanStore
 from services.coaching.store.practices import Practices
 
@@ -52,6 +60,14 @@ async def main(process: runtime.Process) -> None:
     await kept.prepare()
     follow_ups = FollowUpService(kept, store, assignments, institutions.known)
     process.background("follow-ups", follow_ups.look_out())
+    minutes_kept = MinutesStore(store.db)
+    await minutes_kept.prepare()
+    minutes = MinutesService(minutes_kept, store, plans, assignments, institutions.known)
+    process.background("missed sessions", minutes.look_out())
+    memoranda_kept = Memoranda(store.db)
+    await memoranda_kept.prepare()
+    memoranda = MemorandumService(memoranda_kept, assignments, institutions.known)
+    process.background("memoranda", memoranda.look_out())
     await process.relay(store.db)
     await process.consume(store.db, reactions.table(store, plans, institutions))
     await process.serve(
@@ -74,6 +90,16 @@ async def main(process: runtime.Process) -> None:
             follow_up_service_pb2.DESCRIPTOR.services_by_name["FollowUpService"],
             follow_ups,
             follow_up_service_pb2_grpc.add_FollowUpServiceServicer_to_server,
+        ),
+        Served(
+            minutes_service_pb2.DESCRIPTOR.services_by_name["MinutesService"],
+            minutes,
+            minutes_service_pb2_grpc.add_MinutesServiceServicer_to_server,
+        ),
+        Served(
+            memorandum_service_pb2.DESCRIPTOR.services_by_name["MemorandumService"],
+            memoranda,
+            memorandum_service_pb2_grpc.add_MemorandumServiceServicer_to_server,
         ),
         Served(
             practice_service_pb2.DESCRIPTOR.services_by_name["PracticeService"],

@@ -15,6 +15,7 @@ from chassis import telemetry
 from chassis.config import Settings
 from chassis.errors import Kind, Refused
 from chassis.status import from_rpc_error
+from services.console.api.calling import Api
 from services.console.live import Remembered, Watches
 from services.console.pages import (
     answers,
@@ -57,13 +58,15 @@ _FOREVER = "public, max-age=31536000, immutable"
 _BOTH = ["GET", "POST"]
 
 
-def application(neighbours: Neighbours, settings: Settings, stopping: asyncio.Event) -> Starlette:
+def application(neighbours: Neighbours, api: Api, settings: Settings, stopping: asyncio.Event) -> Starlette:
     """The whole console. Indonesian pages start at /, English ones at /en/. Streams end when `stopping` is set."""
     routes = [
         # First, as it is what most people ask for.
         Route("/", _in("id", race.page)),
         Route("/healthz", _healthy),
         Route("/static/{name}", _static),
+        Route("/api/openapi.json", api.document),
+        Route("/api/{method:path}", api.answer, methods=_BOTH),
         Route("/race.csv", race.csv_table),
         Route("/race.json", race.json_table),
         Route("/r/{code:path}.csv", region.csv_table),

@@ -8,6 +8,8 @@ from livinglab.notify.v1 import (
     service_pb2_grpc,
     template_service_pb2,
     template_service_pb2_grpc,
+    webhook_service_pb2,
+    webhook_service_pb2_grpc,
 )
 from livinglab.program.v1.recipient_service_pb2_grpc import RecipientServiceStub
 
@@ -17,19 +19,27 @@ from directory.assignments import Assignments
 from directory.projection import Institutions
 from services.notify.delivery import Delivery
 from services.notify.model import rules
+from services.notify.model.destinations import Destinations
 from services.notify.postman import PostOffice
 from services.notify.reactions.people import People
 from services.notify.reactions.telling import Telling
 from services.notify.service.inbox import InboxService
 from services.notify.service.messages import NotifyService
 from services.notify.service.templates import TemplateService
+from services.notify.service.webhooks import WebhookService
+from services.notify.store.deliveries import DeliveryStore
 from services.notify.store.figures import Figures
 from services.notify.store.inbox import Arrivals, InboxStore
 from services.notify.store.messages import Store
 from services.notify.store.preferences import PreferenceStore
 from services.notify.store.templates import TemplateStore
 from services.notify.store.waits import WaitStore
+from services.notify.store.webhooks import WebhookStore
 from services.notify.texts import Texts
+from services.notify.webhooks.desk import Desk
+from services.notify.webhooks.feed import Feed
+from services.notify.webhooks.post import Poster, resolved
+from services.notify.webhooks.sending import Sending
 from services.notify.writing.digests import Digests
 from services.notify.writing.editions import Editions
 from services.notify.writing.writer import Writer
@@ -61,6 +71,7 @@ async def main(process: runtime.Process) -> None:
     process.background("telling", telling.run())
     process.background("digests", Digests(store, writer).run())
     process.background("arrivals", arrivals.run())
+    webhooks = await _webhooks(process, store, writer)
     await process.serve(
         Served(
             service_pb2.DESCRIPTOR.services_by_name["NotifyService"],
@@ -77,6 +88,23 @@ async def main(process: runtime.Process) -> None:
             TemplateService(template_store, texts, editions),
             template_service_pb2_grpc.add_TemplateServiceServicer_to_server,
         ),
+        webhooks,
+    )
+
+
+async def _webhooks(process: runtime.Process, store: Store, writer: Writer) -> Served:
+    """Facts go out to other systems from here on."""
+    settings = process.settings
+    destinations = Destinations(settings.webhook_networks)
+    webhook_store, log = WebhookStore(store.db), DeliveryStore(store.db)
+    poster = Poster(destinations, settings.webhook_seconds, settings.webhook_authorities)
+    sending = Sending(webhook_store, log, store, writer, poster, settings.webhook_seconds)
+    desk = Desk(webhook_store, Feed(await process.nats(), webhook_store, log), sending)
+    process.background("webhooks", desk.run())
+    return Served(
+        webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"],
+        WebhookService(webhook_store, log, destinations, resolved, desk.wake),
+        webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server,
     )
 
 

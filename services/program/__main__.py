@@ -32,7 +32,7 @@ from instruments import instrument_files
 from services.program.engine.client import Engine
 from services.program.engine.releases import Releases
 from services.program.engine.schedules import Schedules
-from services.program.engine.visibility import NotRegistered, register_search_attributes
+from services.program.engine.visibility import NotRegistered, ensure_namespace, register_search_attributes
 from services.program.reactions.ledger import Reactions
 from services.program.service.access import Access
 from services.program.service.audit import AuditService
@@ -64,6 +64,8 @@ async def main(process: runtime.Process) -> None:
         ),
         RuntimeError,
     )
+    if settings.prepare_only:
+        await process.wait_for("its namespace of Temporal", lambda: ensure_namespace(client), NotRegistered)
     await process.wait_for("search attributes", lambda: register_search_attributes(client), NotRegistered)
     engine, access = Engine(client), Access(store)
     await access.assignments.prepare()

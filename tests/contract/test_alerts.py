@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 from cli.main import whole
 from deploy.monitoring import asked as figures
 from deploy.monitoring.__main__ import written
+from stack.fleet import MEMBERS
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs/operations/alerts"
@@ -24,6 +25,8 @@ TELLERS = (
     "chassis.telemetry",
     "services.notify.delivery",
     "services.notify.store.figures",
+    "services.notify.webhooks.desk",
+    "services.notify.webhooks.sending",
     "services.program.activities.refusals",
     "services.program.store.figures",
 )
@@ -74,6 +77,22 @@ def test_every_command_on_a_page_of_operations_is_one() -> None:
             if under and rest and rest[0] not in under:
                 unknown.append(f"{page.name}: {line}")
     assert unknown == []
+
+
+def test_every_option_in_a_runbook_is_one_and_every_workload_is_there() -> None:
+    command, unknown = typer.main.get_command(whole()), []
+    page = (ROOT / "docs/operations/runbooks.md").read_text()
+    for line in re.findall(r"`livinglab ([^`]*)`", page):
+        words = line.split()
+        found = command
+        while words and words[0] in getattr(found, "commands", {}):
+            found = found.commands[words.pop(0)]  # type: ignore[attr-defined]
+        options = {option for one in found.params for option in one.opts}
+        unknown += [f"{line}: {word}" for word in words if word.startswith("--") and word not in options]
+    workloads = set(re.findall(r"(?:deployment|statefulset)/([a-z-]+)", page))
+    assert unknown == []
+    assert workloads
+    assert workloads <= MEMBERS.keys() | {"mongod", "nats", "temporal"}
 
 
 def test_each_alert_is_tried_with_figures_that_bring_it() -> None:

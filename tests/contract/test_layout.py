@@ -16,10 +16,10 @@ SERVICES = ("assessment", "benchmark", "coaching", "notify", "program")
 WORDS = {"__init__", "__main__", "service", "reactions", "store", "model"}
 MORE_WORDS = {
     "program": {"worker", "workflows", "activities", "engine"},
-    "notify": {"delivery", "postman", "texts", "templates", "writing"},
+    "notify": {"delivery", "postman", "texts", "templates", "webhooks", "writing"},
 }
 # It owns nothing and hears nothing: pages in place of a store and of reactions.
-CONSOLE = {"__init__", "__main__", "service", "pages", "session", "live", "model", "templates", "static"}
+CONSOLE = {"__init__", "__main__", "service", "api", "pages", "session", "live", "model", "templates", "static"}
 MOST_FILES = 20
 PLANTED_FILE = '"""Planted."""\n'
 

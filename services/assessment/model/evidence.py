@@ -1,7 +1,7 @@
 """Rules of evidence: what a file may be shown for, what assessors may say of it. Decisions return facts."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -108,9 +108,15 @@ def require_references(case: Case, level: int, pages: str, minutes: str) -> None
         raise invalid(faults)
 
 
-def attach(case: Case, shown: pb.IndicatorEvidence, piece: pb.Piece) -> evidence_events_pb2.IndicatorEvidenceChanged:
-    """Lays the piece beside the others as a draft, or in the place of the same file for the same level."""
+def attach(
+    case: Case, shown: pb.IndicatorEvidence, piece: pb.Piece, earlier: Collection[str] = ()
+) -> evidence_events_pb2.IndicatorEvidenceChanged:
+    """Lays the piece beside the others as a draft, or in the place of the same file for the same level; also in that of
+    one of its `earlier` revisions that no assessor holds."""
     known = find(shown, piece.evidence_id, piece.level)
+    if known is None:
+        open_ones = (one for one in shown.pieces if one.level == piece.level and one.state in _OPEN_STATES)
+        known = next((one for one in open_ones if one.evidence_id in earlier), None)
     if known is not None and known.state not in _OPEN_STATES:
         raise precondition("NOT_OPEN", f"{_named(shown, known)} is with the assessors: {_state_word(known.state)}")
     if known is None and len(shown.pieces) >= MOST_PIECES:

@@ -10,7 +10,7 @@ from livinglab.common.v1 import options_pb2
 
 from chassis import auth, mongo
 from chassis.errors import Violation, denied, invalid, invalid_field, precondition
-from services.assessment.model import agencies, crosswalk, evidence
+from services.assessment.model import agencies, crosswalk, evidence, revisions
 from services.assessment.model.crosswalk import Crosswalks
 from services.assessment.model.evidence import Case
 from services.assessment.service import access
@@ -67,8 +67,10 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
         self, request: pb.DownloadEvidenceRequest, context: Any
     ) -> AsyncIterator[pb.DownloadEvidenceResponse]:
         found = await self._store.get(request.evidence_id)
-        await self._require_reader(found)
+        await self.require_reader(found)
         yield pb.DownloadEvidenceResponse(evidence=found)
+        if found.link:
+            return
         async for data in self._files.content(found.id):
             yield pb.DownloadEvidenceResponse(data=data)
 
@@ -83,16 +85,18 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
                 raise invalid_field("evidence_id", f"is a file of {found.institution}")
             evidence.require_references(case, request.level, request.pages, request.minutes)
             await self._require_indicators(case, request.indicators)
+            earlier = {one.id for one in await self._store.revisions(found.id) if one.revision < found.revision}
             answer = pb.AttachEvidenceResponse()
             for indicator in request.indicators:
                 shown = await self._store.shown(request.evaluation_id, indicator, tx)
                 piece = evidence_pb2.Piece(
                     evidence_id=found.id, level=request.level, pages=request.pages, minutes=request.minutes
                 )
-                tx.add(evidence.attach(case, shown, piece))
+                tx.add(evidence.attach(case, shown, piece, earlier))
                 await self._store.save(tx, shown)
                 answer.indicators.append(shown)
                 answer.warnings.extend(evidence.warnings(case, shown, request.level, found.document_date))
+                answer.warnings.extend(revisions.warning(found, indicator, request.level, case.day))
             return answer
 
         return await self._store.db.once(request, decide, pb.AttachEvidenceResponse)
@@ -225,7 +229,7 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
         if faults:
             raise invalid(faults)
 
-    async def _require_reader(self, found: evidence_pb2.Evidence) -> None:
+    async def require_reader(self, found: evidence_pb2.Evidence) -> None:
         """Own people and managers read all; assessors what is handed in where they are assigned; an agency what is its
         own or shown for what is in its care."""
         caller = auth.caller()

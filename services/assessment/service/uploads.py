@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
-from livinglab.assessment.v1 import evidence_events_pb2, evidence_pb2
+from livinglab.assessment.v1 import evidence_pb2
 from livinglab.assessment.v1 import evidence_service_pb2 as pb
-from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis import auth, mongo, naming
 from chassis.errors import Kind, Refused, Violation, denied, invalid, invalid_field, not_found
+from services.assessment.model import revisions
 from services.assessment.store.evidence import EvidenceStore
 from services.assessment.store.files import EvidenceFiles, Incoming
 
@@ -39,8 +39,14 @@ class Uploads:
             found, complete = await self._store.of_content(tx, request.institution, request.sha256)
             if found is not None:
                 _require_own(found)
+                if complete and request.revises:
+                    raise invalid_field("sha256", f"is the content of evidence {found.id}: a revision has another one")
             if found is None:
                 found = _announced(new_id, request, now)
+                if request.revises:
+                    before = await self._store.get(request.revises, tx)
+                    _require_own(before)
+                    found.revision = revisions.require_revisable(before, request)
                 if await self._store.uploads(tx, request.institution) >= MOST_UPLOADS:
                     message = f"{MOST_UPLOADS} uploads of {request.institution} are unfinished: end one of them first"
                     raise Refused(Kind.RESOURCE_EXHAUSTED, "TOO_MANY_UPLOADS", message)
@@ -113,17 +119,15 @@ class Uploads:
         async def decide(tx: mongo.Tx) -> None:
             if await self._store.complete(tx, evidence):
                 await self._files.close(tx, evidence)
-                tx.add(
-                    evidence_events_pb2.EvidenceUploaded(
-                        meta=Meta(aggregate_id=f"file:{evidence.id}", version=1),
-                        institution=evidence.institution,
-                        evidence_id=evidence.id,
-                        content_type=kind,
-                        size=evidence.size,
-                    )
-                )
+                tx.add(revisions.uploaded(evidence))
 
-        await self._store.db.transaction(decide)
+        try:
+            await self._store.db.transaction(decide)
+        except Refused as refused:
+            if refused.reason == "REVISED":
+                # Another revision was quicker: this one has no place any more.
+                await self._discard(pending.id)
+            raise
         return _upload(await self._store.get(evidence.id), evidence.size, complete=True)
 
     async def _drop_if_bad(self, incoming: Incoming, refused: Refused) -> None:
@@ -153,9 +157,7 @@ def _require_valid(request: pb.StartUploadRequest, today: date) -> None:
         faults.append(Violation("sha256", "must be 64 lower-case hexadecimal digits"))
     if not request.file_name.isprintable() or "/" in request.file_name or "\\" in request.file_name:
         faults.append(Violation("file_name", "must be a plain name of a file"))
-    # A day ahead, because the east of the country is.
-    if date.fromisoformat(request.document_date) > today + timedelta(days=1):
-        faults.append(Violation("document_date", "is in the future"))
+    faults += revisions.faults(request, today)
     if faults:
         raise invalid(faults)
 
@@ -171,6 +173,10 @@ def _announced(upload_id: str, request: pb.StartUploadRequest, now: datetime) ->
         document_date=request.document_date,
         uploaded_by=auth.caller().subject,
         upload_time=mongo.timestamp(now),
+        valid_until=request.valid_until,
+        revises=request.revises,
+        revision=1,
+        change=request.change,
     )
 
 

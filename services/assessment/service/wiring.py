@@ -1,6 +1,8 @@
 """The services on evidence and earlier results, put together; `__main__` serves them beside the others."""
 
 from livinglab.assessment.v1 import (
+    evidence_care_service_pb2,
+    evidence_care_service_pb2_grpc,
     evidence_service_pb2,
     evidence_service_pb2_grpc,
     results_service_pb2,
@@ -14,6 +16,7 @@ from instruments import crosswalk_files
 from services.assessment.model import crosswalk
 from services.assessment.service.access import Access
 from services.assessment.service.evidence import EvidenceService
+from services.assessment.service.evidence_care import EvidenceCareService
 from services.assessment.service.results import ResultService
 from services.assessment.store.editions import Editions
 from services.assessment.store.evaluations import Store
@@ -32,10 +35,18 @@ async def evidence_and_results(
         await one.prepare()
     process.background("imports", results.writes.run())
     crosswalks = crosswalk.Crosswalks(crosswalk.load(path.read_text()) for path in crosswalk_files().values())
+    pieces = EvidenceService(evidence, files, store, access, editions, crosswalks)
+    care = EvidenceCareService(evidence, pieces.require_reader)
+    process.background("validity", care.look_out())
     return [
         Served(
+            evidence_care_service_pb2.DESCRIPTOR.services_by_name["EvidenceCareService"],
+            care,
+            evidence_care_service_pb2_grpc.add_EvidenceCareServiceServicer_to_server,
+        ),
+        Served(
             evidence_service_pb2.DESCRIPTOR.services_by_name["EvidenceService"],
-            EvidenceService(evidence, files, store, access, editions, crosswalks),
+            pieces,
             evidence_service_pb2_grpc.add_EvidenceServiceServicer_to_server,
         ),
         Served(

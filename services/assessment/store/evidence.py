@@ -1,22 +1,27 @@
 """Evidence as it is kept: files by institution, uploads under way, what is shown for each indicator."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from livinglab.assessment.v1 import evidence_pb2 as pb
 from livinglab.assessment.v1 import evidence_service_pb2
-from pymongo import IndexModel
-from pymongo.errors import DuplicateKeyError
+from pymongo import IndexModel, ReturnDocument
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from chassis import mongo, pages
-from chassis.errors import conflict, not_found
+from chassis.errors import conflict, not_found, precondition
 from services.assessment.model.evidence import STANDING
+from services.assessment.store.evidence_rows import address_key, evidence_of, indicator_of, indicator_row, row_of
+
+DatabaseFailure = PyMongoError
 
 _INDEXES = {
     "evidence": [
         IndexModel([("institution", 1), ("sha256", 1)], unique=True),
         IndexModel([("institution", 1), ("_id", 1)]),
+        IndexModel([("origin", 1), ("revision", 1)]),
+        IndexModel([("valid_until", 1)], partialFilterExpression={"watched": True}),
     ],
     # One document an institution, that every announcement changes: two at once meet there.
     "upload_turns": [],
@@ -55,25 +60,25 @@ class EvidenceStore:
     async def find(self, evidence_id: str, tx: mongo.Tx | None = None) -> pb.Evidence | None:
         """The file, or None."""
         row = await self._evidence.find_one({"_id": evidence_id}, session=tx.session if tx else None)
-        return _evidence(row) if row else None
+        return evidence_of(row) if row else None
 
     async def named(self, ids: Iterable[str]) -> list[pb.Evidence]:
         """The files of these ids, ordered by id."""
         rows = await self._evidence.find({"_id": {"$in": sorted(set(ids))}}).sort("_id").to_list(None)
-        return [_evidence(row) for row in rows]
+        return [evidence_of(row) for row in rows]
 
     async def page(self, request: evidence_service_pb2.ListEvidenceRequest) -> tuple[list[pb.Evidence], str]:
         """An institution's files, and the token of the next page."""
-        return await pages.page(self._evidence, {"institution": request.institution}, request, _evidence)
+        return await pages.page(self._evidence, {"institution": request.institution}, request, evidence_of)
 
     async def of_content(self, tx: mongo.Tx, institution: str, sha256: str) -> tuple[pb.Evidence | None, bool]:
         """The institution's file of that content, and whether it is complete."""
         query = {"institution": institution, "sha256": sha256}
         row = await self._evidence.find_one(query, session=tx.session)
         if row is not None:
-            return _evidence(row), True
+            return evidence_of(row), True
         row = await self._uploads.find_one(query, session=tx.session)
-        return (_evidence(row) if row else None), False
+        return (evidence_of(row) if row else None), False
 
     async def uploads(self, tx: mongo.Tx, institution: str) -> int:
         """How many files of the institution are under way; whoever else counts now to announce one decides again."""
@@ -89,12 +94,12 @@ class EvidenceStore:
     async def upload(self, upload_id: str) -> pb.Evidence | None:
         """A file under way, or None."""
         row = await self._uploads.find_one({"_id": upload_id})
-        return _evidence(row) if row else None
+        return evidence_of(row) if row else None
 
     async def announce(self, tx: mongo.Tx, pending: pb.Evidence) -> None:
         """Keeps what an upload is to become; ABORTED where somebody announced the same at once."""
         try:
-            await self._uploads.insert_one(_row(pending), session=tx.session)
+            await self._uploads.insert_one(row_of(pending), session=tx.session)
         except DuplicateKeyError as error:
             raise conflict("upload of", pending.sha256) from error
 
@@ -104,11 +109,69 @@ class EvidenceStore:
         gone = await self._uploads.delete_one({"_id": evidence.id}, session=tx.session)
         if gone.deleted_count == 0:
             return False
-        try:
-            await self._evidence.insert_one(_row(evidence), session=tx.session)
-        except DuplicateKeyError as error:
-            raise conflict("evidence of", evidence.sha256) from error
+        await self.add(tx, evidence)
         return True
+
+    async def add(self, tx: mongo.Tx, evidence: pb.Evidence) -> None:
+        """A new piece, which takes the place of the one that it revises. ABORTED where another one of the same content
+        was quicker; FAILED_PRECONDITION (REVISED) where another revision was."""
+        origin = ""
+        if evidence.revises:
+            key = {"_id": evidence.revises, "revised_by": {"$in": ["", None]}}
+            change = {"$set": {"revised_by": evidence.id, "watched": False}}
+            before = await self._evidence.find_one_and_update(key, change, session=tx.session)
+            if before is None:
+                raise precondition("REVISED", f"evidence {evidence.revises} has a newer revision: revise that one")
+            origin = before.get("origin", evidence.revises)
+            if "origin" not in before:
+                key, first = {"_id": evidence.revises}, {"$set": {"origin": origin, "revision": 1}}
+                await self._evidence.update_one(key, first, session=tx.session)
+        try:
+            await self._evidence.insert_one(row_of(evidence, origin), session=tx.session)
+        except DuplicateKeyError as error:
+            raise conflict("evidence of", evidence.sha256 or evidence.link) from error
+
+    async def of_link(self, tx: mongo.Tx, institution: str, link: str) -> pb.Evidence | None:
+        """The piece that an institution has noted an address as."""
+        query = {"institution": institution, "sha256": address_key(link)}
+        row = await self._evidence.find_one(query, session=tx.session)
+        return evidence_of(row) if row else None
+
+    async def revisions(self, evidence_id: str) -> list[pb.Evidence]:
+        """All revisions of a piece, the first one first; NOT_FOUND where there is none of it."""
+        row = await self._evidence.find_one({"_id": evidence_id}, {"origin": 1})
+        if row is None:
+            raise not_found("evidence", evidence_id)
+        if "origin" not in row:
+            return [await self.get(evidence_id)]
+        rows = await self._evidence.find({"origin": row["origin"]}).sort("revision", 1).to_list(None)
+        return [evidence_of(one) for one in rows]
+
+    async def set_validity(self, tx: mongo.Tx, evidence_id: str, valid_until: str) -> int:
+        """Keeps its last day; the version that this gives to it."""
+        change = {"$set": {"valid_until": valid_until, "watched": bool(valid_until)}, "$inc": {"version": 1}}
+        return await self._version(tx, {"_id": evidence_id}, change)
+
+    async def ending(self, day: str, most: int) -> list[pb.Evidence]:
+        """Those that end on the day or before and of which nobody was told, the first to end first."""
+        keys = {"watched": True, "valid_until": {"$lte": day}}
+        return [
+            evidence_of(row) for row in await self._evidence.find(keys).sort("valid_until").limit(most).to_list(None)
+        ]
+
+    async def told(self, tx: mongo.Tx, evidence_id: str) -> int:
+        """Somebody is told that it ends; 0 where somebody was, else the version that this gives to it."""
+        change = {"$set": {"watched": False}, "$inc": {"version": 1}}
+        return await self._version(tx, {"_id": evidence_id, "watched": True}, change)
+
+    async def _version(self, tx: mongo.Tx, key: dict[str, Any], change: dict[str, Any]) -> int:
+        # A piece that an older release has stored has no version: its first fact was the upload.
+        bare = {**key, "version": {"$exists": False}}
+        await self._evidence.update_one(bare, {"$set": {"version": 1}}, session=tx.session)
+        row = await self._evidence.find_one_and_update(
+            key, change, {"version": 1}, return_document=ReturnDocument.AFTER, session=tx.session
+        )
+        return int(row["version"]) if row else 0
 
     async def forget(self, upload_id: str) -> None:
         """Drops an upload."""
@@ -118,16 +181,16 @@ class EvidenceStore:
         """What is shown for an indicator; new and empty where nothing is."""
         query = {"evaluation": evaluation_id, "indicator": indicator}
         row = await self._shown.find_one(query, session=tx.session)
-        return _indicator(row) if row else pb.IndicatorEvidence(evaluation_id=evaluation_id, indicator=indicator)
+        return indicator_of(row) if row else pb.IndicatorEvidence(evaluation_id=evaluation_id, indicator=indicator)
 
     async def all_shown(self, evaluation_id: str, tx: mongo.Tx | None = None) -> dict[str, pb.IndicatorEvidence]:
         """What is shown in an evaluation, by indicator."""
         rows = self._shown.find({"evaluation": evaluation_id}, session=tx.session if tx else None)
-        return {row["indicator"]: _indicator(row) async for row in rows}
+        return {row["indicator"]: indicator_of(row) async for row in rows}
 
     async def save(self, tx: mongo.Tx, shown: pb.IndicatorEvidence) -> None:
         """Stores the next version; ABORTED where somebody else did so first."""
-        row = _indicator_row(shown)
+        row = indicator_row(shown)
         try:
             if row["version"] == 1:
                 await self._shown.insert_one(row, session=tx.session)
@@ -167,82 +230,3 @@ class EvidenceStore:
         async for row in self._shown.find({"pieces.evidence": evidence_id}, {"evaluation": 1, "indicator": 1}):
             found.setdefault(row["evaluation"], []).append(row["indicator"])
         return found
-
-
-def _row(evidence: pb.Evidence) -> dict[str, Any]:
-    return {
-        "_id": evidence.id,
-        "institution": evidence.institution,
-        "file_name": evidence.file_name,
-        "title": evidence.title,
-        "content_type": evidence.content_type,
-        "size": evidence.size,
-        "sha256": evidence.sha256,
-        "document_date": evidence.document_date,
-        "by": evidence.uploaded_by,
-        "time": evidence.upload_time.ToDatetime(UTC),
-    }
-
-
-def _evidence(row: dict[str, Any]) -> pb.Evidence:
-    return pb.Evidence(
-        id=row["_id"],
-        institution=row["institution"],
-        file_name=row["file_name"],
-        title=row["title"],
-        content_type=row["content_type"],
-        size=row["size"],
-        sha256=row["sha256"],
-        document_date=row["document_date"],
-        uploaded_by=row["by"],
-        upload_time=mongo.timestamp(row["time"]),
-    )
-
-
-def _indicator_row(shown: pb.IndicatorEvidence) -> dict[str, Any]:
-    return {
-        "_id": f"{shown.evaluation_id}:{shown.indicator}",
-        "version": int(shown.etag),
-        "evaluation": shown.evaluation_id,
-        "indicator": shown.indicator,
-        "state": shown.state,
-        "pieces": [
-            {
-                "evidence": piece.evidence_id,
-                "level": piece.level,
-                "pages": piece.pages,
-                "minutes": piece.minutes,
-                "state": piece.state,
-                "reason": piece.reason,
-                "by": piece.changed_by,
-                "time": piece.change_time.ToDatetime(UTC),
-                "carried_from": piece.carried_from,
-                "carried_as": piece.carried_as,
-            }
-            for piece in shown.pieces
-        ],
-    }
-
-
-def _indicator(row: dict[str, Any]) -> pb.IndicatorEvidence:
-    return pb.IndicatorEvidence(
-        evaluation_id=row["evaluation"],
-        indicator=row["indicator"],
-        state=row["state"],
-        etag=str(row["version"]),
-        pieces=[
-            pb.Piece(
-                evidence_id=piece["evidence"],
-                level=piece["level"],
-                pages=piece["pages"],
-                minutes=piece["minutes"],
-                state=piece["state"],
-                reason=piece["reason"],
-                changed_by=piece["by"],
-                change_time=mongo.timestamp(piece["time"]),
-                carried_from=piece["carried_from"],
-                carried_as=piece["carried_as"],
-            )
-            for piece in row["pieces"]
-        ],
-    )

@@ -119,6 +119,12 @@ class PlanStore:
         change = {"$set": {"open": False, **_body(comment)}}
         await self.db["plan_comments"].update_one({"_id": comment.id}, change, session=tx.session)
 
+    async def open_comments(self, tx: mongo.Tx, plan_id: str) -> list[rpc.PlanComment]:
+        """Those that are not resolved, oldest first."""
+        keys = {"plan_id": plan_id, "open": True}
+        rows = await self.db["plan_comments"].find(keys, session=tx.session).sort("_id", 1).to_list(None)
+        return [_comment(row) for row in rows]
+
     async def comments(
         self, keys: Mapping[str, Any], request: rpc.ListPlanCommentsRequest
     ) -> tuple[list[rpc.PlanComment], str]:

@@ -18,7 +18,7 @@ class NotSignedIn(Exception):
 
 def public_person(request: Request) -> Person:
     """Anybody: a public page asks as the public, whoever looks at it."""
-    return Person(origin=_origin(request))
+    return Person(origin=origin(request))
 
 
 async def session_of(request: Request) -> Session:
@@ -82,7 +82,7 @@ async def _form(request: Request) -> dict[str, str]:
     return dict(pairs)
 
 
-def _origin(request: Request) -> str:
+def origin(request: Request) -> str:
     """The visitor's address with the proxies before it; a service decides which of them it believes."""
     peer = request.client.host if request.client else ""
     before = request.headers.get("x-forwarded-for", "")[:200]

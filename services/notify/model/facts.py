@@ -8,6 +8,8 @@ from google.protobuf.message import Message
 from livinglab.assessment.v1 import events_pb2 as assessment
 from livinglab.assessment.v1 import evidence_events_pb2 as evidence
 from livinglab.coaching.v1 import events_pb2 as coaching
+from livinglab.coaching.v1 import memorandum_events_pb2 as memoranda
+from livinglab.coaching.v1 import minutes_events_pb2 as minutes
 from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import events_pb2 as program
 
@@ -15,7 +17,7 @@ _PACKAGE = "livinglab."
 
 
 def _classes() -> Iterable[type[Message]]:
-    for module in (assessment, evidence, coaching, program):
+    for module in (assessment, evidence, coaching, memoranda, minutes, program):
         for name, descriptor in module.DESCRIPTOR.message_types_by_name.items():
             if descriptor.GetOptions().HasExtension(options_pb2.event):
                 yield getattr(module, name)

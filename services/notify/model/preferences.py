@@ -24,6 +24,8 @@ _KINDS = {
     "visit_planned": "visits",
     "visit_accepted": "visits",
     "visit_cancelled": "visits",
+    "session_missed": "coaching",
+    "memorandum_ending": "visits",
     "assessor_assigned": "assessments",
     "assignment": "assessments",
     "stage_concluded": "assessments",
@@ -32,6 +34,8 @@ _KINDS = {
     "visit_asked": "assessments",
     "evaluation_published": "assessments",
     "evidence_reviewed": "evidence",
+    "webhook_disabled": "systems",
+    "evidence_expiring": "evidence",
     "digest": "digests",
 }
 # Days to be kept stand in these.

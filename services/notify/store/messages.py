@@ -14,7 +14,7 @@ from chassis.errors import Kind, Refused, not_found
 from services.notify.model import messages as model
 from services.notify.model import seats
 from services.notify.model.messages import Fact
-from services.notify.store import preferences, templates, waits
+from services.notify.store import deliveries, preferences, templates, waits, webhooks
 
 # For those who must go on without the database for a while.
 DatabaseFailure = PyMongoError
@@ -54,7 +54,8 @@ class Store:
 
     async def prepare(self) -> None:
         """Collections and indexes; once at start-up."""
-        await self.db.prepare({**_INDEXES, **waits.INDEXES, **preferences.INDEXES, **templates.INDEXES})
+        more = (waits, preferences, templates, webhooks, deliveries)
+        await self.db.prepare({**_INDEXES, **{name: found for one in more for name, found in one.INDEXES.items()}})
 
     async def add(self, tx: mongo.Tx, messages: Sequence[pb.Message]) -> list[str]:
         """Stores new messages, to be sent when they are due; their ids, that of the first one for those of a known

@@ -9,6 +9,7 @@ import nats
 import pytest
 from livinglab.assessment.v1 import evaluation_pb2
 from livinglab.assessment.v1 import events_pb2 as assessment
+from livinglab.assessment.v1 import evidence_events_pb2 as evidence
 from livinglab.coaching.v1 import coaching_pb2
 from livinglab.coaching.v1 import events_pb2 as coaching
 from livinglab.notify.v1 import service_pb2 as pb
@@ -105,6 +106,17 @@ async def test_several_assessors_are_told_to_an_institution_once_and_each_of_the
     ]
     told = await letters(notify, 2, template="assessor_assigned")
     assert "(spbe-2020, 2022)" in told[0]["body"]
+
+
+async def test_an_institution_is_told_that_a_piece_of_evidence_ends(notify: Running) -> None:
+    fact = evidence.EvidenceExpiring(
+        institution=SUMEDANG, evidence_id="e-1", title="SK Tim SPBE", valid_until="2022-12-31"
+    )
+    for version in (2, 3):
+        await notify.hear(fact, version=version, aggregate_id="file:e-1")
+    told = await letters(notify, 2, template="evidence_expiring")
+    assert "SK Tim SPBE" in told[0]["body"]
+    assert "31 Desember 2022" in told[0]["body"]
 
 
 async def test_a_condition_lets_through_what_it_names_alone(notify: Running) -> None:

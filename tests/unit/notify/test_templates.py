@@ -49,6 +49,7 @@ DECLARED |= {
     "digest": _COMMON | {"count", "letters"},
     "plan_submitted": _COMMON,
     "plan_unreviewed": _COMMON,
+    "webhook_disabled": {"name", "host", "reason", "webhook_id"},
     "plan_waiting": _COMMON | {"reason"},
     "actions_waiting": _COMMON | {"actions"},
     "coach_assigned": _COMMON,
@@ -61,14 +62,21 @@ DECLARED |= {
     "objections_answered": _COMMON | {"accepted", "rejected"},
     "visit_asked": _COMMON | {"indicators", "reason"},
     "evidence_reviewed": _COMMON | {"indicator", "reason"},
+    "evidence_expiring": _COMMON | {"title", "valid_until"},
+    "session_missed": _COMMON | {"title", "day"},
+    "memorandum_ending": _COMMON | {"title", "end_date"},
 }
 VALUES = {
+    "webhook_id": "0192a1b2-0000-7000-8000-000000000001",
     "count": "2",
     "letters": "Rencana aksi diajukan\n\nMohon diperiksa.",
     "visitor": "Kabupaten Garut",
     "host": "Kota Bandung",
     "start_date": "2022-10-03",
     "end_date": "2022-10-04",
+    "title": "Satu akun",
+    "valid_until": "2022-12-31",
+    "day": "2022-11-07",
     "stage": "interview",
     "indicator": "35-2",
     "indicators": "1, 2",
@@ -97,11 +105,15 @@ TOLD = {
         "stage": "interviu",
         "start_date": "Senin, 3 Oktober 2022",
         "end_date": "Selasa, 4 Oktober 2022",
+        "valid_until": "Sabtu, 31 Desember 2022",
+        "day": "Senin, 7 November 2022",
     },
     "en": {
         "deadline": DEADLINE["en"],
         "start_date": "Monday, 3 October 2022",
         "end_date": "Tuesday, 4 October 2022",
+        "valid_until": "Saturday, 31 December 2022",
+        "day": "Monday, 7 November 2022",
     },
 }
 each_text = pytest.mark.parametrize(("template", "language"), [(t, lang) for t in DECLARED for lang in ("id", "en")])
@@ -120,7 +132,8 @@ def test_a_text_shows_each_of_its_values(template: str, language: str) -> None:
     text = TEXTS.write(template, language, values_of(template), rehearsal=False)
     for key in DECLARED[template]:
         assert TOLD[language].get(key, VALUES[key]) in text.subject + text.body, key
-    assert VALUES["cohort_title"] in text.subject
+    # What is of no cohort names none.
+    assert "cohort_title" not in DECLARED[template] or VALUES["cohort_title"] in text.subject
     assert "\n" not in text.subject
     assert "{" not in text.subject + text.body
     assert "\n\n\n" not in text.body

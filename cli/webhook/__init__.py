@@ -1,0 +1,1 @@
+"""Facts for other systems over HTTP."""

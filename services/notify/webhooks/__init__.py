@@ -1,0 +1,1 @@
+"""Facts on their way to other systems: taken up from the streams, posted, tried again."""

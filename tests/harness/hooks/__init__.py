@@ -1,0 +1,1 @@
+"""Another system's side of webhooks, and facts that are sent to it."""
