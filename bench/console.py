@@ -1,4 +1,4 @@
-"""The public race of 600 in the browser, against a bare Starlette that answers the same bytes."""
+"""The public race of 600 in the browser, against a bare Starlette that answers the same bytes; a region's page."""
 
 import asyncio
 import time
@@ -9,13 +9,15 @@ import nats
 
 from bench import race_facts
 from bench.race_facts import BODIES, INSTRUMENT, YEARS
-from bench.rows import Row, at_least, middle
+from bench.rows import Row, at_least, middle, percentile, within
 from stack.ports import free_port
 from stack.process import Process, python_argv
 from stack.system import System
 from stack.waiting import eventually
 
 IN_FLIGHT, _REQUESTS, _ROUNDS = 32, 3_200, 5
+# Regions whose pages are asked for, each once and by a visitor of its own, so that none was made for another.
+_WARM, _REGIONS, _VISITORS = 20, 400, 4
 
 
 async def rows(system: System) -> AsyncIterator[Row]:
@@ -45,6 +47,25 @@ async def rows(system: System) -> AsyncIterator[Row]:
         await bare.stop()
     what = f"public race of {BODIES}, {IN_FLIGHT} in flight"
     yield at_least("public-race", what, middle(ours), middle(other), "1/s", 0.6)
+    found = await _regions(system.fleet.console)
+    text = f"a region's page made anew, p95 of {len(found)}, {_VISITORS} visitors at once, every service behind it"
+    yield within("region-page", text, percentile(found, 0.95), 150, "ms")
+
+
+async def _regions(base: str) -> list[float]:
+    """Milliseconds of each page, after some that are not counted."""
+    codes = iter(list(enumerate(race_facts.bodies()[: _WARM + _REGIONS])))
+    found: list[float] = []
+
+    async def visiting() -> None:
+        for place, code in codes:
+            began = time.perf_counter()
+            await _asking(base, f"/r/{code}", 1, f"x-forwarded-for: 10.1.{place // 250}.{place % 250}\r\n")
+            if place >= _WARM:
+                found.append((time.perf_counter() - began) * 1_000)
+
+    await asyncio.gather(*(visiting() for _ in range(_VISITORS)))
+    return found
 
 
 async def _rate(base: str, path: str) -> float:
@@ -58,11 +79,11 @@ async def _page(base: str, path: str) -> bytes:
     return await _asking(base, path, 1)
 
 
-async def _asking(base: str, path: str, times: int) -> bytes:
+async def _asking(base: str, path: str, times: int, more: str = "") -> bytes:
     """The last answer of so many on one connection; what is not 200 ends the measurement."""
     host, port = urlsplit(base).hostname, urlsplit(base).port
     reader, writer = await asyncio.open_connection(host, port)
-    asked = f"GET {path} HTTP/1.1\r\nhost: {host}:{port}\r\n\r\n".encode()
+    asked = f"GET {path} HTTP/1.1\r\nhost: {host}:{port}\r\n{more}\r\n".encode()
     body = b""
     try:
         for _ in range(times):

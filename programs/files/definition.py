@@ -119,9 +119,10 @@ def holds_roster(path: Path) -> bool:
     return re.match(r"""(?:[ \t]*(?:#[^\n]*)?\r?\n)*["']?\d\d(\.\d\d)?["']?\s*:""", text) is not None
 
 
-def load_cohort(path: Path) -> CohortFile:
+def load_cohort(path: Path, *, beside: bool = False) -> CohortFile:
     """The cohort in a file, with its roster and the definition that it names: <id>.yaml beside it, one folder up, or
-    one of ours. `faults` tells what could not be read."""
+    one of ours. `faults` tells what could not be read. With `beside` no other place is looked into, as where the file
+    is a stranger's."""
     parsed = _parsed(path, definition_pb2.CohortSpec, ("roster_file",), roster_file.inline)
     loaded = CohortFile(parsed, _name(path), Parsed(definition_pb2.Definition()))
     loaded.faults += [FileFault(_name(path), fault) for fault in parsed.faults]
@@ -131,7 +132,7 @@ def load_cohort(path: Path) -> CohortFile:
         loaded.faults.append(FileFault(_name(path), Fault(0, "definition", "is required")))
     roster_file.speak(parsed.message.roster)
     if "roster_file" in parsed.extra:
-        _add_roster(loaded, path)
+        _add_roster(loaded, path, beside=beside)
     return loaded
 
 
@@ -141,12 +142,19 @@ def check_cohort(
     known_instruments: Collection[str] | None = None,
     now: datetime | None = None,
     name: str = "",
+    *,
+    beside: bool = False,
+    rehearsal: bool = False,
 ) -> CohortFile:
-    """As `load_cohort`, under another id where `name` gives one, with every fault that would keep it from starting.
-    Rules are left out where they would only tell again what could not be read."""
-    loaded = load_cohort(path)
+    """As `load_cohort`, under another id where `name` gives one and as a rehearsal where that is asked for, with every
+    fault that would keep it from starting. Rules are left out where they would only tell again what could not be
+    read."""
+    loaded = load_cohort(path, beside=beside)
     if name:
         loaded.cohort.message.id = name
+    if rehearsal:
+        loaded.cohort.message.rehearsal = True
+        loaded.cohort.message.seconds_per_day = loaded.cohort.message.seconds_per_day or "1.0"
     found = cohort_rules.validate(
         loaded.definition.message, loaded.cohort.message, known_regions, known_instruments, now
     )
@@ -172,10 +180,11 @@ def check_roster(path: Path, known_regions: Collection[str]) -> tuple[Roster, li
 def _add_definition(loaded: CohortFile, path: Path) -> None:
     name = f"{loaded.cohort.message.definition}.yaml"
     candidates = [folder / name for folder in (path.parent, path.parent.parent, PROGRAMS)]
-    standing = [c for c in candidates if c.is_file() and c.resolve() != path.resolve()]
+    climbs = "/" in name or "\\" in name
+    standing = [] if climbs else [c for c in candidates if c.is_file() and c.resolve() != path.resolve()]
     # A cohort may have the name of another one's definition.
     found = next((c for c in standing if holds_definition(c)), standing[0] if standing else None)
-    if found is None or "/" in name or "\\" in name:
+    if found is None:
         fault = Fault(loaded.cohort.line("definition"), "definition", f"there is no definition {name}")
         loaded.faults.append(FileFault(_name(path), fault))
         return
@@ -184,9 +193,13 @@ def _add_definition(loaded: CohortFile, path: Path) -> None:
     loaded.faults += [FileFault(loaded.definition_name, fault) for fault in loaded.definition.faults]
 
 
-def _add_roster(loaded: CohortFile, path: Path) -> None:
+def _add_roster(loaded: CohortFile, path: Path, *, beside: bool) -> None:
     named = loaded.cohort.extra["roster_file"]
     line = loaded.cohort.line("roster_file")
+    if beside and (Path(named).name != named or "\\" in named):
+        elsewhere = Fault(line, "roster_file", "must be the name of a file beside the cohort's")
+        loaded.faults.append(FileFault(_name(path), elsewhere))
+        return
     if loaded.cohort.message.roster:
         both = Fault(line, "roster_file", "the roster is given twice: here and under roster")
         loaded.faults.append(FileFault(_name(path), both))

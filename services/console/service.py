@@ -22,7 +22,9 @@ from services.console.pages import (
     assessment,
     dossier,
     evidence,
+    inbox,
     indicator,
+    learn,
     plan,
     platform,
     shell,
@@ -31,7 +33,7 @@ from services.console.pages import (
     work,
 )
 from services.console.pages.asked import Asked
-from services.console.pages.cohort import board, orders, participants, records
+from services.console.pages.cohort import board, launch, orders, participants, records
 from services.console.pages.public import find, practices, programs, race, region
 from services.console.session.neighbours import Neighbours
 from services.console.session.people import NotSignedIn
@@ -104,6 +106,10 @@ def application(neighbours: Neighbours, api: Api, settings: Settings, stopping: 
             Route(
                 f"{start}/work/dossier/{{evaluation}}/{{indicator}}", _in(language, dossier.indicator), methods=_BOTH
             ),
+            Route(f"{start}/inbox", _in(language, inbox.page), methods=_BOTH),
+            Route(f"{start}/inbox/live", _in(language, inbox.live)),
+            Route(f"{start}/learn", _in(language, learn.page)),
+            Route(f"{start}/launch", _in(language, launch.page), methods=_BOTH),
             Route(f"{start}/wall", _in(language, wall.page)),
             Route(f"{start}/wall/live", _in(language, wall.live)),
             Route(f"{start}/platform", _in(language, platform.page), methods=_BOTH),

@@ -73,5 +73,29 @@ COHORT: Mapping[str, tuple[str, str]] = {
     "choose_order": ("Pilih perintahnya.", "Choose the order."),
     "is_done": ("dilaksanakan: {what}", "done: {what}"),
     "would_be_done": ("{what}; {people} orang diberi tahu", "{what}; {people} people are told"),
+    "launch": ("Luncurkan kohort", "Launch a cohort"),
+    "launch_lead": (
+        "Unggah berkas kohort (YAML) dan peserta (CSV, XLSX, atau YAML); definisi hanya bila belum ada di sini.",
+        "Upload the cohort's file (YAML) and its roster (CSV, XLSX or YAML); a definition only if it is not ours.",
+    ),
+    "launch_faults": (
+        "{count} hal yang harus diperbaiki; belum ada yang dimulai.",
+        "{count} faults; nothing was started.",
+    ),
+    "launch_effect": (
+        "{title} dimulai dengan {count} peserta; {people} orang diundang pada tahapannya masing-masing.",
+        "{title} starts with {count} participants; {people} people are invited, each to their phases.",
+    ),
+    "launch_rehearsal_effect": (
+        "Geladi: satu hari program berlangsung {seconds} detik, dan tidak ada orang yang dikirimi surat.",
+        "A rehearsal: a day of the program takes {seconds} seconds, and nobody real is written to.",
+    ),
+    "phase_opens": ("Dibuka", "Opens"),
+    "launch_files": ("Berkas", "Files"),
+    "launch_files_hint": ("Pilih semuanya sekaligus.", "Choose all of them at once."),
+    "launch_id": ("Nama lain untuk kohort ini (boleh kosong)", "Another id for this cohort (may be empty)"),
+    "launch_as_rehearsal": ("Sebagai geladi", "As a rehearsal"),
+    "launch_check": ("Periksa", "Check"),
+    "launch_now": ("Luncurkan", "Launch"),
     "not_done": ("tidak dapat: {why}", "refused: {why}"),
 }

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from services.console.model.cohort_words import COHORT
 from services.console.model.platform_words import PLATFORM
+from services.console.model.region_words import REGION
 from services.console.model.wall_words import WALL
 from services.console.model.work_words import WORK
 
@@ -13,6 +14,7 @@ LANGUAGES = ("id", "en")
 _TEXTS: Mapping[str, tuple[str, str]] = {
     **WORK,
     **COHORT,
+    **REGION,
     **PLATFORM,
     **WALL,
     "site": ("Living Lab Layanan Digital", "Digital Services Living Lab"),

@@ -66,6 +66,7 @@ async def page(request: Request) -> Response:
         cohorts=cohorts,
         of_region=session.has(*REGION_ROLES),
         sees_cohorts=session.has(*_SEE_COHORTS),
+        launches=session.has(options_pb2.ROLE_MANAGER),
         open_state=_OPEN,
     )
     return streamed.with_script(sent)

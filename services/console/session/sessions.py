@@ -8,6 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from livinglab.common.v1 import options_pb2
+from livinglab.program.v1 import service_pb2
 
 COOKIE = "__Host-livinglab"
 STARTED = "__Host-livinglab-start"
@@ -32,6 +33,8 @@ class Session:
     institution: str
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     seen: float = field(default_factory=time.monotonic)
+    # A launch that was checked and waits to be confirmed.
+    launch: service_pb2.LaunchCohortRequest | None = None
 
     @property
     def csrf(self) -> str:
@@ -51,6 +54,11 @@ class Session:
     def sees_wall(self) -> bool:
         """Whether the command centre is theirs to look at."""
         return self.has(options_pb2.ROLE_MANAGER, options_pb2.ROLE_ASSESSOR, options_pb2.ROLE_COACH)
+
+    @property
+    def has_inbox(self) -> bool:
+        """Whether anybody writes to them."""
+        return self.sees_wall or self.has(*REGION_ROLES)
 
     def has(self, *roles: int) -> bool:
         """Whether the person has one of the roles."""

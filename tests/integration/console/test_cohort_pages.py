@@ -1,18 +1,24 @@
-"""A manager's pages of a cohort: who takes part, audit, report, messages; two managers at once."""
+"""A manager's pages of a cohort: who takes part and orders for several of them, audit, report, messages; two managers
+at once."""
 
 import asyncio
 import re
+import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from tests.harness.browsing import browser, faults, form, get, post
 from tests.harness.cohorts.program import working
+from tests.harness.system import REGIONS
 from tests.harness.waiting import eventually
 from tests.integration.console.conftest import SUMEDANG, Console, signed_in
 from tests.integration.console.test_program_pages import launched
 
 PLACE = "/en/cohorts/real-1"
+SEMARANG = "33.74"
+ROLES = ("secretary", "head", "operator", "regent")
 
 
 @pytest.fixture
@@ -21,6 +27,85 @@ async def steered(console: Console) -> AsyncIterator[Console]:
     async with working(console.services["program"]):
         await launched(console, "real-1")
         yield console
+
+
+async def test_orders_for_several_at_once_are_told_first_and_done_once(steered: Console) -> None:
+    me = await signed_in(steered, "manager", subject="ana")
+    place = steered.url + PLACE
+    page = await get(f"{place}/participants", me)
+    assert "4 of 4" in page.text
+    one = await get(f"{place}/participants?find=sumedang", me)
+    assert ("1 of 4" in one.text, "Semarang" in one.text) == (True, False)
+    assert "0 of 4" in (await get(f"{place}/participants?state=3", me)).text
+    chosen = {f"one.{SUMEDANG}": "1", f"one.{SEMARANG}": "1", "order": "withdraw", "reason": "an election"}
+    fields = form(page.text) | chosen
+    # Nothing ticked, or no reason: each fault is named, and nothing happens.
+    bare = await post(f"{place}/participants", me, form(page.text))
+    assert (bare.status, "Tick 1 to 100" in bare.text, "Choose the order" in bare.text) == (409, True, True)
+    told = await post(f"{place}/participants", me, fields)
+    assert told.text.count("people are told") == 2
+    assert "0 of 4" in (await get(f"{place}/participants?state=3", me)).text
+    done = await post(f"{place}/participants", me, fields | {"confirmed": "1"})
+    assert done.text.count("done: Withdraw") == 2
+    # The same form once more is the same answer, not two refusals.
+    again = await post(f"{place}/participants", me, fields | {"confirmed": "1"})
+    assert again.text.count("done: Withdraw") == 2
+
+    async def left() -> bool:
+        return "2 of 4" in (await get(f"{place}/participants?state=3", me)).text
+
+    await eventually(left)
+    # A new form for who has left already is refused by name, and the others are served.
+    late = await get(f"{place}/participants", me)
+    fields = form(late.text) | chosen | {"confirmed": "1", "request_id": uuid.uuid4().hex}
+    assert (await post(f"{place}/participants", me, fields)).text.count("refused:") == 2
+    audit = await get(f"{place}/audit", me)
+    assert audit.text.count("an election") == 2
+    assert "ana" in audit.text
+    coach = await signed_in(steered, "coach", subject="c-1")
+    assert "For those that are ticked" not in (await get(f"{place}/participants", coach)).text
+    assert (await post(f"{place}/participants", coach, fields)).status == 403
+
+
+async def test_a_cohort_is_launched_from_files_after_each_fault_was_named(console: Console, tmp_path: Path) -> None:
+    """In a browser, as files are chosen there: first with a fault, then as a rehearsal, by the form that told what
+    starts; a reload of that form starts nothing twice."""
+    cohort, roster = tmp_path / "pilot.yaml", tmp_path / "people.csv"
+    cohort.write_text("id: pilot\ntitle: Pilot\ndefinition: living-lab-2022\nroster_file: people.csv\n")
+    roster.write_text(
+        "institution,role,name,email\n32.11,head,Ibu Sari,sari@r3211.example\n99.99,head,X,not an address\n"
+    )
+    found = []
+    async with browser(bypass_csp=True, viewport={"width": 320, "height": 740}) as context:
+        page = await context.new_page()
+        await page.goto(f"{console.url}/sign-in?next=/en/launch")
+        await page.get_by_label("Peran").select_option("manager")
+        await page.get_by_role("button", name="Masuk").click()
+        await page.wait_for_url("**/launch")
+
+        async def checked() -> None:
+            await page.get_by_label("Files").set_input_files([str(cohort), str(roster)])
+            await page.get_by_label("As a rehearsal").check()
+            await page.get_by_role("button", name="Check").press("Enter")
+            await page.wait_for_load_state()
+
+        await checked()
+        told = await page.get_by_role("alert").inner_text()
+        assert "people.csv: line 3" in told
+        found += await faults(page)
+        assert await page.get_by_role("button", name="Launch").count() == 0
+        people = "".join(f"{code},{role},P,p@r{code}.example\n" for code in REGIONS for role in ROLES)
+        roster.write_text("institution,role,name,email\n" + people)
+        await checked()
+        assert "starts with 4 participants" in await page.locator("main").inner_text()
+        found += await faults(page)
+        if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append("wider than the screen")
+        await page.get_by_role("button", name="Launch").press("Enter")
+        await page.wait_for_url("**/cohorts/pilot")
+        assert "rehearsal" in await page.locator("main").inner_text()
+    assert not found, "\n".join(found)
+    assert (await get(f"{console.url}/launch", await signed_in(console, "coach"))).status == 403
 
 
 async def test_two_managers_at_once_one_order_counts_and_the_other_is_told_why(steered: Console) -> None:

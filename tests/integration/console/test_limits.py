@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from chassis.errors import Kind, Refused
 from services.console.pages import evidence
+from services.console.pages.cohort import launch
 from services.console.session import people
 
 
@@ -37,3 +38,14 @@ async def test_a_file_by_what_it_says_before_it_is_read(monkeypatch: pytest.Monk
     # At its value it gets as far as the form, which is none.
     with pytest.raises(AttributeError):
         await evidence.attach(sending(10, content_length=str(evidence._LARGEST), **same))
+
+
+async def test_files_of_a_launch_by_what_they_say_before_they_are_read() -> None:
+    same = {"sec_fetch_site": "same-origin"}
+    session: Any = None
+    with pytest.raises(Refused) as refused:
+        await launch._checked(sending(10, content_length=str(launch._LARGEST + 1), **same), session)
+    assert (refused.value.kind, refused.value.reason) == (Kind.RESOURCE_EXHAUSTED, "FILE")
+    # At its value it gets as far as the session, which is none.
+    with pytest.raises(AttributeError):
+        await launch._checked(sending(10, content_length=str(launch._LARGEST), **same), session)
