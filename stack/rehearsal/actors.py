@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from livinglab.assessment.v1 import evaluation_pb2
 from livinglab.assessment.v1 import service_pb2 as assessment
-from livinglab.coaching.v1 import action_pb2, coaching_pb2
+from livinglab.coaching.v1 import action_pb2, coaching_pb2, minutes_pb2
+from livinglab.coaching.v1 import minutes_service_pb2 as minutes
 from livinglab.coaching.v1 import plan_service_pb2 as plans
 from livinglab.coaching.v1 import service_pb2 as coaching
 from livinglab.common.v1 import options_pb2
@@ -16,6 +19,7 @@ from chassis.auth import role_name
 from chassis.errors import Refused
 from stack.rehearsal.people import Character, later_levels
 from stack.rehearsal.stage import Stage
+from stack.rehearsal.verifiers import verify
 
 _HANDS = 4
 
@@ -30,6 +34,8 @@ class Region:
         self._code = character.institution
         self._plan = coaching_pb2.Plan()
         self._evaluation_id = ""
+        self._session_id = ""
+        self._verifying: asyncio.Task[None] | None = None
         self.left = False
 
     async def play(self, phase: definition_pb2.Phase, opened: datetime, deadline: datetime) -> None:
@@ -47,6 +53,18 @@ class Region:
                     # The stage counts it; a region that comes too late is part of the play.
                     return
 
+    async def verified(self) -> None:
+        """Until the assessor has looked at what it handed in last, if anything: no duty of the region, whose cohort
+        may end before."""
+        if self._verifying is not None:
+            await self._verifying
+
+    async def _verify(self, raised: Mapping[str, int]) -> None:
+        dice = self._character.dice("verify")
+        # The stage counts what is refused; then nothing is proven, and that is shown.
+        with suppress(Refused):
+            await verify(self._stage, self._evaluation_id, raised, self._character.levels, dice)
+
     def _skipped(self, phase: definition_pb2.Phase) -> str:
         """Who misses, misses one duty: the last required one of the phase in which it happens."""
         if not self._character.misses or phase.id != self._character.dice("miss").choice(["governance", "summit"]):
@@ -60,13 +78,17 @@ class Region:
             await self._assess(duty, self._character.levels)
         elif duty.kind == definition_pb2.DUTY_KIND_PLAN_APPROVED:
             await self._agree_on_plan()
+            await self._meet(phase)
         elif duty.kind == definition_pb2.DUTY_KIND_SIGN_COMMITMENT:
             await self._sign(phase)
         elif duty.kind == definition_pb2.DUTY_KIND_FOLLOW_UP:
             await self._follow_up()
         elif duty.kind == definition_pb2.DUTY_KIND_REASSESS:
             raised = {action.indicator: int(float(action.to_value)) for action in self._done()}
-            await self._assess(duty, later_levels(self._character, raised))
+            levels = later_levels(self._character, raised)
+            await self._assess(duty, levels)
+            up = {code: level for code, level in levels.items() if level > self._character.levels[code]}
+            self._verifying = asyncio.create_task(self._verify(up))
 
     async def _attend(self, phase: definition_pb2.Phase, duty: definition_pb2.Duty) -> None:
         for session in await self._sessions(phase):
@@ -153,6 +175,25 @@ class Region:
                 await self._put_right(reviewed.plan)
         self._plan = reviewed.plan
 
+    async def _meet(self, phase: definition_pb2.Phase) -> None:
+        """The coach and the region talk about the plan in the last session of the phase, and agree on a step."""
+        if not phase.sessions:
+            return
+        session = (await self._sessions(phase))[-1]
+        about: dict[str, Any] = {"session_id": session.id, "institution": self._code}
+        coach, stub = self._stage.as_role("coach", subject=self._plan.coach_id), self._stage.minutes()
+        first = self._plan.actions[0] if self._plan.actions else coaching_pb2.Action()
+        step = minutes_pb2.NextStep(text="Bentuk tim pelaksana", action_id=first.id, owner=first.owner)
+        agenda = minutes.SetAgendaRequest(from_plan=True, **about)
+        await self._stage.write("agendas", stub.SetAgenda, agenda, coach)
+        noting = minutes.WriteMinutesRequest(notes="Rencana aksi dibahas bersama", next_steps=[step], **about)
+        await self._stage.write("minutes", stub.WriteMinutes, noting, coach)
+        for who in (coach, self._who("head")):
+            rating = self._character.dice("feedback").randint(3, 5)
+            said = minutes.GiveFeedbackRequest(rating=rating, **about)
+            await self._stage.write("feedback", stub.GiveFeedback, said, who)
+        self._session_id = session.id
+
     async def _put_right(self, returned: coaching_pb2.Plan) -> None:
         """Two operators share the items that the coach asked about, at once; then what was asked is resolved."""
         stub, request = self._stage.plans(), plans.ListPlanCommentsRequest(plan_id=returned.id, open_only=True)
@@ -193,6 +234,11 @@ class Region:
                 "actions", self._stage.coaching().CompleteAction, request, self._who("operator")
             )
             self._plan = done.plan
+        if self._session_id:
+            step = minutes.CompleteNextStepRequest(
+                session_id=self._session_id, institution=self._code, step_id="1", outcome="Tim dibentuk"
+            )
+            await self._stage.write("steps", self._stage.minutes().CompleteNextStep, step, self._who("operator"))
 
     def _done(self) -> list[coaching_pb2.Action]:
         return [action for action in self._plan.actions if action.state == coaching_pb2.ACTION_STATE_DONE]

@@ -61,6 +61,8 @@ class Conductor:
         following = asyncio.create_task(self._follow(on_change))
         try:
             await asyncio.wait({following, self._fallen}, return_when=asyncio.FIRST_COMPLETED)
+            if not self._fallen.done():
+                await asyncio.gather(*(region.verified() for region in self._regions.values()))
             return self._fallen.result() if self._fallen.done() else following.result()
         finally:
             tasks = [following, *self._playing.values(), *self._standing.values()]

@@ -7,7 +7,8 @@ from datetime import UTC
 from decimal import Decimal
 
 from livinglab.benchmark.v1 import service_pb2 as benchmark
-from livinglab.coaching.v1 import coaching_pb2
+from livinglab.coaching.v1 import coaching_pb2, minutes_pb2
+from livinglab.coaching.v1 import minutes_service_pb2 as minutes
 from livinglab.coaching.v1 import service_pb2 as coaching
 from livinglab.notify.v1 import service_pb2 as notify
 from livinglab.program.v1 import cohort_pb2, definition_pb2
@@ -181,6 +182,7 @@ async def _plans_and_messages(out: Console, stage: Stage, cohort: cohort_pb2.Coh
     told = ", ".join(f"{count} {state}" for state, count in sorted(by_state.items()))
     out.print(f"  plans: {told or 'none'}; actions: {done} of {len(actions)} done")
     out.print(f"  reported with evidence: {done}; proven by a verified level: {proven}")
+    await _sessions(out, stage, plans)
     counts = await stage.notify().CountMessages(
         notify.CountMessagesRequest(cohort_id=cohort.id), metadata=stage.as_role("manager")
     )
@@ -192,6 +194,21 @@ async def _plans_and_messages(out: Console, stage: Stage, cohort: cohort_pb2.Coh
         parts = ", ".join(f"{count} {template}" for template, count in sorted(templates.items()))
         out.print(f"  messages {state}: {templates.total()} ({parts})")
     out.print()
+
+
+async def _sessions(out: Console, stage: Stage, plans: Sequence[coaching_pb2.Plan]) -> None:
+    """What coaches and regions talked about, agreed on and thought of it."""
+    manager, stub = stage.as_role("manager"), stage.minutes()
+    held: list[minutes_pb2.Minutes] = []
+    for plan in plans:
+        request = minutes.ListMinutesRequest(cohort_id=plan.cohort_id, institution=plan.institution)
+        held += [one for page in await stage.pages(stub.ListMinutes, request, manager) for one in page.minutes]
+    written = [one for one in held if one.notes]
+    steps = [step for one in held for step in one.next_steps]
+    told = sum(len(one.feedback) for one in held)
+    done = sum(bool(step.done_by) for step in steps)
+    if held:
+        out.print(f"  sessions: {len(written)} with minutes; agreed steps: {len(steps)}, done {done}; feedback: {told}")
 
 
 def invariants(out: Console, findings: Sequence[Finding]) -> None:

@@ -10,7 +10,9 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceStub
+from livinglab.assessment.v1.verification_pb2_grpc import VerificationServiceStub
 from livinglab.benchmark.v1.service_pb2_grpc import BenchmarkServiceStub
+from livinglab.coaching.v1.minutes_service_pb2_grpc import MinutesServiceStub
 from livinglab.coaching.v1.plan_service_pb2_grpc import PlanServiceStub
 from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
 from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
@@ -78,6 +80,14 @@ class Stage:
     def plans(self) -> Any:
         """Stub of what people do with their plans."""
         return PlanServiceStub(self._channel("coaching"))
+
+    def verification(self) -> Any:
+        """Stub of what assessors and managers do with an evaluation."""
+        return VerificationServiceStub(self._channel("assessment"))
+
+    def minutes(self) -> Any:
+        """Stub of what sessions lead to."""
+        return MinutesServiceStub(self._channel("coaching"))
 
     def notify(self) -> Any:
         """Stub of the notify service."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -23,9 +24,20 @@ phases:
     opens: 2022-11-01
     closes: 2022-11-20
     invites: [head, operator]
+    sessions:
+      - {id: clinic, title: Klinik, start: 2022-11-07T09:00, end: 2022-11-07T10:00, time_zone: Asia/Jakarta}
     duties:
       - {id: assessed, kind: self_assess, instrument: spbe-59-2020, period: "2022", required: true}
-      - {id: planned, kind: plan_approved, required: false}
+      - {id: planned, kind: plan_approved, required: true}
+    gate: {quorum_percent: 50, on_miss: go_on}
+  - id: after
+    title: Tindak lanjut
+    opens: 2022-11-21
+    closes: 2022-12-20
+    invites: [head, operator]
+    duties:
+      - {id: followed-up, kind: follow_up, share: "0.5", required: true}
+      - {id: reassessed, kind: reassess, instrument: spbe-59-2020, period: "2023", required: true}
     gate: {quorum_percent: 50, on_miss: go_on}
 targets:
   - {index: "1.1", year: 2031, scope: region}
@@ -60,6 +72,9 @@ async def test_ones_own_cohort_is_rehearsed_with_its_own_targets_and_writes_to_n
         await real.stop()
     assert process.returncode == 0, out + err
     assert "targets: 1.1 for each region in 2031" in out
+    # Assessors have looked at what was reported; and the coach has met the region about it.
+    assert re.search(r"reported with evidence: [1-9]\d*; proven by a verified level: [1-9]", out), out
+    assert re.search(r"sessions: [12] with minutes; agreed steps: [12], done [12]; feedback: [24]", out), out
     assert "2025" not in out
     assert "2021" not in out
     assert mails(mails_folder(real.data_dir)) == []
