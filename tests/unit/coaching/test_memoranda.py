@@ -19,8 +19,10 @@ PARTIES = ("32.11", "32.04", "Telkom University")
 
 
 def party(who: str) -> pb.Party:
-    known = {"institution": who} if who[0].isdigit() else {"name": who}
-    return pb.Party(signatory=f"Head of {who}", position="Kepala", **known)
+    known = who[0].isdigit()
+    return pb.Party(
+        institution=who if known else "", name="" if known else who, signatory=f"Head of {who}", position="Kepala"
+    )
 
 
 def request(*who: str, end_date: str = "2024-12-31", **more: str) -> rpc.SaveMemorandumRequest:

@@ -17,7 +17,7 @@ LATER = END + timedelta(days=1)
 REGION = "32.11"
 
 
-def session(**more: str) -> coaching_pb2.Session:
+def session(rehearsal: str = "", reason: str = "") -> coaching_pb2.Session:
     return coaching_pb2.Session(
         id="s-1",
         cohort_id="lab",
@@ -28,7 +28,8 @@ def session(**more: str) -> coaching_pb2.Session:
         time_zone="Asia/Jakarta",
         state=coaching_pb2.SESSION_STATE_SCHEDULED,
         etag="1",
-        **more,
+        rehearsal=rehearsal,
+        reason=reason,
     )
 
 
@@ -50,10 +51,18 @@ def written(known: pb.Minutes, *texts: str) -> None:
     minutes.write(known, session(), rpc.WriteMinutesRequest(notes="n", next_steps=steps(*texts)), "coach-1", LATER)
 
 
-def plan(**more: str) -> coaching_pb2.Plan:
+def plan(rehearsal: str = "", reason: str = "") -> coaching_pb2.Plan:
     days = {"a1": "2022-11-01", "a2": "2022-12-01", "a3": "2022-12-10", "a4": "2022-12-20", "a5": "2022-12-30"}
     approved = coaching_pb2.PLAN_STATE_APPROVED
-    found = coaching_pb2.Plan(id="p", institution=REGION, state=approved, from_index="2.00", to_index="2.50", **more)
+    found = coaching_pb2.Plan(
+        id="p",
+        institution=REGION,
+        state=approved,
+        from_index="2.00",
+        to_index="2.50",
+        rehearsal=rehearsal,
+        reason=reason,
+    )
     for n, (action, day) in enumerate(days.items(), 1):
         found.actions.add(
             id=action,
