@@ -68,7 +68,10 @@ async def carried_through(program: Running, regions: Sequence[str]) -> list[coho
             seen.append(change.cohort)
 
     async def until(place: int, state: int) -> None:
-        await eventually(lambda: seen and seen[-1].phases[place].state == state, timeout=120)
+        # As long as there is news of it, it goes on, however busy the machine is.
+        while not (seen and seen[-1].phases[place].state == state):
+            known = len(seen)
+            await eventually(lambda known=known: len(seen) > known, timeout=120)
         print(f"{len(regions)}: {seen[-1].phases[place].phase} {state} after {time.perf_counter() - begun:.1f} s")  # noqa: T201
 
     await stub.LaunchCohort(request, timeout=60)
