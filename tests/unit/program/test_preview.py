@@ -226,6 +226,12 @@ def test_a_session_before_the_opening_of_a_phase_that_is_to_come_is_named() -> N
     assert notes(found) == ["workshop: session lecture lies before the opening"]
 
 
+def test_a_session_that_begins_as_its_phase_opens_is_not_before_it() -> None:
+    made = course(phase("meeting", 0, 9), session(12, 13))
+    prompt = told_of(START + 12 * DAY, "workshop", "lecture")
+    assert notes(tried(made, told=[prompt], **reschedule("workshop", closes=1))) == []
+
+
 def test_a_session_before_the_opening_of_a_phase_that_is_open_is_none_to_worry_about() -> None:
     made = course(with_session(), phase("workshop", 12, 21))
     found = tried(made, told=[told_of(START - DAY)], **reschedule("meeting", closes=1))

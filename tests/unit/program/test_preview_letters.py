@@ -105,6 +105,11 @@ def test_a_pause_is_told_once_for_each_open_phase() -> None:
     assert letters(with_special(), **PAUSE) == [("paused", "meeting", 3, 6), ("paused", "special", 2, 5)]
 
 
+def test_a_pause_is_told_to_whom_the_open_phase_invites() -> None:
+    made = course(phase("meeting", 0, 9, invites=[HEAD]), phase("workshop", 12, 21))
+    assert letters(made, **PAUSE) == [("paused", "meeting", 3, 3)]
+
+
 def test_what_goes_on_is_told_and_the_days_that_moved_need_no_letter_of_their_own() -> None:
     made = course()
     made.order(**PAUSE)
@@ -149,6 +154,12 @@ def test_who_is_in_again_is_invited_to_what_is_open_and_told_so() -> None:
     ]
 
 
+def test_who_is_in_again_hears_so_by_whom_the_first_open_phase_invites() -> None:
+    made = course(phase("meeting", 0, 9, invites=[HEAD]), phase("other", 0, 9, after=["start"]))
+    made.withdraw(ONE)
+    assert ("readmitted", "meeting", 1, 1) in letters(made, **readmit(ONE))
+
+
 def test_who_is_in_again_while_nothing_is_open_is_told_so_with_all_its_people() -> None:
     made = course(phase("meeting", 0, 9, invites=[HEAD]), phase("workshop", 20, 29, invites=[HEAD]))
     made.order(**override("meeting", "EXCUSE"))
@@ -174,6 +185,12 @@ def test_who_acts_for_somebody_else_is_the_one_who_is_invited() -> None:
     assert letters(made, replace=order) == [("invitation", "meeting", 1, 1)]
 
 
+def test_others_in_the_role_of_who_acts_from_now_on_are_not_invited_again() -> None:
+    made = course(phase("meeting", 0, 9, invites=[OPERATOR]), phase("workshop", 12, 21))
+    order = command_pb2.ReplaceOrder(institution=ONE, person=person(OPERATOR, "hadi"))
+    assert letters(made, replace=order) == [("invitation", "meeting", 1, 1)]
+
+
 def test_who_acts_in_a_role_that_is_not_invited_gets_no_letter() -> None:
     made = course(phase("meeting", 0, 9, invites=[HEAD]), phase("workshop", 12, 21))
     order = command_pb2.ReplaceOrder(institution=ONE, person=person(SECRETARY, "hadi"))
@@ -186,6 +203,11 @@ def test_who_goes_on_in_another_cohort_is_invited_there_and_gets_no_farewell() -
 
 def test_who_goes_on_in_another_cohort_is_not_invited_to_what_is_not_for_it() -> None:
     assert letters(with_special(), **split(THREE)) == [("invitation", "meeting", 1, 1)]
+
+
+def test_who_goes_on_in_another_cohort_is_invited_by_role_there_too() -> None:
+    made = course(phase("meeting", 0, 9, invites=[HEAD]), phase("workshop", 12, 21))
+    assert letters(made, **split(ONE)) == [("invitation", "meeting", 1, 1)]
 
 
 def test_who_withdraws_is_bidden_farewell_with_all_its_people() -> None:
