@@ -9,6 +9,7 @@ from chassis.errors import Violation, invalid, precondition
 from instruments.lint import leaves
 from instruments.rounding import written
 from instruments.scoring import Scorer
+from instruments.tree import indicator_of
 from services.assessment.model import cycle
 from services.assessment.model.cycle import Outcome
 from services.assessment.model.what_if import complete
@@ -67,7 +68,9 @@ def queue(
     care = {one.indicator: one for one in evaluation.delegations}
     found = []
     for place, (item, gain) in enumerate(gains.items()):
-        delegation = care.get(item)
+        # Instances of an indicator are in the care of whoever has it.
+        indicator = indicator_of(item, names)
+        delegation = care.get(indicator)
         if agency and (delegation is None or delegation.agency != agency):
             continue
         due = date.fromisoformat(delegation.due_date) if delegation and delegation.due_date else None
@@ -77,7 +80,7 @@ def queue(
             continue
         work = understanding_pb2.WorkItem(
             indicator=item,
-            name=names.get(item) or names[item.rpartition("-")[0]],
+            name=names[indicator],
             value=values.get(item, ""),
             agency=delegation.agency if delegation else "",
             due_date=due.isoformat() if due else "",

@@ -76,11 +76,12 @@ def _sessions(trial: Trial, cohort: Cohort, place: int) -> list[Meeting]:
 
 
 def _letters(trial: Trial) -> Iterator[LetterCount]:
-    """One line a template and phase, in the order in which they are written."""
+    """One line a template and phase, in the order in which they are written; a participant with nobody to write to is
+    not counted."""
     counted: dict[tuple[str, str], tuple[set[str], int]] = {}
     for template, phase, institution, people in _written(trial):
         codes, number = counted.setdefault((template, phase), (set(), 0))
-        if institution not in codes:
+        if people and institution not in codes:
             codes.add(institution)
             counted[template, phase] = (codes, number + people)
     for (template, phase), (codes, number) in counted.items():
