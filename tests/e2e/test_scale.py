@@ -1,6 +1,7 @@
 """As many at once as a nation has: every official region in one cohort, and ten cohorts side by side."""
 
 import asyncio
+import functools
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -56,6 +57,10 @@ async def hear_all(program: Running, cohort_id: str, facts: Sequence[Any]) -> No
             await js.publish(naming.subject(fact), payload, headers=headers)
 
 
+def is_longer(seen: Sequence[object], than: int) -> bool:
+    return len(seen) > than
+
+
 async def carried_through(program: Running, regions: Sequence[str]) -> list[cohort_pb2.Cohort]:
     """From the launch to its end, as somebody sees it who watches; the last region leaves on the way."""
     request, stub = nation.launching(regions), manager(program)
@@ -70,8 +75,7 @@ async def carried_through(program: Running, regions: Sequence[str]) -> list[coho
     async def until(place: int, state: int) -> None:
         # As long as there is news of it, it goes on, however busy the machine is.
         while not (seen and seen[-1].phases[place].state == state):
-            known = len(seen)
-            await eventually(lambda known=known: len(seen) > known, timeout=120)
+            await eventually(functools.partial(is_longer, seen, len(seen)), timeout=120)
         print(f"{len(regions)}: {seen[-1].phases[place].phase} {state} after {time.perf_counter() - begun:.1f} s")  # noqa: T201
 
     await stub.LaunchCohort(request, timeout=60)
