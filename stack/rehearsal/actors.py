@@ -34,6 +34,7 @@ class Region:
         self._code = character.institution
         self._plan = coaching_pb2.Plan()
         self._evaluation_id = ""
+        self._planned_in: definition_pb2.Phase | None = None
         self._session_id = ""
         self._verifying: asyncio.Task[None] | None = None
         self.left = False
@@ -78,10 +79,12 @@ class Region:
             await self._assess(duty, self._character.levels)
         elif duty.kind == definition_pb2.DUTY_KIND_PLAN_APPROVED:
             await self._agree_on_plan()
-            await self._meet(phase)
+            self._planned_in = phase
         elif duty.kind == definition_pb2.DUTY_KIND_SIGN_COMMITMENT:
             await self._sign(phase)
         elif duty.kind == definition_pb2.DUTY_KIND_FOLLOW_UP:
+            if self._planned_in is not None:
+                await self._meet(self._planned_in)
             await self._follow_up()
         elif duty.kind == definition_pb2.DUTY_KIND_REASSESS:
             raised = {action.indicator: int(float(action.to_value)) for action in self._done()}
@@ -176,7 +179,7 @@ class Region:
         self._plan = reviewed.plan
 
     async def _meet(self, phase: definition_pb2.Phase) -> None:
-        """The coach and the region talk about the plan in the last session of the phase, and agree on a step."""
+        """Before the work begins, coach and region write down what the last session of that phase came to: a step."""
         if not phase.sessions:
             return
         session = (await self._sessions(phase))[-1]
