@@ -32,6 +32,9 @@ E = TypeVar("E", bound=Message)
 # processes that tests start would inherit it, and they are to run as they do anywhere.
 motor.frameworks.asyncio._EXECUTOR = ThreadPoolExecutor(64, "motor")
 
+# Roles that an account has in one institution.
+BOUND = ("operator", "head", "secretary", "regent", "agency")
+
 
 @dataclass
 class Running:

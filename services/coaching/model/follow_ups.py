@@ -10,6 +10,7 @@ from livinglab.coaching.v1 import visit_pb2
 from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Violation, invalid, not_found, precondition
+from services.coaching.model.versions import advance
 from services.coaching.model.visits import require_ahead
 
 # The program looks after two months.
@@ -27,7 +28,7 @@ def opened(visit: visit_pb2.Visit, known: pb.VisitFollowUp | None) -> pb.VisitFo
     found.cohort_id, found.rehearsal = visit.cohort_id, visit.rehearsal
     if visit.state == visit_pb2.VISIT_STATE_HELD:
         found.term_date = (date.fromisoformat(visit.end_date) + TERM).isoformat()
-    found.etag = str(int(found.etag or 0) + 1)
+    advance(found)
     return found
 
 
@@ -98,7 +99,7 @@ def completed(
         return None
     duty.outcome, duty.done_by = request.outcome, done_by
     duty.done_time.FromDatetime(now)
-    known.etag = str(int(known.etag) + 1)
+    advance(known)
     return events_pb2.VisitDutyDone(
         meta=_meta(known),
         institution=known.visitor,
@@ -117,7 +118,7 @@ def missed(known: pb.VisitFollowUp, now: datetime) -> events_pb2.VisitFollowUpMi
     if known.rehearsal or not over or done(known) or known.HasField("escalate_time"):
         return None
     known.escalate_time.FromDatetime(now)
-    known.etag = str(int(known.etag) + 1)
+    advance(known)
     return events_pb2.VisitFollowUpMissed(
         meta=_meta(known),
         institution=known.visitor,

@@ -9,7 +9,8 @@ from livinglab.coaching.v1 import memorandum_pb2 as pb
 from livinglab.coaching.v1 import memorandum_service_pb2 as rpc
 from livinglab.common.v1.meta_pb2 import Meta
 
-from chassis.errors import Violation, conflict, invalid, not_found, precondition
+from chassis.errors import Violation, invalid, not_found, precondition
+from services.coaching.model.versions import advance, require_current
 
 # So many days before its last one its parties are told.
 REMIND_DAYS = 60
@@ -47,8 +48,7 @@ def saved(
 ) -> tuple[pb.Memorandum, events.MemorandumSaved]:
     """A new draft, or another content of one that nobody has signed."""
     if known is not None:
-        if request.etag and request.etag != known.etag:
-            raise conflict("agreement", known.id)
+        require_current(known, request.etag, "agreement")
         if known.state != _DRAFT or any(party.signed_by for party in known.parties):
             raise precondition("SIGNED", f"agreement {known.id} is signed: draft another one")
         if known.rehearsal != request.rehearsal:
@@ -65,7 +65,7 @@ def saved(
         rehearsal=request.rehearsal,
         etag=known.etag if known else "0",
     )
-    _advance(found)
+    advance(found)
     return found, events.MemorandumSaved(**_about(found), title=found.title, parties=len(found.parties))
 
 
@@ -84,7 +84,7 @@ def sign(found: pb.Memorandum, party_name: str, who: str, now: datetime) -> even
     if signed == len(found.parties):
         found.state = _IN_FORCE
         found.force_time.FromDatetime(now)
-    _advance(found)
+    advance(found)
     return events.MemorandumSigned(**_about(found), party=party_name, signed=signed, parties=len(found.parties))
 
 
@@ -93,7 +93,7 @@ def end(found: pb.Memorandum, reason: str) -> events.MemorandumOver:
     if found.state != _IN_FORCE:
         raise precondition("NOT_IN_FORCE", f"agreement {found.id} is {_word(found)}")
     found.state, found.end_reason = pb.MEMORANDUM_STATE_ENDED, reason
-    _advance(found)
+    advance(found)
     return events.MemorandumOver(**_about(found), title=found.title, reason=reason)
 
 
@@ -105,12 +105,12 @@ def due(found: pb.Memorandum, now: datetime) -> events.MemorandumOver | events.M
     last, today = date.fromisoformat(found.end_date), now.date()
     if today > last:
         found.state = pb.MEMORANDUM_STATE_EXPIRED
-        _advance(found)
+        advance(found)
         return events.MemorandumOver(**_about(found), title=found.title)
     if found.HasField("remind_time") or today < last - timedelta(days=REMIND_DAYS):
         return None
     found.remind_time.FromDatetime(now)
-    _advance(found)
+    advance(found)
     return events.MemorandumEnding(**_about(found), title=found.title, end_date=found.end_date)
 
 
@@ -126,10 +126,6 @@ def _unsigned(party: pb.Party) -> pb.Party:
 
 def _word(found: pb.Memorandum) -> str:
     return pb.MemorandumState.Name(found.state).removeprefix("MEMORANDUM_STATE_").lower().replace("_", " ")
-
-
-def _advance(found: pb.Memorandum) -> None:
-    found.etag = str(int(found.etag) + 1)
 
 
 def _about(found: pb.Memorandum) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from livinglab.coaching.v1 import minutes_pb2 as pb
 from livinglab.coaching.v1 import minutes_service_pb2 as rpc
 from livinglab.common.v1.meta_pb2 import Meta
 
-from chassis.errors import Violation, conflict, invalid, not_found, precondition
+from chassis.errors import Violation, invalid, not_found, precondition
 from services.coaching.model import plan as plans
 from services.coaching.model import proof, sessions
+from services.coaching.model.versions import advance, require_current
 
 # Of a plan on which nothing is late: what is due next.
 _NEXT = 3
@@ -74,11 +75,11 @@ def set_agenda(
 ) -> events.AgendaSet:
     """`asked` comes before what people say."""
     sessions.require_on(session)
-    _require_current(known, request.etag)
+    require_current(known, request.etag, "minutes")
     own = [pb.AgendaItem(title=i.title, action_id=i.action_id, source=pb.AGENDA_SOURCE_PEOPLE) for i in request.items]
     del known.agenda[:]
     known.agenda.extend([*asked, *own][:_MOST])
-    _advance(known)
+    advance(known)
     return events.AgendaSet(**_about(known), items=len(known.agenda))
 
 
@@ -87,7 +88,7 @@ def write(
 ) -> events.MinutesWritten:
     """Notes, and steps in the place of those that are not done. INVALID_ARGUMENT for a step due before the session."""
     _require_held(session, now)
-    _require_current(known, request.etag)
+    require_current(known, request.etag, "minutes")
     first = _day(session)
     faults = [
         Violation(f"next_steps[{n}].due_date", f"{one.due_date} is before the session on {first}")
@@ -106,7 +107,7 @@ def write(
     ]
     del known.next_steps[:]
     known.next_steps.extend([*done, *fresh])
-    _advance(known)
+    advance(known)
     return events.MinutesWritten(**_about(known), next_steps=len(known.next_steps))
 
 
@@ -123,7 +124,7 @@ def complete(
         return None
     step.outcome, step.done_by = request.outcome, who
     step.done_time.FromDatetime(now)
-    _advance(known)
+    advance(known)
     done = sum(bool(one.done_by) for one in known.next_steps)
     return events.NextStepDone(**_about(known), step_id=step.id, done=done, agreed=len(known.next_steps))
 
@@ -143,7 +144,7 @@ def feedback(
     said.give_time.FromDatetime(now)
     del known.feedback[:]
     known.feedback.extend([*kept, said])
-    _advance(known)
+    advance(known)
     return events.SessionFeedbackGiven(**_about(known), side=side, rating=request.rating)
 
 
@@ -154,7 +155,7 @@ def missed(
     if known.HasField("miss_time"):
         return None
     known.miss_time.FromDatetime(now)
-    _advance(known)
+    advance(known)
     return events.SessionMissed(
         **_about(known), phase=session.phase, title=session.title, coach_id=coach_id, day=_day(session)
     )
@@ -170,18 +171,13 @@ def made_up(
         why = "somebody of it came" if came else "it is not over"
         raise precondition("NOT_MISSED", f"{known.institution} did not miss session {session.id}: {why}")
     known.miss_reason, known.made_up_by = reason, who
-    _advance(known)
+    advance(known)
     return events.NoShowFollowedUp(**_about(known), reason=reason)
 
 
 def _require_held(session: coaching_pb2.Session, now: datetime) -> None:
     sessions.require_on(session)
     sessions.require_begun(session, now)
-
-
-def _require_current(known: pb.Minutes, etag: str) -> None:
-    if etag and etag != known.etag:
-        raise conflict("minutes", known.id)
 
 
 def _item(source: pb.AgendaSource.ValueType, title: str, action_id: str = "") -> pb.AgendaItem:
@@ -195,10 +191,6 @@ def _named(action: coaching_pb2.Action) -> str:
 def _day(session: coaching_pb2.Session) -> str:
     zone = ZoneInfo(session.time_zone or "UTC")
     return session.start_time.ToDatetime(UTC).astimezone(zone).date().isoformat()
-
-
-def _advance(known: pb.Minutes) -> None:
-    known.etag = str(int(known.etag) + 1)
 
 
 def _about(known: pb.Minutes) -> dict[str, Any]:

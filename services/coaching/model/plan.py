@@ -9,7 +9,8 @@ from livinglab.coaching.v1 import events_pb2, plan_events_pb2
 from livinglab.coaching.v1 import service_pb2 as rpc
 from livinglab.common.v1.meta_pb2 import Meta
 
-from chassis.errors import Refused, Violation, conflict, denied, invalid, not_found, precondition
+from chassis.errors import Refused, Violation, denied, invalid, not_found, precondition
+from services.coaching.model import versions
 
 AGREED = (pb.PLAN_STATE_APPROVED, pb.PLAN_STATE_IN_PROGRESS, pb.PLAN_STATE_DONE)
 _OPEN = (pb.ACTION_STATE_PLANNED, pb.ACTION_STATE_IN_PROGRESS)
@@ -35,7 +36,7 @@ def drafted(plan: pb.Plan) -> events_pb2.PlanDrafted:
 
 def submit(plan: pb.Plan, etag: str, author: str = "") -> events_pb2.PlanSubmitted:
     """Hands the plan to its coach, for the first time or again."""
-    _require_current(plan, etag)
+    versions.require_current(plan, etag, "plan")
     if plan.state not in IN_OWN_HANDS:
         raise in_state(plan, "only a draft or a plan that was sent back is handed in")
     if plan.actions and not live(plan):
@@ -56,7 +57,7 @@ def review(
     require_coach(plan, coach_id, acts_for)
     if faults := list(_review_faults(plan, request)):
         raise invalid(faults)
-    _require_current(plan, request.etag)
+    versions.require_current(plan, request.etag, "plan")
     if plan.state != pb.PLAN_STATE_SUBMITTED:
         raise in_state(plan, "only a plan that was handed in is reviewed")
     if request.approved:
@@ -204,12 +205,7 @@ def in_state(plan: pb.Plan, rule: str) -> Refused:
 def advance(plan: pb.Plan, state: pb.PlanState.ValueType) -> None:
     """The next version of the plan."""
     plan.state = state
-    plan.etag = str(int(plan.etag) + 1)
-
-
-def _require_current(plan: pb.Plan, etag: str) -> None:
-    if etag and etag != plan.etag:
-        raise conflict("plan", plan.id)
+    versions.advance(plan)
 
 
 def meta(plan: pb.Plan) -> Meta:

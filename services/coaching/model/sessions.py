@@ -9,6 +9,7 @@ from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Violation, invalid, precondition
 from services.coaching.model.pairing.coaches import require_realm, seat_name
+from services.coaching.model.versions import advance
 
 # People sign in before it begins.
 _DOORS = timedelta(hours=2)
@@ -42,7 +43,7 @@ def scheduled(
         if known == session:
             return known, None
         session.reason = ""
-        _advance(session)
+        advance(session)
     return session, _scheduled_fact(session)
 
 
@@ -56,7 +57,7 @@ def moved(request: rpc.MoveSessionRequest, session: pb.Session, now: datetime) -
     session.start_time.CopyFrom(request.start_time)
     session.end_time.CopyFrom(request.end_time)
     session.reason = request.reason
-    _advance(session)
+    advance(session)
     return _scheduled_fact(session)
 
 
@@ -67,7 +68,7 @@ def cancelled(session: pb.Session, reason: str, now: datetime) -> events_pb2.Ses
     _require_ahead(session, now)
     session.state = pb.SESSION_STATE_CANCELLED
     session.reason = reason
-    _advance(session)
+    advance(session)
     return events_pb2.SessionCancelled(
         meta=_meta(f"session:{session.id}", int(session.etag), session),
         session_id=session.id,
@@ -136,10 +137,6 @@ def _require_times(request: rpc.ScheduleSessionRequest | rpc.MoveSessionRequest)
 def _require_ahead(session: pb.Session, now: datetime) -> None:
     if session.start_time.ToDatetime(UTC) <= now:
         raise precondition("SESSION_BEGUN", f"session {session.id} began at {session.start_time.ToJsonString()}")
-
-
-def _advance(session: pb.Session) -> None:
-    session.etag = str(int(session.etag) + 1)
 
 
 def _meta(aggregate_id: str, version: int, session: pb.Session) -> Meta:

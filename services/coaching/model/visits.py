@@ -10,6 +10,7 @@ from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Refused, Violation, precondition
 from services.coaching.model.pairing.coaches import require_realm
+from services.coaching.model.versions import advance
 
 
 def faults(request: rpc.PlanVisitRequest, institutions: Container[str]) -> list[Violation]:
@@ -84,7 +85,7 @@ def accepted(visit: pb.Visit, accepted_by: str) -> events_pb2.VisitAccepted | No
     if visit.accepted_by:
         return None
     visit.accepted_by = accepted_by
-    _advance(visit)
+    advance(visit)
     return events_pb2.VisitAccepted(
         meta=_meta(visit), institution=visit.visitor, host=visit.host, visit_id=visit.id, phase=visit.phase
     )
@@ -110,7 +111,7 @@ def held(
     visit.state = pb.VISIT_STATE_HELD
     visit.lessons.extend(request.lessons)
     visit.confirmed_by = confirmed_by
-    _advance(visit)
+    advance(visit)
     return events_pb2.VisitHeld(
         meta=_meta(visit),
         institution=visit.visitor,
@@ -131,7 +132,7 @@ def cancelled(visit: pb.Visit, reason: str) -> events_pb2.VisitCancelled | None:
         raise _held(visit)
     visit.state = pb.VISIT_STATE_CANCELLED
     visit.reason = reason
-    _advance(visit)
+    advance(visit)
     return events_pb2.VisitCancelled(
         meta=_meta(visit),
         institution=visit.visitor,
@@ -158,10 +159,6 @@ def _held(visit: pb.Visit) -> Refused:
 
 def _cancelled(visit: pb.Visit) -> Refused:
     return precondition("VISIT_CANCELLED", f"visit {visit.id} was cancelled: {visit.reason}")
-
-
-def _advance(visit: pb.Visit) -> None:
-    visit.etag = str(int(visit.etag) + 1)
 
 
 def _meta(visit: pb.Visit) -> Meta:

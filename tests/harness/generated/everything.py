@@ -41,7 +41,6 @@ OWN, OTHER = "32.11", "32.04"
 # Of either of them: an indicator and an action of each are in its care.
 AGENCY = "Dinas Kesehatan"
 SPBE, PERIOD, COHORT = "spbe-59-2020", "2022", "ll-2022"
-BOUND = ("operator", "head", "secretary", "regent", "agency")
 SERVICES = ("assessment", "benchmark", "coaching", "notify", "program")
 
 

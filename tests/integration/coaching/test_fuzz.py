@@ -25,7 +25,7 @@ from tests.harness.coaching import BANDUNG, COHORT, SUMEDANG, assignment, coach,
 from tests.harness.generated.fuzzed_service import FuzzedService, drawn_until, fuzzed_service
 from tests.harness.generated.random_messages import messages
 from tests.harness.servers import Servers
-from tests.harness.service import Running
+from tests.harness.service import BOUND, Running
 
 SERVICES = [
     service_pb2.DESCRIPTOR.services_by_name["CoachingService"],
@@ -123,7 +123,7 @@ def test_no_input_is_answered_by_a_crash(fuzzed: FuzzedService[None], method: An
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(messages(method.input_type, POOLS), st.sampled_from(roles), st.sampled_from([SUMEDANG, BANDUNG]))
     def check(request: Message, role: str, institution: str) -> None:
-        bound = institution if role in ("operator", "head", "secretary", "regent", "agency") else ""
+        bound = institution if role in BOUND else ""
         code = fuzzed.run(fuzzed.call(method, [request], role, bound, "coach-1"))
         assert code in TYPED, (code, role)
         seen.add(code)

@@ -10,8 +10,9 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from chassis import auth
 from stack.issuer import ROLES, Issuer
-from tests.harness.generated.everything import BOUND, OTHER, OWN, Everything, everything, methods, pairs
+from tests.harness.generated.everything import OTHER, OWN, Everything, everything, methods, pairs
 from tests.harness.servers import Servers
+from tests.harness.service import BOUND
 
 AT_ONCE = 32
 # What the small world lets a person do, and what it has two of.

@@ -10,10 +10,11 @@ from livinglab.coaching.v1 import practice_pb2 as pb
 from livinglab.coaching.v1 import practice_service_pb2 as rpc
 from livinglab.common.v1.meta_pb2 import Meta
 
-from chassis.errors import Refused, Violation, conflict, precondition
+from chassis.errors import Refused, Violation, precondition
 from instruments.rounding import written
 from instruments.tree import Instrument, indicator_of
 from services.coaching.model.pairing.coaches import require_realm
+from services.coaching.model.versions import advance, require_current
 
 # What a reader of the catalogue needs to copy it.
 _NEEDED = {
@@ -79,8 +80,7 @@ def saved(
     )
     if known is None:
         return practice, None
-    if request.etag and request.etag != known.etag:
-        raise conflict("practice", known.id)
+    require_current(known, request.etag, "practice")
     if known.institution != request.institution:
         raise precondition("OTHER_INSTITUTION", f"practice {known.id} is one of {known.institution}")
     require_realm(known.rehearsal, request.rehearsal, f"practice {known.id}")
@@ -106,7 +106,7 @@ def published(practice: pb.Practice) -> events_pb2.PracticePublished | None:
     _require_complete(practice)
     practice.state = pb.PRACTICE_STATE_PUBLISHED
     practice.publish_time.GetCurrentTime()
-    _advance(practice)
+    advance(practice)
     return _published_fact(practice)
 
 
@@ -116,7 +116,7 @@ def withdrawn(practice: pb.Practice, reason: str) -> events_pb2.PracticeWithdraw
         return None
     practice.state = pb.PRACTICE_STATE_WITHDRAWN
     practice.reason = reason
-    _advance(practice)
+    advance(practice)
     return events_pb2.PracticeWithdrawn(
         meta=_meta(practice), institution=practice.institution, practice_id=practice.id, reason=reason
     )
@@ -174,10 +174,6 @@ def _published_fact(practice: pb.Practice) -> events_pb2.PracticePublished:
         instrument=practice.instrument,
         levels=practice.levels,
     )
-
-
-def _advance(practice: pb.Practice) -> None:
-    practice.etag = str(int(practice.etag) + 1)
 
 
 def _meta(practice: pb.Practice) -> Meta:

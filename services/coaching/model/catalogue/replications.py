@@ -6,6 +6,7 @@ from livinglab.coaching.v1 import practice_service_pb2 as rpc
 from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Refused, invalid_field, precondition
+from services.coaching.model.versions import advance
 
 _REQUESTED, _ACCEPTED = pb.REPLICATION_STATE_REQUESTED, pb.REPLICATION_STATE_ACCEPTED
 _DECLINED, _ABANDONED = pb.REPLICATION_STATE_DECLINED, pb.REPLICATION_STATE_ABANDONED
@@ -103,7 +104,7 @@ def _in_state(replication: pb.Replication, rule: str) -> Refused:
 
 def _advance(replication: pb.Replication, state: pb.ReplicationState.ValueType) -> None:
     replication.state = state
-    replication.etag = str(int(replication.etag) + 1)
+    advance(replication)
 
 
 def _meta(replication: pb.Replication) -> Meta:
