@@ -19,6 +19,8 @@ from stack.system import System, start_system
 from tests.harness.system import carried_through
 
 NOW = timedelta()
+# Others are of a validation's stages, which nobody submits.
+SUBMITTED = {"period": "2023", "stage": "self-assessment"}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,7 @@ async def test_everything_holds_after_a_cohort(system: System) -> None:
 @pytest.mark.parametrize(
     ("service", "collection", "query", "change", "what", "mend"),
     [
-        ("benchmark", "results", {"period": "2023"}, None, "each submission has one result in the race", "rebuild"),
+        ("benchmark", "results", SUBMITTED, None, "each submission has one result in the race", "rebuild"),
         (
             "program",
             "participants",
@@ -127,10 +129,10 @@ async def test_the_command_tells_machines_and_its_exit_code_says_whether_all_hol
     assert code == 0
     assert all(set(finding) == {"invariant", "ok", "found", "mend"} and finding["ok"] for finding in findings)
     async with AsyncMongoClient[dict[str, Any]](system.servers().mongodb) as client:
-        row = await client["benchmark"]["results"].find_one_and_delete({"period": "2023"})
+        row = await client["benchmark"]["results"].find_one_and_delete(SUBMITTED)
         code, findings = await doctor(system, "--patience", "0")
         assert row
         await client["benchmark"]["results"].insert_one(row)
     assert code == 1
     broken = {finding["invariant"]: finding["mend"] for finding in findings if not finding["ok"]}
-    assert broken["each submission has one result in the race"] == "livinglab benchmark rebuild"
+    assert broken.get("each submission has one result in the race") == "livinglab benchmark rebuild", broken
