@@ -14,7 +14,7 @@ from pymongo.read_concern import ReadConcern
 
 from chassis import auth, naming, telemetry
 from chassis.errors import Kind, Refused
-from chassis.transactions import ACKNOWLEDGED
+from chassis.transactions import ACKNOWLEDGED, Lines
 from chassis.transactions import Sessions as Sessions
 from chassis.transactions import run_transaction as run_transaction
 
@@ -92,6 +92,7 @@ class Database:
         self._db = client.get_database(name, write_concern=ACKNOWLEDGED, read_concern=ReadConcern("majority"))
         self._collections: dict[str, Any] = {}
         self._sessions = Sessions(client)
+        self._lines = Lines()
 
     def __getitem__(self, collection: str) -> Any:
         found = self._collections.get(collection)
@@ -123,9 +124,10 @@ class Database:
             if error.code != _NAMESPACE_EXISTS:
                 raise
 
-    async def transaction(self, callback: Callable[[Tx], Awaitable[T]]) -> T:
+    async def transaction(self, callback: Callable[[Tx], Awaitable[T]], thing: str = "") -> T:
         """Runs the callback in a transaction, again when the server says that another try may pass. The
-        callback only reads and writes through its Tx: it may run many times."""
+        callback only reads and writes through its Tx: it may run many times. Those that name the same thing, which
+        they would all write, run one after the other; none of them starts another for it inside."""
 
         async def body(session: Any) -> T:
             tx = Tx(session)
@@ -134,7 +136,8 @@ class Database:
                 await self["outbox"].insert_many(tx.rows, session=session)
             return result
 
-        return await run_transaction(self._sessions, body)
+        async with self._lines.of(thing):
+            return await run_transaction(self._sessions, body)
 
     async def newest(self, collection: str, wanted: dict[str, Any]) -> dict[str, Any] | None:
         """One document as a transaction sees it, which a majority has when this returns. A plain read may not see yet
@@ -150,9 +153,11 @@ class Database:
         """Takes the answer back of a write that came to nothing: the caller may ask again."""
         await self["requests"].delete_one({"_id": _request_key(request)}, session=tx.session)
 
-    async def once(self, request: Message, decide: Callable[[Tx], Awaitable[M]], response: type[M]) -> M:
+    async def once(
+        self, request: Message, decide: Callable[[Tx], Awaitable[M]], response: type[M], thing: str = ""
+    ) -> M:
         """Serves a write once per request_id and caller: the repeat gets the first answer, stored in the same
-        transaction. The same request_id with another content is refused."""
+        transaction. The same request_id with another content is refused. `thing` is as of `transaction`."""
         request_id: str = request.request_id  # type: ignore[attr-defined]
         key = _request_key(request)
         content = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
@@ -164,7 +169,7 @@ class Database:
             return answer
 
         try:
-            return await self.transaction(body)
+            return await self.transaction(body, thing)
         except (Refused, DuplicateKeyError) as error:
             # Looked up only now: a first request, by far the most, is not slowed by it. A repeat is refused by
             # the state that the first one left, or by the key.

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ReadPreference, WriteConcern
@@ -62,6 +63,27 @@ class Sessions:
             if time.monotonic() - since < _IDLE_SECONDS:
                 return session
         return None
+
+
+class Lines:
+    """Where this process's writers of one thing stand one behind the other. Together they would only undo each other:
+    all but one of those that a server meets at once begin anew, and on a busy machine that is most of its work.
+    Writers in other processes still meet there."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def of(self, thing: str) -> AsyncIterator[None]:
+        """This caller's turn; at once for the thing without a name."""
+        if not thing:
+            yield
+            return
+        lock = self._locks.get(thing)
+        if lock is None:
+            lock = self._locks[thing] = asyncio.Lock()
+        async with lock:
+            yield
 
 
 async def run_transaction(

@@ -44,6 +44,8 @@ class Reaction:
     event: type[Message]
     handle: Callable[[Tx, Any], Awaitable[None]] | None = None
     after: Callable[[Any], Awaitable[None]] | None = None
+    # What `handle` writes, where facts of several aggregates write the same: it is done for one after the other.
+    thing: Callable[[Any], str] | None = None
 
 
 # Something more to write in the transaction of the reaction.
@@ -217,7 +219,7 @@ class Consumer:
             await handle(tx, event)
 
         try:
-            await self._db.transaction(body)
+            await self._db.transaction(body, reaction.thing(event) if reaction.thing else "")
         except DuplicateKeyError as error:
             if (error.details or {}).get("keyValue", {}) != {"_id": event.meta.event_id}:
                 raise

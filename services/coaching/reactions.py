@@ -3,7 +3,7 @@
 from datetime import UTC
 from decimal import Decimal
 from functools import partial
-from typing import get_args
+from typing import Any, get_args
 
 from livinglab.assessment.v1 import events_pb2 as assessment_pb
 from livinglab.assessment.v1 import evidence_events_pb2 as evidence_pb
@@ -39,6 +39,11 @@ async def on_evaluation_submitted(store: Store, plans: PlanStore, tx: mongo.Tx, 
             fact = proof.prove(plan, values, event.evaluation_id, event.meta.occurred_time.ToDatetime(UTC))
             if fact is not None:
                 await plans.save(tx, plan, fact)
+
+
+def _places(event: Any) -> str:
+    """Coaches of one cohort: many leave at once where a phase closes."""
+    return str(event.meta.cohort_id)
 
 
 async def on_participant_left(
@@ -83,9 +88,9 @@ def table(store: Store, plans: PlanStore, institutions: Institutions) -> tuple[R
         Reaction(program_pb.PhaseRescheduled, partial(on_days_moved, plans)),
         Reaction(program_pb.CohortPaused, partial(on_days_moved, plans)),
         Reaction(evidence_pb.EvidenceUploaded, partial(on_evidence_uploaded, plans)),
-        Reaction(program_pb.ParticipantWithdrawn, partial(on_participant_left, rows)),
-        Reaction(program_pb.ParticipantFailed, partial(on_participant_left, rows)),
-        Reaction(program_pb.ParticipantReadmitted, partial(on_participant_readmitted, rows)),
+        Reaction(program_pb.ParticipantWithdrawn, partial(on_participant_left, rows), thing=_places),
+        Reaction(program_pb.ParticipantFailed, partial(on_participant_left, rows), thing=_places),
+        Reaction(program_pb.ParticipantReadmitted, partial(on_participant_readmitted, rows), thing=_places),
         Reaction(directory_pb.InstitutionRegistered, institutions.keep),
         # Its own, so that coaches and assessors are asked after in one place.
         Reaction(coaching_pb.CoachAssigned, assignments.on_coach_assigned),

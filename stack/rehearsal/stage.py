@@ -27,7 +27,7 @@ R = TypeVar("R", bound=Message)
 
 _AWAY = frozenset({Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED, Kind.ABORTED})
 
-_AGAIN_SECONDS = 0.2
+_AGAIN_SECONDS = 0.5
 # The most that any list gives at once.
 _PAGE = 1_000
 # Facts travel between services; what rests on one that is still under way is asked for again. It is on its way for as

@@ -109,7 +109,7 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
             doubts = criteria.warnings(needs, guides)
             return pb.SaveAnswersResponse(evaluation=await self._shown(evaluation), warnings=doubts, needs=needs)
 
-        return await self._store.db.once(request, decide, pb.SaveAnswersResponse)
+        return await self._store.db.once(request, decide, pb.SaveAnswersResponse, request.evaluation_id)
 
     async def SubmitEvaluation(self, request: pb.SubmitEvaluationRequest, context: Any) -> pb.SubmitEvaluationResponse:
         async def decide(tx: mongo.Tx) -> pb.SubmitEvaluationResponse:
@@ -120,7 +120,7 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
             doubts = criteria.warnings(await self._needs(evaluation, scorer, guides), guides)
             return pb.SubmitEvaluationResponse(evaluation=await self._shown(evaluation), warnings=doubts)
 
-        return await self._store.db.once(request, decide, pb.SubmitEvaluationResponse)
+        return await self._store.db.once(request, decide, pb.SubmitEvaluationResponse, request.evaluation_id)
 
     async def GetEvaluation(self, request: pb.GetEvaluationRequest, context: Any) -> pb.GetEvaluationResponse:
         evaluation = await self._access.visible(request.evaluation_id)

@@ -99,7 +99,7 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
                 answer.warnings.extend(revisions.warning(found, indicator, request.level, case.day))
             return answer
 
-        return await self._store.db.once(request, decide, pb.AttachEvidenceResponse)
+        return await self._store.db.once(request, decide, pb.AttachEvidenceResponse, request.evaluation_id)
 
     async def DetachEvidence(self, request: pb.DetachEvidenceRequest, context: Any) -> pb.DetachEvidenceResponse:
         async def decide(tx: mongo.Tx) -> pb.DetachEvidenceResponse:
@@ -111,7 +111,7 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
             await self._tell_coverage(tx, case)
             return pb.DetachEvidenceResponse(indicator=shown)
 
-        return await self._store.db.once(request, decide, pb.DetachEvidenceResponse)
+        return await self._store.db.once(request, decide, pb.DetachEvidenceResponse, request.evaluation_id)
 
     async def HandInEvidence(self, request: pb.HandInEvidenceRequest, context: Any) -> pb.HandInEvidenceResponse:
         async def decide(tx: mongo.Tx) -> pb.HandInEvidenceResponse:
@@ -129,7 +129,7 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
             await self._tell_coverage(tx, case)
             return answer
 
-        return await self._store.db.once(request, decide, pb.HandInEvidenceResponse)
+        return await self._store.db.once(request, decide, pb.HandInEvidenceResponse, request.evaluation_id)
 
     async def ReviewEvidence(self, request: pb.ReviewEvidenceRequest, context: Any) -> pb.ReviewEvidenceResponse:
         _require_finding(request)
@@ -148,7 +148,7 @@ class EvidenceService(evidence_service_pb2_grpc.EvidenceServiceServicer):
             await self._tell_coverage(tx, case)
             return pb.ReviewEvidenceResponse(indicator=_handed_in(shown))
 
-        return await self._store.db.once(request, decide, pb.ReviewEvidenceResponse)
+        return await self._store.db.once(request, decide, pb.ReviewEvidenceResponse, request.evaluation_id)
 
     async def ListIndicatorEvidence(
         self, request: pb.ListIndicatorEvidenceRequest, context: Any

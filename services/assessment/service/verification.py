@@ -182,7 +182,7 @@ class VerificationService(verification_pb2_grpc.VerificationServiceServicer):
             await access.save(self._store, tx, evaluation, outcome, dossier if changed else None)
             return response(evaluation=access.shown(evaluation, scorer))
 
-        return await self._store.db.once(request, decide, response)
+        return await self._store.db.once(request, decide, response, request.evaluation_id)
 
     async def _require_instrument(self, instrument: str, field: str) -> None:
         if await self._editions.find(instrument) is None:

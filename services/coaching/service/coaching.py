@@ -35,8 +35,6 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
         self._plans = plans
         self._assignments = assignments
         self._institutions = institutions
-        # Everybody is after the coach with the most places: in turn they need not try again.
-        self._assigning = asyncio.Lock()
 
     async def RegisterCoach(self, request: pb.RegisterCoachRequest, context: Any) -> pb.RegisterCoachResponse:
         coach = coaching_pb2.Coach(
@@ -89,8 +87,8 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
             tx.add(fact)
             return pb.AssignCoachResponse(coach=coach)
 
-        async with self._assigning:
-            return await self._store.db.once(request, decide, pb.AssignCoachResponse)
+        # Everybody is after the coach with the most places.
+        return await self._store.db.once(request, decide, pb.AssignCoachResponse, request.cohort_id)
 
     async def ScheduleSession(self, request: pb.ScheduleSessionRequest, context: Any) -> pb.ScheduleSessionResponse:
         self._require_sound(request)
@@ -184,7 +182,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
             await self._plans.save(tx, found, fact)
             return pb.SubmitPlanResponse(plan=found)
 
-        return await self._store.db.once(request, decide, pb.SubmitPlanResponse)
+        return await self._store.db.once(request, decide, pb.SubmitPlanResponse, request.plan_id)
 
     async def ReviewPlan(self, request: pb.ReviewPlanRequest, context: Any) -> pb.ReviewPlanResponse:
         ids, now, who = [naming.new_id() for _ in request.remarks], datetime.now(UTC), auth.caller()
@@ -197,7 +195,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
                 tx.add(comments.commented(found, asked))
             return pb.ReviewPlanResponse(plan=found)
 
-        return await self._store.db.once(request, decide, pb.ReviewPlanResponse)
+        return await self._store.db.once(request, decide, pb.ReviewPlanResponse, request.plan_id)
 
     async def CompleteAction(self, request: pb.CompleteActionRequest, context: Any) -> pb.CompleteActionResponse:
         named = {one.evidence_id for one in request.evidence if one.evidence_id}
@@ -211,7 +209,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
                 await self._plans.save(tx, found, fact)
             return pb.CompleteActionResponse(plan=shown(found))
 
-        return await self._store.db.once(request, decide, pb.CompleteActionResponse)
+        return await self._store.db.once(request, decide, pb.CompleteActionResponse, request.plan_id)
 
     async def GetPlan(self, request: pb.GetPlanRequest, context: Any) -> pb.GetPlanResponse:
         return pb.GetPlanResponse(plan=shown(await self._own_plan(request.plan_id)))

@@ -66,7 +66,7 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
                 await self._plans.save(tx, found, fact)
             return pb.EditPlanResponse(plan=found)
 
-        return await self._store.db.once(request, decide, pb.EditPlanResponse)
+        return await self._store.db.once(request, decide, pb.EditPlanResponse, request.plan_id)
 
     async def ProposeAmendment(self, request: pb.ProposeAmendmentRequest, context: Any) -> pb.ProposeAmendmentResponse:
         async def decide(tx: mongo.Tx) -> pb.ProposeAmendmentResponse:
@@ -76,7 +76,7 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
             await self._plans.save(tx, found, fact)
             return pb.ProposeAmendmentResponse(plan=found)
 
-        return await self._store.db.once(request, decide, pb.ProposeAmendmentResponse)
+        return await self._store.db.once(request, decide, pb.ProposeAmendmentResponse, request.plan_id)
 
     async def ReviewAmendment(self, request: pb.ReviewAmendmentRequest, context: Any) -> pb.ReviewAmendmentResponse:
         who = auth.caller()
@@ -88,7 +88,7 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
             await self._plans.save(tx, found, fact)
             return pb.ReviewAmendmentResponse(plan=found)
 
-        return await self._store.db.once(request, decide, pb.ReviewAmendmentResponse)
+        return await self._store.db.once(request, decide, pb.ReviewAmendmentResponse, request.plan_id)
 
     async def ReportProgress(self, request: pb.ReportProgressRequest, context: Any) -> pb.ReportProgressResponse:
         async def decide(tx: mongo.Tx) -> pb.ReportProgressResponse:
@@ -98,7 +98,7 @@ class PlanService(plan_service_pb2_grpc.PlanServiceServicer):
             await self._plans.save(tx, found, fact)
             return pb.ReportProgressResponse(plan=shown(found))
 
-        return await self._store.db.once(request, decide, pb.ReportProgressResponse)
+        return await self._store.db.once(request, decide, pb.ReportProgressResponse, request.plan_id)
 
     async def CommentOnPlan(self, request: pb.CommentOnPlanRequest, context: Any) -> pb.CommentOnPlanResponse:
         new_id, now, who = naming.new_id(), datetime.now(UTC), auth.caller()

@@ -132,7 +132,7 @@ class Reactions:
         """Every fact that program listens to."""
 
         def fact(event: type[Message], handle: Callable[[Tx, Any], Any]) -> Reaction:
-            return Reaction(event, handle, self.tell_workflow)
+            return Reaction(event, handle, self.tell_workflow, lambda event: str(event.institution))
 
         assignments = assignments or Assignments(self._store.db)
         return [

@@ -76,6 +76,34 @@ async def test_contenders_all_get_through(db: mongo.Database) -> None:
     assert await increment(db) == 21
 
 
+async def test_writers_of_one_thing_begin_once_each_and_writers_of_others_do_not_wait(db: mongo.Database) -> None:
+    begun, entered, leave = 0, asyncio.Event(), asyncio.Event()
+
+    async def counted(tx: mongo.Tx) -> None:
+        nonlocal begun
+        begun += 1
+        await db["counters"].update_one({"_id": "n"}, {"$inc": {"n": 1}}, upsert=True, session=tx.session)
+
+    async def standing(tx: mongo.Tx) -> None:
+        entered.set()
+        await leave.wait()
+
+    first = asyncio.create_task(db.transaction(standing, "a plan"))
+    await entered.wait()
+    behind = [asyncio.create_task(db.transaction(counted, "a plan")) for _ in range(20)]
+    behind.pop().cancel()
+    assert await db.transaction(read_nothing, "another plan") == "read"
+    assert begun == 0
+    leave.set()
+    await asyncio.gather(first, *behind)
+    kept = await db["counters"].find_one({"_id": "n"})
+    assert (begun, kept) == (19, {"_id": "n", "n": 19})
+
+
+async def read_nothing(tx: mongo.Tx) -> str:
+    return "read"
+
+
 async def test_a_call_that_is_cancelled_leaves_nothing_and_joins_no_later_transaction(
     servers: Servers, db: mongo.Database
 ) -> None:
