@@ -72,8 +72,14 @@ async def test_a_result_that_was_taken_out_again_is_not_behind_its_facts(system:
         row = results_pb.ImportRow(line=2, value="2.70", **key)
         brought = results_pb.ImportResultsRequest(request_id="brought-in", rows=[row])
         assert (await stub.ImportResults(iter([brought]), metadata=metadata)).imported == 1
-        fields = {**key, "stage": evaluation_pb2.STAGE_PUBLICATION, "reason": "brought in by mistake"}
-        out = results_pb.WithdrawResultRequest(request_id="taken-out", **fields)
+        out = results_pb.WithdrawResultRequest(
+            request_id="taken-out",
+            institution="32.10",
+            instrument="spbe-59-2020",
+            period="2022",
+            stage=evaluation_pb2.STAGE_PUBLICATION,
+            reason="brought in by mistake",
+        )
         await stub.WithdrawResult(out, metadata=metadata)
     async with AsyncMongoClient[dict[str, Any]](system.servers().mongodb) as client:
         kept = client["benchmark"]["results"]
