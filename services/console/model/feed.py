@@ -1,7 +1,7 @@
 """The race as open data: one row for each institution, race and basis. The names of the columns are a promise
-(docs/api.md): none is renamed or taken away, new ones come after those that are there."""
+(docs/api.md): none is renamed or taken away, new ones may come."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from services.console.model import tables
@@ -50,7 +50,7 @@ def row(race: Mapping[str, str], ranking: Any, found: Any) -> Row:
 
 def node_columns(instruments: Iterable[Any]) -> list[str]:
     """domain_1 …, aspect_1 …: of every instrument there is, whatever is asked for, by kind and number."""
-    found = {(one.kind, one.number) for instrument in instruments for one in instrument.nodes if one.kind in KINDS}
+    found = {(one.kind, one.number) for instrument in instruments for one in _within(instrument.nodes)}
     return [node_column(kind, number) for kind, number in sorted(found, key=_place)]
 
 
@@ -77,10 +77,18 @@ def names(instruments: Iterable[Any]) -> list[dict[str, Any]]:
             "instrument": one.id,
             "version": one.version,
             "title": one.title,
-            "columns": {node_column(node.kind, node.number): node.name for node in one.nodes if node.kind in KINDS},
+            "columns": {node_column(node.kind, node.number): node.name for node in _within(one.nodes)},
         }
         for one in instruments
     ]
+
+
+def _within(nodes: Iterable[Any]) -> Iterator[Any]:
+    """Those that have a column, parents before children."""
+    for node in nodes:
+        if node.kind in KINDS:
+            yield node
+        yield from _within(node.children)
 
 
 def _place(node: tuple[str, str]) -> tuple[int, int, str]:

@@ -72,9 +72,7 @@ async def _answered(request: Request, form: str, made: Any) -> Response:
 
 
 async def _everything(asked: Asked, person: Person) -> tuple[list[Any], list[feed.Row]]:
-    listed = (await person.ask(asked.neighbours.instruments.ListInstruments, _ALL_INSTRUMENTS)).instruments
-    # A list leaves the tree out.
-    instruments = [await asked.instrument(person, one.id, one.version) for one in listed]
+    instruments = list((await person.ask(asked.neighbours.instruments.ListInstruments, _ALL_INSTRUMENTS)).instruments)
     nodes = await _nodes(asked, person)
     rows = []
     for race in await asked.races(person):
