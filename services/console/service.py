@@ -35,7 +35,7 @@ from services.console.pages import (
 )
 from services.console.pages.asked import Asked
 from services.console.pages.cohort import board, launch, orders, participants, records
-from services.console.pages.public import find, practices, programs, race, region, unsubscribe
+from services.console.pages.public import feed, find, practices, programs, race, region, unsubscribe
 from services.console.session.neighbours import Neighbours
 from services.console.session.people import NotSignedIn
 from services.console.session.sessions import Sessions
@@ -68,6 +68,8 @@ def application(neighbours: Neighbours, api: Api, settings: Settings, stopping: 
         Route("/static/{name}", _static),
         Route("/api/openapi.json", api.document),
         Route("/api/{method:path}", api.answer, methods=_BOTH),
+        Route("/data/race.csv", feed.csv_table),
+        Route("/data/race.json", feed.json_table),
         Route("/race.csv", race.csv_table),
         Route("/race.json", race.json_table),
         Route("/r/{code:path}.csv", region.csv_table),
