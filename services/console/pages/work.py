@@ -36,9 +36,11 @@ async def page(request: Request) -> Response:
     duties: list[Any] = []
     cohorts: list[Any] = []
     if session.has(*REGION_ROLES) and session.institution:
-        evaluations = await _evaluations(person, neighbours, session)
         asked = duty_service_pb2.ListDutiesRequest(institution=session.institution)
         duties = list((await person.ask(neighbours.duties.ListDuties, asked)).duties)
+        # The real ones, and those of the rehearsals that it is in at this moment.
+        for realm in sorted({"", *(duty.rehearsal for duty in duties)}):
+            evaluations += await _evaluations(person, neighbours, session, realm)
         cohorts_of_it = {e.cohort_id for e in evaluations if e.cohort_id} | {duty.cohort_id for duty in duties}
         plans = await _plans(person, neighbours, session, cohorts_of_it)
     if session.has(*_SEE_COHORTS):
@@ -72,9 +74,9 @@ async def page(request: Request) -> Response:
     return streamed.with_script(sent)
 
 
-async def _evaluations(person: Person, neighbours: Neighbours, session: Session) -> list[Any]:
-    """The region's own, open ones first; open ones with their answers."""
-    request = service_pb2.ListEvaluationsRequest(institution=session.institution, page_size=_MOST)
+async def _evaluations(person: Person, neighbours: Neighbours, session: Session, realm: str) -> list[Any]:
+    """The region's own in one realm, open ones first; open ones with their answers."""
+    request = service_pb2.ListEvaluationsRequest(institution=session.institution, rehearsal=realm, page_size=_MOST)
     listed = await person.ask(neighbours.instruments.ListEvaluations, request)
     found = []
     for evaluation in sorted(listed.evaluations, key=lambda e: (e.state != _OPEN, e.period, e.instrument)):
