@@ -17,7 +17,7 @@ from stack.rehearsal.stage import Stage
 from stack.system import System, start_system
 from tests.harness.browsing import browser
 
-FOLDER = Path(__file__).resolve().parents[2] / "docs" / "pictures"
+FOLDER = Path(__file__).resolve().parents[3] / "docs" / "pictures"
 COHORT = PROGRAMS / "cohorts" / "living-lab-2022.yaml"
 WIDE, PHONE = {"width": 1180, "height": 760}, {"width": 390, "height": 760}
 # The phase in whose middle the board is taken, and how many have done their duties by then.
