@@ -6,6 +6,8 @@ from livinglab.notify.v1 import (
     inbox_service_pb2_grpc,
     service_pb2,
     service_pb2_grpc,
+    subscription_service_pb2,
+    subscription_service_pb2_grpc,
     template_service_pb2,
     template_service_pb2_grpc,
     webhook_service_pb2,
@@ -20,16 +22,19 @@ from directory.projection import Institutions
 from services.notify.delivery import Delivery
 from services.notify.model import rules
 from services.notify.model.destinations import Destinations
+from services.notify.model.subscriptions import Addresses
 from services.notify.postman import PostOffice
 from services.notify.reactions.people import People
 from services.notify.reactions.telling import Telling
 from services.notify.service.inbox import InboxService
 from services.notify.service.messages import NotifyService
+from services.notify.service.subscriptions import SubscriptionService
 from services.notify.service.templates import TemplateService
 from services.notify.service.webhooks import WebhookService
 from services.notify.store.deliveries import DeliveryStore
 from services.notify.store.figures import Figures
 from services.notify.store.inbox import Arrivals, InboxStore
+from services.notify.store.keys import key
 from services.notify.store.messages import Store
 from services.notify.store.preferences import PreferenceStore
 from services.notify.store.templates import TemplateStore
@@ -55,7 +60,8 @@ async def main(process: runtime.Process) -> None:
     await assignments.prepare()
     await institutions.prepare()
     process.background("institutions", institutions.follow())
-    delivery = Delivery(store, PostOffice(process.settings))
+    addresses = Addresses(process.settings.console_url, await key(store.db, "unsubscribe"))
+    delivery = Delivery(store, PostOffice(process.settings, addresses.of))
     template_store = TemplateStore(store.db)
     editions = Editions(template_store, texts)
     wishes, arrivals = PreferenceStore(store.db), Arrivals(store.db)
@@ -87,6 +93,11 @@ async def main(process: runtime.Process) -> None:
             template_service_pb2.DESCRIPTOR.services_by_name["TemplateService"],
             TemplateService(template_store, texts, editions),
             template_service_pb2_grpc.add_TemplateServiceServicer_to_server,
+        ),
+        Served(
+            subscription_service_pb2.DESCRIPTOR.services_by_name["SubscriptionService"],
+            SubscriptionService(store, wishes, addresses),
+            subscription_service_pb2_grpc.add_SubscriptionServiceServicer_to_server,
         ),
         webhooks,
     )
