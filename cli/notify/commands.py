@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.notify import templates
+from cli.notify import addresses, templates
 from cli.speak.output import AsJson, fail, print_json, say, table
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Messages to people.", no_args_is_help=True)
 app.add_typer(templates.app, name="template")
+app.add_typer(addresses.app, name="address")
 
 CohortId = Annotated[str, typer.Argument(metavar="COHORT", help="Id of the cohort.")]
 _STATES = ("queued", "delivered", "failed")

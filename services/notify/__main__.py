@@ -2,6 +2,8 @@
 
 from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
 from livinglab.notify.v1 import (
+    address_service_pb2,
+    address_service_pb2_grpc,
     inbox_service_pb2,
     inbox_service_pb2_grpc,
     service_pb2,
@@ -26,11 +28,14 @@ from services.notify.model.subscriptions import Addresses
 from services.notify.postman import PostOffice
 from services.notify.reactions.people import People
 from services.notify.reactions.telling import Telling
+from services.notify.screen import Screen
+from services.notify.service.addresses import AddressService
 from services.notify.service.inbox import InboxService
 from services.notify.service.messages import NotifyService
 from services.notify.service.subscriptions import SubscriptionService
 from services.notify.service.templates import TemplateService
 from services.notify.service.webhooks import WebhookService
+from services.notify.store.addresses import AddressStore
 from services.notify.store.deliveries import DeliveryStore
 from services.notify.store.figures import Figures
 from services.notify.store.inbox import Arrivals, InboxStore
@@ -61,7 +66,8 @@ async def main(process: runtime.Process) -> None:
     await institutions.prepare()
     process.background("institutions", institutions.follow())
     addresses = Addresses(process.settings.console_url, await key(store.db, "unsubscribe"))
-    delivery = Delivery(store, PostOffice(process.settings, addresses.of))
+    undeliverable = AddressStore(store.db)
+    delivery = Delivery(store, Screen(PostOffice(process.settings, addresses.of), undeliverable))
     template_store = TemplateStore(store.db)
     editions = Editions(template_store, texts)
     wishes, arrivals = PreferenceStore(store.db), Arrivals(store.db)
@@ -98,6 +104,11 @@ async def main(process: runtime.Process) -> None:
             subscription_service_pb2.DESCRIPTOR.services_by_name["SubscriptionService"],
             SubscriptionService(store, wishes, addresses),
             subscription_service_pb2_grpc.add_SubscriptionServiceServicer_to_server,
+        ),
+        Served(
+            address_service_pb2.DESCRIPTOR.services_by_name["AddressService"],
+            AddressService(undeliverable),
+            address_service_pb2_grpc.add_AddressServiceServicer_to_server,
         ),
         webhooks,
     )

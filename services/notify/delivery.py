@@ -5,6 +5,7 @@ import random
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from livinglab.notify.v1 import service_pb2 as pb
 from prometheus_client import Counter
@@ -12,7 +13,6 @@ from prometheus_client import Counter
 from chassis import telemetry
 from services.notify.model import messages as model
 from services.notify.model.messages import Outcome, Taken, Turned, Unreachable
-from services.notify.postman import Postman, PostOffice
 from services.notify.store.messages import Claimed, DatabaseFailure, Store
 
 _AT_ONCE = 4
@@ -30,10 +30,20 @@ FINISH_SECONDS = 8.0
 MAILS = Counter("livinglab_mails_total", "Mails offered to the mail server, by what it made of them", ["outcome"])
 
 
+class Post(Protocol):
+    """What takes messages, of one channel."""
+
+    async def send(self, message: pb.Message) -> Outcome:
+        """Offers it once. Never raises for what the other side or the network does."""
+
+    async def close(self) -> None:
+        """Nothing is sent any more."""
+
+
 class Delivery:
     """A loop that claims one message after the other and sends a few at once."""
 
-    def __init__(self, store: Store, postman: PostOffice | Postman) -> None:
+    def __init__(self, store: Store, postman: Post) -> None:
         self._store = store
         self._postman = postman
         self._woken = asyncio.Event()
