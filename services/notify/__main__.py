@@ -1,5 +1,7 @@
 """Wiring of the notify process."""
 
+from pathlib import Path
+
 from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
 from livinglab.notify.v1 import (
     address_service_pb2,
@@ -17,13 +19,14 @@ from livinglab.notify.v1 import (
 )
 from livinglab.program.v1.recipient_service_pb2_grpc import RecipientServiceStub
 
-from chassis import runtime
+from chassis import runtime, telemetry
 from chassis.rpc import Served
 from directory.assignments import Assignments
 from directory.projection import Institutions
 from services.notify.delivery import Delivery
 from services.notify.model import rules
 from services.notify.model.destinations import Destinations
+from services.notify.model.sealing import Seal, keys_of
 from services.notify.model.subscriptions import Addresses
 from services.notify.postman import PostOffice
 from services.notify.reactions.people import People
@@ -118,7 +121,7 @@ async def _webhooks(process: runtime.Process, store: Store, writer: Writer) -> S
     """Facts go out to other systems from here on."""
     settings = process.settings
     destinations = Destinations(settings.webhook_networks)
-    webhook_store, log = WebhookStore(store.db), DeliveryStore(store.db)
+    webhook_store, log = WebhookStore(store.db, _seal(settings.webhook_keys)), DeliveryStore(store.db)
     poster = Poster(destinations, settings.webhook_seconds, settings.webhook_authorities)
     sending = Sending(webhook_store, log, store, writer, poster, settings.webhook_seconds)
     desk = Desk(webhook_store, Feed(await process.nats(), webhook_store, log), sending)
@@ -128,6 +131,17 @@ async def _webhooks(process: runtime.Process, store: Store, writer: Writer) -> S
         WebhookService(webhook_store, log, destinations, resolved, desk.wake),
         webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server,
     )
+
+
+def _seal(keys: Path | None) -> Seal:
+    """ValueError, of the setting, where the file cannot be used: to go on in plain would be worse."""
+    if keys is None:
+        telemetry.log.warning("secrets of webhooks are kept in plain", because="LIVINGLAB_WEBHOOK_KEYS is not set")
+        return Seal()
+    try:
+        return Seal(keys_of(keys.read_text()))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"LIVINGLAB_WEBHOOK_KEYS: {error}") from error
 
 
 if __name__ == "__main__":
