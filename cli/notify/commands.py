@@ -109,12 +109,15 @@ def retry(
     if bool(message_ids) == bool(cohort):
         raise typer.BadParameter("name messages, or a --cohort")
     if cohort:
-        failed = _listed(cohort, "failed")
+        # What went to a phone has gone to the inbox too, and is not repeated.
+        failed = [one for one in _listed(cohort, "failed") if one.channel != pb.CHANNEL_GATEWAY]
     else:
         wanted = [pb.GetMessageRequest(message_id=one) for one in dict.fromkeys(message_ids or ())]
         failed = [answer.message for answer in _calls("GetMessage", wanted)]
         if others := [one for one in failed if one.state != pb.MESSAGE_STATE_FAILED]:
             fail(*(f"{one.id} is {_state(one.state)}, not failed: nothing was sent" for one in others))
+        if others := [one for one in failed if one.channel == pb.CHANNEL_GATEWAY]:
+            fail(*(f"{one.id} was a short message, which is not sent again" for one in others))
     answers = _calls("SendMessages", [_again(one) for one in failed])
     rows = [{"id": old.id, "sent_as": new.message_ids[0]} for old, new in zip(failed, answers, strict=True)]
     if as_json:

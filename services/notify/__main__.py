@@ -20,14 +20,17 @@ from livinglab.notify.v1 import (
 from livinglab.program.v1.recipient_service_pb2_grpc import RecipientServiceStub
 
 from chassis import runtime, telemetry
+from chassis.config import Settings
 from chassis.rpc import Served
 from directory.assignments import Assignments
 from directory.projection import Institutions
 from services.notify.delivery import Delivery
+from services.notify.gateway import Gateway
 from services.notify.model import rules
 from services.notify.model.destinations import Destinations
 from services.notify.model.sealing import Seal, keys_of
 from services.notify.model.subscriptions import Addresses
+from services.notify.posting import Poster, resolved
 from services.notify.postman import PostOffice
 from services.notify.reactions.people import People
 from services.notify.reactions.telling import Telling
@@ -51,7 +54,6 @@ from services.notify.store.webhooks import WebhookStore
 from services.notify.texts import Texts
 from services.notify.webhooks.desk import Desk
 from services.notify.webhooks.feed import Feed
-from services.notify.webhooks.post import Poster, resolved
 from services.notify.webhooks.sending import Sending
 from services.notify.writing.digests import Digests
 from services.notify.writing.editions import Editions
@@ -74,7 +76,15 @@ async def main(process: runtime.Process) -> None:
     template_store = TemplateStore(store.db)
     editions = Editions(template_store, texts)
     wishes, arrivals = PreferenceStore(store.db), Arrivals(store.db)
-    writer = Writer(store, wishes, texts, delivery.wake, process.settings.console_url, editions)
+    gateway = _gateway(process.settings)
+    short = Delivery(store, gateway, short=True) if gateway else None
+
+    def wake() -> None:
+        delivery.wake()
+        if short:
+            short.wake()
+
+    writer = Writer(store, wishes, texts, wake, process.settings.console_url, editions, phones=bool(gateway))
     people = People(
         RecipientServiceStub(process.channel("program")), CoachingServiceStub(process.channel("coaching")), assignments
     )
@@ -83,6 +93,8 @@ async def main(process: runtime.Process) -> None:
     await process.relay(store.db)
     await process.consume(store.db, telling.table(assignments, institutions))
     process.background("delivery", delivery.run())
+    if short:
+        process.background("short messages", short.run())
     process.background("telling", telling.run())
     process.background("digests", Digests(store, writer).run())
     process.background("arrivals", arrivals.run())
@@ -115,6 +127,14 @@ async def main(process: runtime.Process) -> None:
         ),
         webhooks,
     )
+
+
+def _gateway(settings: Settings) -> Gateway | None:
+    """What short messages go by, where there is something."""
+    if settings.gateway_file is None:
+        return None
+    destinations = Destinations(settings.webhook_networks)
+    return Gateway(settings.gateway_file, destinations, settings.webhook_seconds, settings.webhook_authorities)
 
 
 async def _webhooks(process: runtime.Process, store: Store, writer: Writer) -> Served:

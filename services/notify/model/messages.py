@@ -121,6 +121,19 @@ def _note(message: pb.Message, outcome: Outcome, now: datetime) -> None:
     del message.tries[:-_TRIES_KEPT]
 
 
+def short(message: pb.Message, message_id: str) -> pb.Message:
+    """The same once more for the phone of its reader. It is in no inbox of its own, and repeats no key."""
+    found = pb.Message()
+    found.CopyFrom(message)
+    found.id, found.channel, found.state = message_id, pb.CHANNEL_GATEWAY, pb.MESSAGE_STATE_QUEUED
+    found.recipient.email = ""
+    for field in ("key", "events", "delivery_time"):
+        found.ClearField(field)
+    if not found.HasField("next_attempt_time"):
+        found.next_attempt_time.CopyFrom(found.accept_time)
+    return found
+
+
 def delivered(message: pb.Message, version: int) -> events_pb2.MessageDelivered:
     """The fact of a message that has arrived."""
     return events_pb2.MessageDelivered(
@@ -150,7 +163,7 @@ def _meta(message: pb.Message, version: int) -> Meta:
 
 def without_address(words: str, email: str) -> str:
     """Mail servers repeat the address in their answers; facts and logs carry none."""
-    start = words.lower().find(email.lower())
+    start = words.lower().find(email.lower()) if email else -1
     while start >= 0:
         words = f"{words[:start]}(recipient){words[start + len(email) :]}"
         start = words.lower().find(email.lower())
