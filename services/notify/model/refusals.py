@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 # So many letters, each refused for good, with none taken between them.
-MOST = 3
+ENOUGH = 3
 # Then one is offered again: people come back, and names are given to others.
 REST = timedelta(days=30)
 # Class 5, "addressing" and "mailbox" (RFC 3463). Policy (5.7), content (5.6) and the rest are not the recipient's.
@@ -26,7 +26,7 @@ def of_address(code: int, words: str) -> bool:
 
 def rests(refusals: int, last: datetime, now: datetime) -> bool:
     """Whether nothing is offered to an address that has refused so many letters, the last one at that time."""
-    return refusals >= MOST and now < last + REST
+    return refusals >= ENOUGH and now < last + REST
 
 
 def told(refusals: int, words: str) -> str:

@@ -43,7 +43,7 @@ class AddressStore:
         """Those that nothing is offered to now, in their order, and the token of the next page."""
         keys = {
             # As many as are too many.
-            f"letters.{refusals.MOST - 1}": {"$exists": True},
+            f"letters.{refusals.ENOUGH - 1}": {"$exists": True},
             "time": {"$gt": datetime.now(UTC) - refusals.REST},
             **({"cohorts": request.cohort_id} if request.cohort_id else {}),
         }
