@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from livinglab.notify.v1 import service_pb2 as pb
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,7 +30,8 @@ class Saying(BaseModel):
 
 
 class Description(BaseModel):
-    """What the file says. Statuses are numbers or ranges such as 500-599; what none names is a refusal for good."""
+    """What the file says, in JSON. Statuses are numbers, or ranges such as "500-599"; what none names is a refusal for
+    good."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,7 +48,7 @@ class Description(BaseModel):
 
 def read(text: str) -> Description:
     """ValueError names what is wrong with a description, such as a field that there is not."""
-    found = Description.model_validate(yaml.safe_load(text))
+    found = Description.model_validate_json(text)
     faults = [
         f"{place}: {{{name}}} is none of {', '.join(sorted(known))}"
         for place, known, strings in (

@@ -44,8 +44,7 @@ async def notify(
         "body": {"to": "{phone}", "text": "{text}", "ref": "{id}"},
         "said": [{"text": "not on WhatsApp", "means": "refused"}],
     }
-    # What is written in JSON is YAML too.
-    file = tmp_path / "gateway.yaml"
+    file = tmp_path / "gateway.json"
     file.write_text(json.dumps(described))
     settings: dict[str, Any] = {"webhook_networks": ["127.0.0.0/8"], "webhook_seconds": 1.0, "gateway_file": file}
     async with running_service("notify", servers, issuer, nats_url, **settings) as running:

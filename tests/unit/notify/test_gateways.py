@@ -9,18 +9,16 @@ from livinglab.notify.v1 import service_pb2 as pb
 from services.notify.model import gateways
 from services.notify.model.messages import Taken, Turned, Unreachable
 
-DESCRIBED = """
-url: https://graph.provider.example/v1/messages
-headers: {Authorization: "Bearer {secret}", Idempotency-Key: "{id}"}
-secret_file: /run/secrets/gateway
-body: {to: "{digits}", kind: text, text: {body: "{text}", preview: false}, tags: ["{language}", 7]}
-longest: 40
-taken: [200, 202]
-later: [429, 500-599]
-said:
-  - {text: '"code":131047', means: refused}
-  - {text: queue full, means: later}
-"""
+DESCRIBED = r"""{
+  "url": "https://graph.provider.example/v1/messages",
+  "headers": {"Authorization": "Bearer {secret}", "Idempotency-Key": "{id}"},
+  "secret_file": "/run/secrets/gateway",
+  "body": {"to": "{digits}", "kind": "text", "text": {"body": "{text}", "preview": false}, "tags": ["{language}", 7]},
+  "longest": 40,
+  "taken": [200, 202],
+  "later": [429, "500-599"],
+  "said": [{"text": "\"code\":131047", "means": "refused"}, {"text": "queue full", "means": "later"}]
+}"""
 LETTER = pb.Message(
     id="m1",
     phone="+6281234567890",
@@ -64,9 +62,9 @@ def test_an_answer_means_what_the_description_says(status: int, words: str, expe
         ("{digits}", "{number}", r"body: \{number\} is none of"),
         ("Bearer {secret}", "{text}", r"headers: \{text\} is none of"),
         ("500-599", "5xx", "5xx: is no status"),
-        ("secret_file: /run/secrets/gateway", "", "secret_file: is needed"),
-        ("longest: 40", "longer: 40", "longer"),
-        ("means: later", "means: perhaps", "means"),
+        ('"secret_file": "/run/secrets/gateway",', "", "secret_file: is needed"),
+        ('"longest": 40', '"longer": 40', "longer"),
+        ('"means": "later"', '"means": "perhaps"', "means"),
     ],
 )
 def test_what_is_wrong_with_a_description_is_found_when_it_is_read(before: str, after: str, fault: str) -> None:
