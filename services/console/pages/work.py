@@ -38,11 +38,12 @@ async def page(request: Request) -> Response:
     if session.has(*REGION_ROLES) and session.institution:
         asked = duty_service_pb2.ListDutiesRequest(institution=session.institution)
         duties = list((await person.ask(neighbours.duties.ListDuties, asked)).duties)
+    if (session.has(*REGION_ROLES) or session.of_agency) and session.institution:
         # The real ones, and those of the rehearsals that it is in at this moment.
         for realm in sorted({"", *(duty.rehearsal for duty in duties)}):
             evaluations += await _evaluations(person, neighbours, session, realm)
-        cohorts_of_it = {e.cohort_id for e in evaluations if e.cohort_id} | {duty.cohort_id for duty in duties}
-        plans = await _plans(person, neighbours, session, cohorts_of_it)
+        listing = coaching_pb.ListPlansRequest(institution=session.institution)
+        plans = await person.every(neighbours.coaching.ListPlans, listing, "plans")
     if session.has(*_SEE_COHORTS):
         listed = await person.ask(neighbours.program.ListCohorts, program_pb.ListCohortsRequest(page_size=_MOST))
         cohorts = list(listed.cohorts)
@@ -55,7 +56,7 @@ async def page(request: Request) -> Response:
         request,
         "work.html",
         session,
-        script_draft=streamed.script("draft.js") if session.has(*REGION_ROLES) else "",
+        script_draft=streamed.script("draft.js") if session.has(*REGION_ROLES) or session.of_agency else "",
         regions=regions,
         coaches=session.has(options_pb2.ROLE_COACH),
         dossiers=dossiers,
@@ -85,12 +86,4 @@ async def _evaluations(person: Person, neighbours: Neighbours, session: Session,
             one = service_pb2.GetEvaluationRequest(evaluation_id=evaluation.id)
             whole = (await person.ask(neighbours.instruments.GetEvaluation, one)).evaluation
         found.append(whole)
-    return found
-
-
-async def _plans(person: Person, neighbours: Neighbours, session: Session, cohorts: set[str]) -> list[Any]:
-    found: list[Any] = []
-    for cohort in sorted(cohorts):
-        request = coaching_pb.ListPlansRequest(cohort_id=cohort, institution=session.institution)
-        found += (await person.ask(neighbours.coaching.ListPlans, request)).plans
     return found
