@@ -38,7 +38,7 @@ from services.console.pages.cohort import board, launch, orders, participants, r
 from services.console.pages.public import feed, find, practices, programs, race, region, unsubscribe
 from services.console.session.neighbours import Neighbours
 from services.console.session.people import NotSignedIn
-from services.console.session.sessions import Sessions
+from services.console.session.sessions import COOKIE, Sessions
 from services.console.session.sign_in import SignIn
 
 Page = Callable[[Request], Awaitable[Response]]
@@ -172,7 +172,10 @@ async def _static(request: Request) -> Response:
 def _told(request: Request, status: int, title: str, *lines: str) -> Response:
     """An error as a page, in the language of the address; kept nowhere."""
     language = "en" if request.url.path.startswith("/en/") else "id"
-    body = shell.render("error.html", language, title=title, lines=lines, alternate=shell.root(_other(language)))
+    # Whoever is signed in keeps the way back to their work.
+    session = request.app.state.sessions.get(request.cookies.get(COOKIE, ""))
+    alternate = shell.root(_other(language))
+    body = shell.render("error.html", language, title=title, lines=lines, alternate=alternate, session=session)
     sent = answers.private(body, status)
     if status in (429, 503):
         sent.headers["retry-after"] = "5"

@@ -107,6 +107,44 @@ async def browser(**context: Any) -> AsyncIterator[Any]:
                 await found.close()
 
 
+_CUT = """() => {
+  const found = document.documentElement.scrollWidth > innerWidth ? ["wider than the screen"] : [];
+  const pen = document.createElement("canvas").getContext("2d");
+  for (const one of document.querySelectorAll("body *:not(svg *)")) {
+    const style = getComputedStyle(one), box = one.getBoundingClientRect();
+    // What only a screen reader reads, and what scrolls by itself.
+    if (!box.width || style.clipPath !== "none" || one.closest(".skip, .scroll, .hidden, .visually-hidden")) continue;
+    const inside = one.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    pen.font = style.font;
+    const hint = one.placeholder || "";
+    if (pen.measureText(hint).width > inside + 1 && hint) found.push("placeholder " + hint);
+    const hides = style.overflowX === "hidden" || style.overflowX === "clip";
+    if (hides && one.scrollWidth > one.clientWidth + 1 && one.textContent.trim()) found.push("cut " + one.outerHTML);
+    if (box.right > innerWidth + 1 || box.left < -1) found.push("beyond the edge " + one.outerHTML);
+  }
+  return found.map(one => one.slice(0, 160));
+}"""
+
+
+async def cut(page: Any) -> list[str]:
+    """What of a page cannot be read at the width that it has: beyond the edge, hidden by its box, a hint in a field
+    that is too narrow for it. 640 pixels are what 1280 are at 200 %."""
+    found: list[str] = await page.evaluate(_CUT)
+    return found
+
+
+async def moving(page: Any) -> list[str]:
+    """What moves by itself, or glides, on a page."""
+    found: list[str] = await page.evaluate(
+        """() => [...document.querySelectorAll("*")].filter(one => {
+          const style = getComputedStyle(one);
+          const glides = [style.animationName !== "none", parseFloat(style.transitionDuration) > 0];
+          return glides.some(Boolean) || style.scrollBehavior === "smooth";
+        }).map(one => one.outerHTML.slice(0, 80))"""
+    )
+    return found
+
+
 async def faults(page: Any) -> list[str]:
     """What axe-core finds on a page against WCAG 2.2 A and AA and its own best practice, one line each."""
     await page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())

@@ -6,7 +6,7 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 from livinglab.coaching.v1 import service_pb2 as rpc
 
-from tests.harness.browsing import browser, faults, form, get, post
+from tests.harness.browsing import browser, cut, faults, form, get, post
 from tests.harness.coaching import COHORT, assignment, called_by, coach, request_id
 from tests.harness.waiting import eventually
 from tests.integration.console.conftest import HOSTILE, SUMEDANG, Console, signed_in
@@ -53,8 +53,7 @@ async def fits(page: Any, url: str) -> list[str]:
             for fold in await page.locator("summary").all():
                 await fold.press("Enter")
             found += [f"{url} {start} at {width}: {fault}" for fault in await faults(page)]
-            if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                found.append(f"{url} {start} at {width}: wider than the screen")
+            found += [f"{url} {start} at {width}: {fault}" for fault in await cut(page)]
     return found
 
 
