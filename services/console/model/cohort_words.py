@@ -97,5 +97,62 @@ COHORT: Mapping[str, tuple[str, str]] = {
     "launch_as_rehearsal": ("Sebagai geladi", "As a rehearsal"),
     "launch_check": ("Periksa", "Check"),
     "launch_now": ("Luncurkan", "Launch"),
+    "effect_move": (
+        "{phase} bergeser seluruhnya {days} hari: pembukaan, sesi, dan batas waktunya.",
+        "{phase} moves as a whole by {days} days: its opening, its sessions and its deadline.",
+    ),
+    "effect_reopen": (
+        "{phase} dibuka lagi selama {days} hari; yang dimaafkan harus mengerjakannya.",
+        "{phase} is open again for {days} days; who was excused owes its duties.",
+    ),
+    "effect_enrol": (
+        "{institution} ikut mulai tahapan yang sedang dibuka.",
+        "{institution} takes part from the phases that are open now.",
+    ),
+    "effect_replace": (
+        "{name} bertindak untuk {institution} dan diundang ke yang sedang dibuka.",
+        "{name} acts for {institution} and is invited to what is open.",
+    ),
+    "effect_readmit": (
+        "{institution} ikut lagi mulai tahapan yang sedang dibuka; yang terlewat dimaafkan.",
+        "{institution} is in again from the phases that are open now; what it missed is excused.",
+    ),
+    "effect_split": (
+        "Yang disebut melanjutkan di kohort baru {title}, dengan hasil dan tanggal yang sama.",
+        "Those named go on in a new cohort, {title}, with what they have done and the same dates.",
+    ),
+    "effect_resolve": (
+        "Yang ditolak untuk {institution} dicoba lagi, atau dibiarkan, seperti yang dipilih.",
+        "What was refused for {institution} is asked again, or let be, as chosen.",
+    ),
+    "move_1": ("{phase} dibuka: {before} menjadi {after}", "{phase} opens: {before} becomes {after}"),
+    "move_2": ("{phase} berakhir: {before} menjadi {after}", "{phase} ends: {before} becomes {after}"),
+    "move_3": (
+        "Sesi {session} pada {phase}: {before} menjadi {after}",
+        "Session {session} of {phase}: {before} becomes {after}",
+    ),
+    "people_written_to": ("{count} orang dikirimi surat.", "{count} people are written to."),
+    "reopen_readmit": ("Yang gagal pada tahapan ini ikut lagi", "Who failed at this phase is in again"),
+    "resolve_whose": (
+        "Kosongkan kode daerah untuk masalah kohort sendiri.",
+        "Leave the code empty for problems of the cohort itself.",
+    ),
+    "choose_days": ("Isi jumlah hari, paling banyak 365.", "Give a number of days, at most 365."),
+    "choose_phase": ("Pilih tahapannya.", "Choose the phase."),
+    "choose_people_of_it": ("Sebutkan sedikitnya satu orang.", "Name at least one person."),
+    "choose_seat": ("Peran", "Role"),
+    "choose_codes": ("Kode daerah yang pindah, dipisah spasi atau baris", "Codes of those who go, set apart by spaces"),
+    "letter_language": ("Bahasa surat", "Language of letters"),
+    "new_name": ("Nama", "Name"),
+    "new_email": ("Alamat surel", "Email address"),
+    "leaving_email": (
+        "Surel yang digantikan (bila beberapa orang punya peran itu)",
+        "Address of who leaves (where several have the role)",
+    ),
+    "new_cohort_id": (
+        "Kode kohort baru (huruf kecil, angka, tanda hubung)",
+        "Id of the new cohort (lower case, dashes)",
+    ),
+    "new_cohort_title": ("Judul kohort baru", "Title of the new cohort"),
     "not_done": ("tidak dapat: {why}", "refused: {why}"),
 }

@@ -182,6 +182,13 @@ WORK: Mapping[str, tuple[str, str]] = {
     "order_extend": ("Perpanjang tahapan", "Extend a phase"),
     "order_withdraw": ("Keluarkan peserta", "Withdraw a participant"),
     "order_override": ("Putuskan gerbang", "Decide over a gate"),
+    "order_move": ("Geser tahapan", "Move a phase"),
+    "order_reopen": ("Buka kembali tahapan", "Reopen a phase"),
+    "order_enrol": ("Terima peserta baru", "Enrol a participant"),
+    "order_replace": ("Ganti orang", "Replace a person"),
+    "order_readmit": ("Terima kembali peserta", "Readmit a participant"),
+    "order_split": ("Pisahkan kohort", "Split the cohort"),
+    "order_resolve": ("Selesaikan masalah", "Resolve problems"),
     "order_cancel": ("Batalkan kohort", "Cancel the cohort"),
     "effect_pause": (
         "Tidak ada tahapan yang dibuka, ditutup, atau jatuh tempo sampai kohort dilanjutkan. {people} peserta aktif "
@@ -193,12 +200,7 @@ WORK: Mapping[str, tuple[str, str]] = {
         "Semua batas waktu yang belum lewat mundur selama jeda. {people} peserta aktif diberi tahu.",
         "Everything to come moves by the length of the pause. {people} active participants are told.",
     ),
-    "effect_extend": (
-        "Batas waktu {phase} bergeser {days} hari: dari {before} menjadi sekitar {after}. {people} peserta aktif "
-        "diberi tahu.",
-        "The deadline of {phase} moves by {days} days: from {before} to about {after}. {people} active participants "
-        "are told.",
-    ),
+    "effect_extend": ("Batas waktu {phase} bergeser {days} hari.", "The deadline of {phase} moves by {days} days."),
     "effect_withdraw": (
         "{institution} keluar dari kohort ini dan diberi tahu. Tahapan tidak lagi menunggunya.",
         "{institution} leaves this cohort and is told. No phase waits for it any more.",

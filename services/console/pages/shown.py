@@ -98,6 +98,13 @@ def last_day(stamp: Any, zone: str, language: str) -> str:
     return f"{within} {moment.tzname()}"
 
 
+def moment(stamp: Any, zone: str, language: str) -> str:
+    """A day and an hour by that zone's clock."""
+    local: datetime = stamp.ToDatetime(UTC).astimezone(ZoneInfo(zone or _ZONE))
+    text: str = format_datetime(local, f"{_DAY} HH.mm", locale="id" if language == "id" else "en")
+    return f"{text} {local.tzname()}"
+
+
 def hours(start: Any, end: Any, zone: str, language: str) -> str:
     """From when to when people meet: the day, and the hours by that zone's clock."""
     begun: datetime = start.ToDatetime(UTC).astimezone(ZoneInfo(zone or _ZONE))

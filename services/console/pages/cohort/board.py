@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.console.pages import shell, shown, streamed
-from services.console.pages.cohort.orders import possible
 from services.console.pages.cohort.records import READS_MESSAGES, READS_RECORDS
+from services.console.pages.cohort.requests import possible
 from services.console.session import people
 from services.console.session.neighbours import Neighbours, Person
 

@@ -1,36 +1,27 @@
 """Orders of a manager over a cohort: a form, a preview of what will happen, then the order itself, with its reason."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import grpc
 import grpc.aio
-from google.protobuf.timestamp_pb2 import Timestamp
 from livinglab.common.v1 import options_pb2
 from livinglab.program.v1 import cohort_pb2
 from livinglab.program.v1 import service_pb2 as program_pb
-from livinglab.program.v1 import steering_service_pb2 as pb
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.errors import Refused, Violation, denied, invalid, invalid_field, not_found
+from chassis.errors import Kind, Refused, denied, invalid, not_found
 from chassis.status import from_rpc_error
 from services.console.model import words
 from services.console.pages import shown
+from services.console.pages.cohort import requests
 from services.console.session import people
 from services.console.session.neighbours import Neighbours, Person
 
-_RUNNING, _PAUSED = cohort_pb2.COHORT_STATE_RUNNING, cohort_pb2.COHORT_STATE_PAUSED
-_OPEN, _PENDING = cohort_pb2.PHASE_STATE_OPEN, cohort_pb2.PHASE_STATE_PENDING
-_MOST_DAYS = 365
-
-
-def possible(cohort: Any) -> list[str]:
-    """The orders that make sense for a cohort as it stands."""
-    if cohort.state == _RUNNING:
-        return ["extend", "override", "pause", "withdraw", "cancel"]
-    return ["resume", "withdraw", "cancel"] if cohort.state == _PAUSED else []
+# An order asks the cohort's workflow, which may just be busy with another.
+_SECONDS = 15.0
 
 
 async def page(request: Request) -> Response:
@@ -42,114 +33,82 @@ async def page(request: Request) -> Response:
     order, language = request.path_params["order"], shown.language_of(request)
     asked = program_pb.GetCohortRequest(cohort_id=request.path_params["cohort"])
     cohort = (await person.ask(neighbours.program.GetCohort, asked)).cohort
-    if order not in possible(cohort):
+    if order not in requests.possible(cohort):
         raise not_found("order", order[:40])
     form: Mapping[str, str] = request.query_params
-    effect, error = "", None
+    preview, error = None, None
     if request.method == "POST":
         form = await people.form_of(request, session)
         try:
-            effect = _effect(order, cohort, form, language)
+            answer = await _asked(order, person, neighbours, cohort, form, language)
             if "confirmed" in form:
-                second = await _carry_out(order, person, neighbours, cohort, form)
+                second = bool(getattr(answer, "awaiting_second", False))
                 return shown.there(request, f"cohorts/{cohort.id}", done="second" if second else "1")
+            preview = answer.preview
         except Refused as refused:
-            error, effect = refused, ""
+            error = refused
         except grpc.aio.AioRpcError as refused:
-            error, effect = from_rpc_error(refused), ""
-    phases = [p for p in cohort.phases if p.state == _OPEN or (order == "extend" and p.state == _PENDING)]
-    given = {name: form.get(name, "") for name in ("phase", "days", "action", "institution", "reason")}
-    status = 409 if error else 200
+            error = from_rpc_error(refused)
+            if error.kind in (Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED):
+                raise
     return shown.page(
         request,
         "order.html",
         session,
-        status,
+        409 if error else 200,
         cohort=cohort,
         order=order,
-        phases=phases,
-        given=given,
-        effect=effect,
+        fields=requests.FIELDS[order],
+        phases=requests.phases_for(order, cohort),
+        seats=list(requests.SEATS),
+        form=form,
+        preview=preview,
+        effect=_effect(order, cohort, form, language) if preview is not None else "",
+        titles={phase.phase: (phase.title_en if language == "en" else "") or phase.title for phase in cohort.phases},
+        told=sum(one.people for one in preview.letters) if preview is not None else 0,
+        at=partial(_at, language=language),
         error=error,
     )
 
 
-def _effect(order: str, cohort: Any, form: Mapping[str, str], language: str) -> str:
-    """What the order will do, in words; INVALID_ARGUMENT naming what is wrong with the form."""
-    faults = [] if form.get("reason", "").strip() else [Violation("reason", words.text("reason_hint", language))]
-    values: dict[str, object] = {"people": cohort.active}
-    if order in ("extend", "override"):
-        phase = next((p for p in cohort.phases if p.phase == form.get("phase")), None)
-        if phase is None:
-            raise invalid_field("phase", "?")
-        values |= {"phase": phase.title, "blocking": phase.blocking}
-        if order == "extend":
-            days = _days(form.get("days", ""))
-            after = phase.deadline_time.ToDatetime(UTC) + timedelta(seconds=days * _day(cohort))
-            stamps = {"before": phase.deadline_time, "after": _stamp(after)}
-            values |= {"days": days} | {name: shown.when(stamp, language) for name, stamp in stamps.items()}
-        else:
-            action = form.get("action", "")
-            if action not in ("1", "2", "3"):
-                raise invalid_field("action", "?")
-            values["action"] = words.text(f"gate_{action}", language)
-    if order == "withdraw":
-        if not form.get("institution", "").strip():
-            faults.append(Violation("institution", words.text("choose_institution", language)))
-        values["institution"] = shown.region(form.get("institution", "").strip())
-    if faults:
-        raise invalid(faults)
-    return words.text(f"effect_{order}", language, **values)
-
-
-async def _carry_out(order: str, person: Person, neighbours: Neighbours, cohort: Any, form: Mapping[str, str]) -> bool:
-    """Gives the order; whether it waits for a second manager."""
+async def _asked(
+    order: str, person: Person, neighbours: Neighbours, cohort: Any, form: Mapping[str, str], language: str
+) -> Any:
+    """The answer to the order; only what it would bring about until it is confirmed. INVALID_ARGUMENT naming
+    everything that is wrong with the form."""
+    read = requests.Reading(order, cohort, form, language)
     common = {
         "request_id": form.get("request_id", ""),
         "cohort_id": cohort.id,
-        "reason": form.get("reason", "").strip(),
+        "reason": read.said("reason", "reason_hint"),
+        "validate_only": "confirmed" not in form,
     }
-    steering, program = neighbours.steering, neighbours.program
-    if order == "pause":
-        await person.ask(steering.PauseCohort, pb.PauseCohortRequest(**common))
-    elif order == "resume":
-        await person.ask(steering.ResumeCohort, pb.ResumeCohortRequest(**common))
-    elif order == "extend":
-        request = pb.ReschedulePhaseRequest(**common, phase=form["phase"], deadline_days=_days(form["days"]))
-        await person.ask(steering.ReschedulePhase, request)
-    elif order == "override":
-        action: Any = int(form["action"])
-        answer = await person.ask(
-            steering.OverrideGate, pb.OverrideGateRequest(**common, phase=form["phase"], action=action)
-        )
-        return bool(answer.awaiting_second)
-    elif order == "withdraw":
-        institution = form["institution"].strip()
-        await person.ask(
-            program.WithdrawParticipant, program_pb.WithdrawParticipantRequest(**common, institution=institution)
-        )
-    else:
-        await person.ask(program.CancelCohort, program_pb.CancelCohortRequest(**common))
-    return False
+    asked = requests.request_of(order, read, common)
+    if read.faults:
+        raise invalid(read.faults)
+    return await person.ask(requests.method_of(order, neighbours), asked, _SECONDS)
 
 
-def _days(text: str) -> int:
-    """Whole days, at most a year, forwards or back."""
-    try:
-        days = int(text)
-    except ValueError:
-        days = 0
-    if not days or abs(days) > _MOST_DAYS:
-        raise invalid_field("days", f"1-{_MOST_DAYS}")
-    return days
+def _effect(order: str, cohort: Any, form: Mapping[str, str], language: str) -> str:
+    """What the order does, in a sentence."""
+    phase = next((one for one in cohort.phases if one.phase == form.get("phase")), None)
+    action = form.get("action", "")
+    return words.text(
+        f"effect_{order}",
+        language,
+        people=cohort.active,
+        phase=((phase.title_en if language == "en" else "") or phase.title) if phase else "",
+        blocking=phase.blocking if phase else 0,
+        days=form.get("days", "").strip(),
+        action=words.text(f"gate_{action}", language) if action in ("1", "2", "3") else "",
+        institution=shown.region(form.get("institution", "").strip()) or cohort.title or cohort.id,
+        name=form.get("name", "").strip(),
+        title=form.get("title", "").strip(),
+    )
 
 
-def _day(cohort: Any) -> float:
-    """Wall clock seconds of a program day."""
-    return float(cohort.seconds_per_day or 86_400)
-
-
-def _stamp(moment: datetime) -> Timestamp:
-    found = Timestamp()
-    found.FromDatetime(moment)
-    return found
+def _at(move: Any, stamp: Any, language: str) -> str:
+    """A time as people of that place tell it: the day that a deadline ends, the hour of anything else."""
+    if move.kind == cohort_pb2.MOVE_KIND_DEADLINE:
+        return shown.last_day(stamp, move.time_zone, language)
+    return shown.moment(stamp, move.time_zone, language)

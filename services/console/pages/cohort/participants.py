@@ -16,7 +16,7 @@ from chassis.errors import Refused, Violation, denied, invalid
 from chassis.status import from_rpc_error
 from services.console.model import words
 from services.console.pages import shown
-from services.console.pages.cohort.orders import possible
+from services.console.pages.cohort.requests import possible
 from services.console.session import people
 from services.console.session.neighbours import Neighbours, Person
 
