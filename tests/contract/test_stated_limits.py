@@ -24,7 +24,7 @@ from programs.rules import cohort, counts, gates, recurrence
 from services.assessment.store import editions
 from services.assessment.store import guidance as guidances
 from services.coaching.model import follow_ups
-from services.console.pages.cohort import orders
+from services.console.pages.cohort import requests
 from services.notify.model import messages
 from services.notify.store import inbox
 from services.program.model import institution
@@ -157,6 +157,12 @@ def instrument(size: int) -> list[str]:
     return refused(lambda: editions.require_sound(message))
 
 
+def days_of(text: str) -> list[str]:
+    read = requests.Reading("extend", None, {"days": text}, "en")
+    read.days(back=True)
+    return said(read.faults)
+
+
 CASES: dict[str, tuple[int, Callable[[int], list[str]]]] = {
     "services.coaching.model.follow_ups:_MOST_DUTIES": (follow_ups._MOST_DUTIES, duties),
     "programs.rules.gates:_MOST_DAYS": (gates._MOST_DAYS, days_more),
@@ -190,9 +196,9 @@ CASES: dict[str, tuple[int, Callable[[int], list[str]]]] = {
         watched.MOST_WATCHERS,
         lambda n: watching(watched.Watched(NOBODY), n, lambda person: (str(person),)),
     ),
-    "services.console.pages.cohort.orders:_MOST_DAYS": (
-        orders._MOST_DAYS,
-        lambda n: refused(lambda: orders._days(str(n))),
+    "services.console.pages.cohort.requests:_MOST_DAYS": (
+        requests._MOST_DAYS,
+        lambda n: days_of(str(n)),
     ),
 }
 # Tried at their values and beyond where they need more than this: a database, a file, a stream of calls.

@@ -137,7 +137,6 @@ COHORT: Mapping[str, tuple[str, str]] = {
         "Kosongkan kode daerah untuk masalah kohort sendiri.",
         "Leave the code empty for problems of the cohort itself.",
     ),
-    "choose_days": ("Isi jumlah hari, paling banyak 365.", "Give a number of days, at most 365."),
     "choose_phase": ("Pilih tahapannya.", "Choose the phase."),
     "choose_people_of_it": ("Sebutkan sedikitnya satu orang.", "Name at least one person."),
     "choose_seat": ("Peran", "Role"),

@@ -91,7 +91,7 @@ class Reading:
         number = text.removeprefix("-") if back else text
         found = int(text) if number.isascii() and number.isdecimal() and len(number) <= len(str(_MOST_DAYS)) else 0
         if not found or abs(found) > _MOST_DAYS:
-            self._fault("days", "choose_days")
+            self.faults.append(Violation("days", f"1-{_MOST_DAYS}"))
         return found
 
     def phase(self) -> str:
