@@ -27,6 +27,7 @@ from services.console.pages import (
     learn,
     plan,
     platform,
+    sessions,
     shell,
     sign_in,
     wall,
@@ -34,7 +35,7 @@ from services.console.pages import (
 )
 from services.console.pages.asked import Asked
 from services.console.pages.cohort import board, launch, orders, participants, records
-from services.console.pages.public import find, practices, programs, race, region, unsubscribe
+from services.console.pages.public import feed, find, practices, programs, race, region, unsubscribe
 from services.console.session.neighbours import Neighbours
 from services.console.session.people import NotSignedIn
 from services.console.session.sessions import Sessions
@@ -67,6 +68,8 @@ def application(neighbours: Neighbours, api: Api, settings: Settings, stopping: 
         Route("/static/{name}", _static),
         Route("/api/openapi.json", api.document),
         Route("/api/{method:path}", api.answer, methods=_BOTH),
+        Route("/data/race.csv", feed.csv_table),
+        Route("/data/race.json", feed.json_table),
         Route("/race.csv", race.csv_table),
         Route("/race.json", race.json_table),
         Route("/r/{code:path}.csv", region.csv_table),
@@ -114,6 +117,8 @@ def application(neighbours: Neighbours, api: Api, settings: Settings, stopping: 
             Route(f"{start}/wall", _in(language, wall.page)),
             Route(f"{start}/wall/live", _in(language, wall.live)),
             Route(f"{start}/platform", _in(language, platform.page), methods=_BOTH),
+            Route(f"{start}/work/sessions", _in(language, sessions.listed)),
+            Route(f"{start}/work/session/{{session}}/{{institution}}", _in(language, sessions.one), methods=_BOTH),
             Route(f"{start}/work/plan/{{plan:path}}", _in(language, plan.page), methods=_BOTH),
             Route(f"{start}/cohorts/{{cohort}}", _in(language, board.page)),
             Route(f"{start}/cohorts/{{cohort}}/live", _in(language, board.live)),

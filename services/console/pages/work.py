@@ -35,12 +35,13 @@ async def page(request: Request) -> Response:
     plans: list[Any] = []
     duties: list[Any] = []
     cohorts: list[Any] = []
-    if session.has(*REGION_ROLES) and session.institution:
+    if (session.has(*REGION_ROLES) or session.of_agency) and session.institution:
         evaluations = await _evaluations(person, neighbours, session)
+        listing = coaching_pb.ListPlansRequest(institution=session.institution)
+        plans = await person.every(neighbours.coaching.ListPlans, listing, "plans")
+    if session.has(*REGION_ROLES) and session.institution:
         asked = duty_service_pb2.ListDutiesRequest(institution=session.institution)
         duties = list((await person.ask(neighbours.duties.ListDuties, asked)).duties)
-        cohorts_of_it = {e.cohort_id for e in evaluations if e.cohort_id} | {duty.cohort_id for duty in duties}
-        plans = await _plans(person, neighbours, session, cohorts_of_it)
     if session.has(*_SEE_COHORTS):
         listed = await person.ask(neighbours.program.ListCohorts, program_pb.ListCohortsRequest(page_size=_MOST))
         cohorts = list(listed.cohorts)
@@ -53,7 +54,7 @@ async def page(request: Request) -> Response:
         request,
         "work.html",
         session,
-        script_draft=streamed.script("draft.js") if session.has(*REGION_ROLES) else "",
+        script_draft=streamed.script("draft.js") if session.has(*REGION_ROLES) or session.of_agency else "",
         regions=regions,
         coaches=session.has(options_pb2.ROLE_COACH),
         dossiers=dossiers,
@@ -83,12 +84,4 @@ async def _evaluations(person: Person, neighbours: Neighbours, session: Session)
             one = service_pb2.GetEvaluationRequest(evaluation_id=evaluation.id)
             whole = (await person.ask(neighbours.instruments.GetEvaluation, one)).evaluation
         found.append(whole)
-    return found
-
-
-async def _plans(person: Person, neighbours: Neighbours, session: Session, cohorts: set[str]) -> list[Any]:
-    found: list[Any] = []
-    for cohort in sorted(cohorts):
-        request = coaching_pb.ListPlansRequest(cohort_id=cohort, institution=session.institution)
-        found += (await person.ask(neighbours.coaching.ListPlans, request)).plans
     return found
