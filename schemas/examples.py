@@ -38,6 +38,7 @@ _WORDS: dict[str, str] = {
     "published_predicate": "Sangat Baik",
     "indicator": "12",
     "indicators": "12",
+    "agency": "Dinas Kesehatan",
     "valid": "12",
     "not_valid": "13",
     "accepted": "12",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.assessment import course, criteria, others, present, results
+from cli.assessment import comments, course, criteria, others, present, results
 from cli.assessment.calls import (
     Etag,
     EvaluationId,
@@ -253,6 +253,7 @@ def _cells(row: Any, profile: "understanding_pb2.GetProfileResponse") -> list[st
     return [found.get(stage, "") for stage in profile.stages]
 
 
+comments.register(app)
 course.register(app)
 present.register(app)
 criteria.register(app)

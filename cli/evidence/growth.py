@@ -1,4 +1,4 @@
-"""`livinglab evidence link`, `valid` and `revisions`: how evidence grows after it was stored."""
+"""`livinglab evidence link`, `valid`, `revisions`, `comment`: how evidence grows after it was stored."""
 
 from typing import Annotated, Any
 
@@ -22,6 +22,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("link")(link)
     app.command("valid")(valid)
     app.command("revisions")(revisions)
+    app.command("comment")(comment)
 
 
 def link(
@@ -108,6 +109,22 @@ def revisions(
             for row in rows
         ],
     )
+
+
+def comment(
+    evaluation: Annotated[str, typer.Argument(metavar="EVALUATION", help="Id of the evaluation that it is shown in.")],
+    evidence: Annotated[str, typer.Argument(metavar="EVIDENCE", help="Id of the piece.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What you have to say.")],
+    indicator: Annotated[str, typer.Option("--indicator", metavar="CODE", help="As it is shown for this one.")] = "",
+    to_assessors: Annotated[bool, typer.Option("--to-assessors", help="Show it to the assessors too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say something about a piece of evidence, to be resolved by `livinglab assessment resolve`."""
+    from cli.speak.calls import call
+    from cli.speak.comments import tell
+
+    fields = {"evaluation_id": evaluation, "evidence_id": evidence, "indicator": indicator, "text": text}
+    tell(call("comment_service", "CommentOnEvaluation", to_assessors=to_assessors, **fields).comment, as_json)
 
 
 def _call(method: str, request: Any) -> Any:

@@ -2,8 +2,11 @@
 
 from typing import Any
 
-_SERVICES = {"service": "AssessmentService", "verification": "VerificationService"} | {
-    "understanding": "UnderstandingService"
+_SERVICES = {
+    "service": "AssessmentService",
+    "verification": "VerificationService",
+    "understanding": "UnderstandingService",
+    "comment_service": "CommentService",
 }
 
 
@@ -15,8 +18,7 @@ def call(module: str, method: str, **fields: Any) -> Any:
 
 
 async def ask(module: str, method: str, **fields: Any) -> Any:
-    """The answer of one method of service.proto, verification.proto or understanding.proto; a write gets its
-    request_id."""
+    """The answer of one method of a service whose file is named above; a write gets its request_id."""
     import importlib
 
     from cli.speak.connection import connected, new_request_id

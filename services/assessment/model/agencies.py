@@ -1,8 +1,9 @@
 """What an agency (OPD) sees and does of its institution's evaluation: the indicators in its care, and nothing else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from livinglab.assessment.v1 import evaluation_pb2 as pb
+from livinglab.assessment.v1 import evidence_pb2
 
 from chassis.errors import Refused, denied
 from instruments.tree import indicator_of
@@ -26,6 +27,16 @@ def require_given(evaluation: pb.Evaluation, agency: str, items: Iterable[str]) 
         raise not_given(agency, f"{', '.join(strangers)} of evaluation {evaluation.id}")
     if not care:
         raise not_given(agency, f"evaluation {evaluation.id}")
+
+
+def named_in_care(
+    evaluation: pb.Evaluation, shown: Mapping[str, evidence_pb2.IndicatorEvidence], agency: str
+) -> frozenset[str]:
+    """What of others an agency knows of: evidence `shown` for, or named in an answer on, what is in its care."""
+    care = in_care(evaluation, agency)
+    answers = [one for one in evaluation.answers if is_given(one.indicator, care)]
+    named = {one for answer in answers for met in answer.met for one in met.evidence}
+    return frozenset(named | {p.evidence_id for code, of in shown.items() if is_given(code, care) for p in of.pieces})
 
 
 def part_of(evaluation: pb.Evaluation, agency: str) -> pb.Evaluation:

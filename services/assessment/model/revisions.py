@@ -75,6 +75,7 @@ def uploaded(evidence: pb.Evidence) -> events.EvidenceUploaded:
         content_type=evidence.content_type,
         size=evidence.size,
         revises_evidence_id=evidence.revises,
+        agency=evidence.agency,
     )
 
 

@@ -56,7 +56,8 @@ def queue(
     agency: str,
     today: date,
 ) -> list[understanding_pb2.WorkItem]:
-    """Unanswered indicators first, then the answered ones; each part by gain times nearness of the due date."""
+    """Unanswered indicators first, then the answered ones; each part by gain times nearness of the due date. What
+    another institution has to say is work of nobody here, unless it was given to an agency."""
     if evaluation.stage != evaluation_pb2.STAGE_SELF_ASSESSMENT or (
         evaluation.state != evaluation_pb2.EVALUATION_STATE_OPEN
     ):
@@ -65,6 +66,7 @@ def queue(
     scorer = scorer.without(cycle.absent_of(evaluation, values))
     gains = scorer.marginal(complete(values, scorer)[0])
     names = {node.number: node.name for node in leaves(list(instrument.nodes))}
+    awaited = {node.number: bool(node.awaited_from) for node in leaves(list(instrument.nodes))}
     care = {one.indicator: one for one in evaluation.delegations}
     found = []
     for place, (item, gain) in enumerate(gains.items()):
@@ -72,6 +74,8 @@ def queue(
         indicator = indicator_of(item, names)
         delegation = care.get(indicator)
         if agency and (delegation is None or delegation.agency != agency):
+            continue
+        if delegation is None and awaited[indicator]:
             continue
         due = date.fromisoformat(delegation.due_date) if delegation and delegation.due_date else None
         points = gain.step if item in values else gain.top

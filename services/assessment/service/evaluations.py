@@ -12,7 +12,7 @@ from chassis.errors import Violation, denied, invalid, not_found
 from directory.projection import require_heard
 from instruments.guidance import Guides
 from instruments.scoring import Scorer
-from services.assessment.model import criteria, cycle, self_assessment
+from services.assessment.model import agencies, criteria, cycle, self_assessment
 from services.assessment.service import access
 from services.assessment.store.editions import Editions, require_sound
 from services.assessment.store.evaluations import Store
@@ -99,7 +99,7 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
             evaluation = await self._access.own_items(request.evaluation_id, sorted(answered), tx)
             scorer = (await self._editions.of(evaluation)).scorer
             guides = await self._guidances.of(evaluation)
-            await self._require_criteria(request, guides, evaluation.institution)
+            await self._require_criteria(request, guides, evaluation)
             outcome = self_assessment.save_answers(
                 evaluation, request, scorer, auth.caller().subject, datetime.now(UTC)
             )
@@ -154,10 +154,20 @@ class AssessmentService(service_pb2_grpc.AssessmentServiceServicer):
         if faults:
             raise invalid(faults)
 
-    async def _require_criteria(self, request: pb.SaveAnswersRequest, guides: Guides, institution: str) -> None:
-        named = criteria.evidence_ids(request.answers)
+    async def _require_criteria(
+        self, request: pb.SaveAnswersRequest, guides: Guides, evaluation: evaluation_pb2.Evaluation
+    ) -> None:
+        named, caller = criteria.evidence_ids(request.answers), auth.caller()
         found = await self._evidence.named(named) if named else []
-        criteria.require_criteria(request.answers, guides, {one.id for one in found if one.institution == institution})
+        found = [one for one in found if one.institution == evaluation.institution]
+        agency = caller.care()
+        if agency is not None and found:
+            shown = await self._evidence.all_shown(evaluation.id)
+            known = agencies.named_in_care(evaluation, shown, agency)
+            found = [
+                one for one in found if one.id in known or agency == one.agency or caller.subject == one.uploaded_by
+            ]
+        criteria.require_criteria(request.answers, guides, {one.id for one in found})
 
     async def _needs(
         self, evaluation: evaluation_pb2.Evaluation, scorer: Scorer, guides: Guides, only: Collection[str] = ()

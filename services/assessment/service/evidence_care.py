@@ -111,6 +111,7 @@ def _noted(new_id: str, request: pb.NoteLinkRequest, now: datetime) -> evidence_
         content_type=evidence_pb2.CONTENT_TYPE_LINK,
         document_date=request.document_date,
         uploaded_by=auth.caller().subject,
+        agency=auth.caller().care() or "",
         upload_time=mongo.timestamp(now),
         link=request.link,
         valid_until=request.valid_until,

@@ -172,6 +172,7 @@ def _announced(upload_id: str, request: pb.StartUploadRequest, now: datetime) ->
         sha256=request.sha256,
         document_date=request.document_date,
         uploaded_by=auth.caller().subject,
+        agency=auth.caller().care() or "",
         upload_time=mongo.timestamp(now),
         valid_until=request.valid_until,
         revises=request.revises,

@@ -30,6 +30,7 @@ def row_of(evidence: pb.Evidence, origin: str = "") -> dict[str, Any]:
         "sha256": evidence.sha256 or address_key(evidence.link),
         "document_date": evidence.document_date,
         "by": evidence.uploaded_by,
+        "agency": evidence.agency,
         "time": evidence.upload_time.ToDatetime(UTC),
     }
 
@@ -52,6 +53,7 @@ def evidence_of(row: dict[str, Any]) -> pb.Evidence:
         revision=row.get("revision", 1),
         change=row.get("change", ""),
         revised_by=row.get("revised_by", ""),
+        agency=row.get("agency", ""),
     )
 
 

@@ -203,7 +203,7 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
         async def decide(tx: mongo.Tx) -> pb.CompleteActionResponse:
             found = await self._own_plan(request.plan_id, tx)
             require_owned(found, request.action_id)
-            pieces = await self._plans.pieces(tx, found, named)
+            pieces = await self._plans.pieces(tx, found, named, auth.caller().care())
             fact = plan.complete(found, request, auth.caller().subject, datetime.now(UTC), pieces)
             if fact is not None:
                 await self._plans.save(tx, found, fact)

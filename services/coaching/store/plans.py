@@ -152,15 +152,19 @@ class PlanStore:
 
     async def keep_piece(self, tx: mongo.Tx, event: evidence_events_pb2.EvidenceUploaded) -> None:
         """Whose a piece of evidence is."""
-        row = {"institution": event.institution, "rehearsal": event.meta.rehearsal}
+        row = {"institution": event.institution, "rehearsal": event.meta.rehearsal, "agency": event.agency}
         key = {"_id": event.evidence_id}
         await self.db["pieces"].replace_one(key, row, upsert=True, session=tx.session)
 
-    async def pieces(self, tx: mongo.Tx, plan: pb.Plan, named: Collection[str]) -> frozenset[str]:
-        """Those of the named pieces that are the institution's own."""
+    async def pieces(
+        self, tx: mongo.Tx, plan: pb.Plan, named: Collection[str], agency: str | None = None
+    ) -> frozenset[str]:
+        """Those of the named pieces that are the institution's own; for an agency those that it has brought itself."""
         if not named:
             return frozenset()
         query = {"_id": {"$in": sorted(named)}, "institution": plan.institution, "rehearsal": plan.rehearsal}
+        if agency is not None:
+            query["agency"] = agency
         found = await self.db["pieces"].find(query, {"_id": 1}, session=tx.session).to_list(None)
         return frozenset(row["_id"] for row in found)
 

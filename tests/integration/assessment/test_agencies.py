@@ -5,7 +5,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from livinglab.assessment.v1 import evaluation_pb2, evidence_service_pb2, service_pb2, understanding_pb2
+from livinglab.assessment.v1 import (
+    evaluation_pb2,
+    evidence_events_pb2,
+    evidence_service_pb2,
+    guidance_pb2,
+    service_pb2,
+    understanding_pb2,
+)
 from livinglab.assessment.v1.evidence_service_pb2_grpc import EvidenceServiceStub
 from livinglab.assessment.v1.service_pb2_grpc import AssessmentServiceStub
 from livinglab.assessment.v1.understanding_pb2_grpc import UnderstandingServiceStub
@@ -134,6 +141,26 @@ async def test_it_uploads_and_shows_evidence_for_its_indicators_and_reads_no_oth
     assert (await refusal(read(theirs))).reason == "NOT_GIVEN"
     await operator.AttachEvidence(attaching(region, theirs, "13"))
     assert await read(theirs) == PDF + b"x"
+
+
+async def test_an_agency_meets_criteria_with_evidence_of_its_own_or_that_it_was_shown(region: People) -> None:
+    health, operator = agency(region, EvidenceServiceStub), region.stub(EvidenceServiceStub, "operator")
+    mine, theirs = await sent(health, PDF), await sent(operator, PDF + b"x")
+
+    def meeting(*evidence: str) -> Any:
+        met = [guidance_pb2.CriterionMet(criterion="2a", evidence=evidence)]
+        given = [evaluation_pb2.Answer(indicator="12", value="2", met=met)]
+        request = service_pb2.SaveAnswersRequest(answers=given, **region.about())
+        return agency(region, AssessmentServiceStub).SaveAnswers(request)
+
+    refused = await refusal(meeting(mine, theirs))
+    assert [v.field for v in refused.violations] == ["answers[0].met[0].evidence[1]"]
+    await meeting(mine)
+    await operator.AttachEvidence(attaching(region, theirs, "12"))
+    saved = (await meeting(mine, theirs)).evaluation
+    assert [list(one.met[0].evidence) for one in saved.answers if one.indicator == "12"] == [[mine, theirs]]
+    uploads = await region.running.published(evidence_events_pb2.EvidenceUploaded)
+    assert {one.evidence_id: one.agency for one in uploads} == {mine: HEALTH, theirs: ""}
 
 
 async def test_the_institution_hands_in_and_gives_away_not_its_agencies(region: People) -> None:

@@ -104,8 +104,23 @@ async def test_a_file_goes_up_is_shown_handed_in_listed_and_comes_down_whole(
     listed = await as_json(assessment, "operator", "evidence", "list", "--evaluation", evaluation_id)
     assert [row["state"] for row in listed[:3]] == ["in_process", "in_process", "missing"]
     assert [row["id"] for row in await as_json(assessment, "operator", "evidence", "list")] == [stored["id"]]
+    await talk(assessment, evaluation_id, stored["id"])
     copy = tmp_path / "copy.pdf"
     await as_json(assessment, "manager", "evidence", "download", stored["id"], "--to", copy)
     assert copy.read_bytes() == PDF
     code, _, err = await livinglab(assessment, "operator", "evidence", "upload", tmp_path, "--dated", "2022-03-01")
     assert (code, err.count("\n")) == (1, 1)
+
+
+async def talk(assessment: Running, evaluation_id: str, evidence: str) -> None:
+    """Something is said of an indicator and of a piece, and one of the two is dealt with."""
+    first = await as_json(assessment, "operator", "assessment", "comment", evaluation_id, "Nomor SK?", "--indicator", 1)
+    about = (evaluation_id, evidence, "Halaman 7 buram", "--to-assessors")
+    second = await as_json(assessment, "manager", "evidence", "comment", *about)
+    assert (first["resolved"], second["evidence"], second["role"]) == ("", evidence, "manager")
+    done = await as_json(assessment, "operator", "assessment", "resolve", first["id"], "--answer", "SK 12/2022")
+    assert (done["answer"], done["resolved_role"]) == ("SK 12/2022", "operator")
+    everything = await as_json(assessment, "operator", "assessment", "comments", evaluation_id)
+    assert [one["id"] for one in everything] == [first["id"], second["id"]]
+    waiting = await as_json(assessment, "operator", "assessment", "comments", evaluation_id, "--open")
+    assert [one["id"] for one in waiting] == [second["id"]]

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from livinglab.assessment.v1 import evidence_events_pb2
 from livinglab.coaching.v1 import action_pb2, coaching_pb2, plan_service_pb2
 from livinglab.coaching.v1 import service_pb2 as pb
 from livinglab.coaching.v1.plan_service_pb2_grpc import PlanServiceStub
@@ -12,10 +13,11 @@ from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
 from chassis.errors import Kind
 from services.coaching.store.documents import fields
 from stack.issuer import Issuer
-from tests.harness.coaching import COHORT, SUMEDANG, request_id
+from tests.harness.coaching import COHORT, SUMEDANG, called_by, request_id
 from tests.harness.plans import PLAN
 from tests.harness.servers import Servers
 from tests.harness.service import Running, refusal, running_service
+from tests.harness.waiting import eventually
 
 HEALTH, ROADS = "Dinas Kesehatan", "Dinas Pekerjaan Umum"
 LINK = action_pb2.ActionEvidence(link="https://jdih.example.go.id/12")
@@ -86,6 +88,34 @@ async def test_actions_of_others_are_refused_and_stay_as_they_are(coaching: Runn
     other = health(coaching, CoachingServiceStub, "32.04").GetPlan(pb.GetPlanRequest(plan_id=PLAN))
     assert (await refusal(other)).reason == "OTHER_INSTITUTION"
     assert await coaching.db["plans"].find_one({"_id": PLAN}) == before
+
+
+async def test_an_agency_reports_with_evidence_that_it_has_brought_itself(coaching: Running) -> None:
+    brought = {"piece-health": HEALTH, "piece-roads": ROADS, "piece-region": ""}
+    for piece, agency in brought.items():
+        event = evidence_events_pb2.EvidenceUploaded(institution=SUMEDANG, evidence_id=piece, agency=agency)
+        await coaching.hear(event, aggregate_id=f"evidence:{piece}")
+
+    async def arrived() -> bool:
+        return int(await coaching.db["pieces"].count_documents({})) == len(brought)
+
+    await eventually(arrived)
+
+    def claim(*pieces: str) -> pb.CompleteActionRequest:
+        request = completing("a12")
+        request.evidence.extend(action_pb2.ActionEvidence(evidence_id=piece) for piece in pieces)
+        return request
+
+    stub = health(coaching, CoachingServiceStub)
+    refused = await refusal(stub.CompleteAction(claim(*brought)))
+    assert [v.field for v in refused.violations] == ["evidence[2].evidence_id", "evidence[3].evidence_id"]
+    done = (await stub.CompleteAction(claim("piece-health"))).plan.actions[0]
+    assert (done.state, done.evidence[1].evidence_id) == (coaching_pb2.ACTION_STATE_DONE, "piece-health")
+    # The institution's own people name whatever is the institution's.
+    operator = called_by(coaching, "operator", SUMEDANG)
+    own = completing("a14")
+    own.evidence.extend(action_pb2.ActionEvidence(evidence_id=piece) for piece in brought)
+    assert len((await operator.CompleteAction(own)).plan.actions[2].evidence) == 4
 
 
 async def test_a_plan_is_edited_handed_in_and_printed_by_its_institution_alone(coaching: Running) -> None:

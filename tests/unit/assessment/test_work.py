@@ -219,6 +219,20 @@ def test_an_agency_with_nothing_in_its_care_has_nothing_to_do() -> None:
     assert queue(evaluation(), DISKOMINFO) == []
 
 
+def test_what_another_institution_has_to_say_is_work_only_of_an_agency_that_it_was_given_to() -> None:
+    waiting = instrument_pb2.Instrument()
+    waiting.CopyFrom(INSTRUMENT)
+    waiting.nodes[1].awaited_from = "the auditors"
+
+    def listed_of(found: evaluation_pb2.Evaluation, agency: str = "") -> list[str]:
+        return [item.indicator for item in work.queue(found, waiting, Scorer(waiting), agency, TODAY)]
+
+    assert listed_of(evaluation()) == ["1", "3", "4"]
+    assert listed_of(evaluation(answer("2", "3"))) == ["1", "3", "4"]
+    given = evaluation(delegations=(delegation("2", DISKOMINFO),))
+    assert (listed_of(given, DISKOMINFO), sorted(listed_of(given))) == (["2"], ORDERED)
+
+
 def test_an_agency_is_shown_every_instance_of_an_indicator_in_its_care_due_on_its_day() -> None:
     found = evaluation(answer("3-2", "3"), delegations=(delegation("3", DISKOMINFO, "2022-07-01"),))
     shown = [(item.indicator, item.agency, item.due_date) for item in queue(found, DISKOMINFO)]
