@@ -55,6 +55,9 @@ class Settings(BaseModel):
     webhook_networks: _Json[list[str]] = []
     webhook_seconds: float = 15.0
     webhook_authorities: Path | None = None
+    # The keys that their secrets are sealed with in the database, a line each (an id, a blank, 32 bytes in base64), the
+    # one that seals first. Empty: secrets are kept as they are.
+    webhook_keys: Path | None = None
 
     # TLS, files in PEM, read again when they change: what this process shows, whose certificates it believes, and
     # whether both sides show one. gRPC between processes and NATS (tls://) go by them; for MongoDB see its URI.

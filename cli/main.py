@@ -3,7 +3,7 @@
 import importlib
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -55,7 +55,29 @@ def main() -> None:
     named = _named(sys.argv[1:])
     # Loading all that there is takes longer than most commands.
     app = _with([named]) if named in _NOUNS or named in _COMMANDS else whole()
-    app(prog_name="livinglab")
+    try:
+        _refuse_unwritable(sys.argv[1:])
+        app(prog_name="livinglab")
+    except ValueError as error:
+        # A number that has no room in a message, wherever a command took it from.
+        if not str(error).startswith("Value out of range: "):
+            raise
+        _end(f"{str(error).rpartition(' ')[2]} is larger than any number here may be")
+
+
+def _refuse_unwritable(arguments: Sequence[str]) -> None:
+    """Messages are UTF-8; what a terminal of another encoding handed over has no place in one."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            _end(f"{argument.encode(errors='backslashreplace').decode()} is not UTF-8 text")
+
+
+def _end(fault: str) -> NoReturn:
+    """Wrong usage: a line on standard error, and the exit code for that."""
+    sys.stderr.write(fault + "\n")
+    raise SystemExit(2)
 
 
 def _named(arguments: Sequence[str]) -> str:

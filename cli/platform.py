@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, fail, print_json, say, table
 from stack.home import Home, home_folder, is_running
 
@@ -105,7 +106,12 @@ def addresses(as_json: AsJson = False) -> None:
 
 def login(
     role: Annotated[str, typer.Option("--as", help="manager, operator, head, coach, ...: who you want to be.")],
-    institution: Annotated[str, typer.Option(help="Code of the institution that a region's user acts for.")] = "",
+    institution: Annotated[
+        str,
+        typer.Option(
+            "--institution", metavar="CODE", parser=as_code, help="The institution that a region's user acts for."
+        ),
+    ] = "",
     agency: Annotated[str, typer.Option(help="The agency (OPD) of it that you work in: its code, else its name.")] = "",
     subject: Annotated[str, typer.Option(help="Who you are; a coach's id, for a coach.")] = "",
     write: Annotated[bool, typer.Option("--print", help="Write the token and keep nothing.")] = False,

@@ -33,18 +33,22 @@ _FORMATS = ("json", "csv", "xlsx", "html")
 
 @app.command("open")
 def open_evaluation(
-    institution: Annotated[str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="Code of the region.")],
     instrument: Annotated[str, typer.Option("--instrument", metavar="ID")],
     period: Annotated[str, typer.Option("--period", metavar="PERIOD", help="2022 or 2022-1.")],
+    institution: Annotated[
+        str, typer.Argument(metavar="[INSTITUTION]", parser=as_code, help="Code of the region; yours, unless named.")
+    ] = "",
     cohort: Annotated[str, typer.Option("--cohort", metavar="ID", help="The cohort that it belongs to.")] = "",
     rehearsal: Annotated[str, typer.Option("--rehearsal", metavar="ID", help="That cohort, where it rehearses.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Open an evaluation, or show the one that is open."""
+    from cli.speak.connection import own_institution
+
     answer = call(
         "service",
         "OpenEvaluation",
-        institution=institution,
+        institution=own_institution(institution),
         instrument=instrument,
         period=period,
         cohort_id=cohort,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.speak.codes import as_code
-from cli.speak.output import MOST_ROWS_SHOWN, AsJson, fail, print_json, refuse_rows, say, table, write_csv
+from cli.speak.output import MOST_ROWS_SHOWN, AsJson, fail, note, print_json, refuse_rows, say, table, write_csv
 from cli.speak.progress import progress
+from cli.speak.sentences import sentence
 
 if TYPE_CHECKING:
     from livinglab.assessment.v1 import results_service_pb2 as pb
@@ -41,9 +42,12 @@ def import_results(
     answer = run(_import(file, partial=partial, dry_run=dry_run))
     rejected = [{"line": row.line, "reason": row.reason} for row in answer.rejected]
     if as_json:
-        print_json({"imported": answer.imported, "unchanged": answer.unchanged, "rejected": rejected})
+        told = {"imported": answer.imported, "unchanged": answer.unchanged, "rejected": rejected}
+        print_json(told | {"doubts": list(answer.doubts)})
     else:
         _show(answer, dry_run=dry_run)
+        for doubt in answer.doubts:
+            note(sentence("doubtful", message=doubt))
     if rejected and not partial:
         refuse_rows(file, rejected, answer.rejected_count, as_json)
     if rejected and not as_json:

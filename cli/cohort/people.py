@@ -37,7 +37,9 @@ def enrol(
     cohort_id: CohortId,
     reason: Reason,
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A roster, CSV or YAML.")] = None,
-    institution: Annotated[str, typer.Option("--institution", help="The code of a region.")] = "",
+    institution: Annotated[
+        str, typer.Option("--institution", metavar="CODE", parser=as_code, help="The code of a region.")
+    ] = "",
     person: Annotated[list[str] | None, typer.Option("--person", help=_PERSON)] = None,
     request_id: RequestId = "",
     dry_run: DryRun = False,

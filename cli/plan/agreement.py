@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say
 
 app = typer.Typer(help="Agreements: the joint commitment of a cohort.", no_args_is_help=True)
@@ -15,7 +16,7 @@ def sign(
     phase: Annotated[str, typer.Argument(metavar="PHASE", help="The phase whose duty it is.")],
     signatory: Annotated[str, typer.Option("--name", help="Who signs, with titles.")],
     institution: Annotated[
-        str, typer.Option("--institution", metavar="CODE", help="For whom; yours, unless named.")
+        str, typer.Option("--institution", metavar="CODE", parser=as_code, help="For whom; yours, unless named.")
     ] = "",
     rehearsal: Annotated[bool, typer.Option("--rehearsal", help="The cohort is a rehearsal.")] = False,
     as_json: AsJson = False,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say, table
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ def assign_all(
     cohort_id: CohortId,
     institution: Annotated[
         list[str] | None,
-        typer.Option("--institution", metavar="CODE", help="These; else all who still take part; several times."),
+        typer.Option(
+            "--institution", metavar="CODE", parser=as_code, help="These; else all who still take part; several times."
+        ),
     ] = None,
     choose: Annotated[
         list[str] | None, typer.Option("--choose", metavar="CODE=COACH", help="This coach for it; several times.")
@@ -43,7 +46,7 @@ def assign_all(
 
     codes = institution or _participants(cohort_id)
     chosen = [one.partition("=") for one in choose or ()]
-    choices = [assignment_pb2.Choice(institution=code, coach_id=coach) for code, _, coach in chosen]
+    choices = [assignment_pb2.Choice(institution=as_code(code), coach_id=coach) for code, _, coach in chosen]
     realm = cohort_id if rehearsal else ""
     if dry_run:
         asked = pb.PreviewAssignmentsRequest(cohort_id=cohort_id, institutions=codes, choices=choices, rehearsal=realm)

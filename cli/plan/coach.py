@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.plan import assignments
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say, table
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def register(
     language: Annotated[list[str] | None, typer.Option("--language", metavar="id|en", help="Several times.")] = None,
     zone: Annotated[str, typer.Option("--zone", metavar="ZONE", help="Their clock: Asia/Jakarta.")] = "",
     conflict: Annotated[
-        list[str] | None, typer.Option("--conflict", metavar="CODE", help="Must not coach it; several times.")
+        list[str] | None,
+        typer.Option("--conflict", metavar="CODE", parser=as_code, help="Must not coach it; several times."),
     ] = None,
     rehearsal: Rehearsal = "",
     as_json: AsJson = False,
@@ -95,7 +97,9 @@ def list_coaches(rehearsal: Rehearsal = "", as_json: AsJson = False) -> None:
 @app.command()
 def assign(
     cohort_id: Annotated[str, typer.Argument(metavar="COHORT", help="Id of the cohort.")],
-    institution: Annotated[str, typer.Argument(metavar="INSTITUTION", help="The code of a participant.")],
+    institution: Annotated[
+        str, typer.Argument(metavar="INSTITUTION", parser=as_code, help="The code of a participant.")
+    ],
     coach_id: Annotated[
         str, typer.Option("--coach", metavar="COACH", help="This one; else the one with the most free places.")
     ] = "",

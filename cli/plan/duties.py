@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.speak.codes import as_code
 from cli.speak.language import either, word
 from cli.speak.output import AsJson, print_json, say, table
 from cli.speak.sentences import sentence
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def duties(
-    institution: Annotated[str, typer.Option("--institution", metavar="CODE", help="Whose; yours, unless named.")] = "",
+    institution: Annotated[
+        str, typer.Option("--institution", metavar="CODE", parser=as_code, help="Whose; yours, unless named.")
+    ] = "",
     cohort: Annotated[str, typer.Option("--cohort", metavar="ID", help="In this cohort alone.")] = "",
     everything: Annotated[bool, typer.Option("--all", help="What is done too.")] = False,
     as_json: AsJson = False,

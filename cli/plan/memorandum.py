@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say, table
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ def save(
         who, _, signs = one.partition("=")
         signatory, _, position = signs.partition("@")
         named = memorandum_pb2.Party(signatory=signatory, position=position)
-        setattr(named, "institution" if who[:1].isdigit() else "name", who)
+        if who[:1].isdigit():
+            named.institution = as_code(who)
+        else:
+            named.name = who
         parties.append(named)
     request = pb.SaveMemorandumRequest(
         request_id=connection.new_request_id(),
@@ -99,7 +103,9 @@ def show(memorandum_id: MemorandumId, as_json: AsJson = False) -> None:
 
 @app.command("list")
 def list_memoranda(
-    institution: Annotated[str, typer.Option("--institution", metavar="CODE", help="Of this party.")] = "",
+    institution: Annotated[
+        str, typer.Option("--institution", metavar="CODE", parser=as_code, help="Of this party.")
+    ] = "",
     cohort_id: Annotated[str, typer.Option("--cohort", metavar="ID", help="That came of this cohort.")] = "",
     as_json: AsJson = False,
 ) -> None:

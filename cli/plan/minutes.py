@@ -4,13 +4,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.speak.codes import as_code
 from cli.speak.output import AsJson, print_json, say
 
 if TYPE_CHECKING:
     from livinglab.coaching.v1 import minutes_pb2
 
 SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="Id of the session.")]
-Institution = Annotated[str, typer.Option("--institution", metavar="CODE", help="Of which; yours, unless named.")]
+Institution = Annotated[
+    str, typer.Option("--institution", metavar="CODE", parser=as_code, help="Of which; yours, unless named.")
+]
 Etag = Annotated[str, typer.Option("--etag", help="The version that you have read.")]
 
 

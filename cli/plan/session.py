@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from cli.plan import minutes
+from cli.speak.codes import as_code
 from cli.speak.language import word
 from cli.speak.output import AsJson, fail, print_json, say, table
 from cli.speak.sentences import day, sentence
@@ -94,7 +95,10 @@ def attend(
     role: Annotated[str, typer.Option("--role", help="Whose seat: operator, head, secretary or regent.")],
     name: Annotated[str, typer.Option("--name", help="Who sat on it.")],
     institution: Annotated[
-        str, typer.Option("--institution", metavar="CODE", help="Of which institution; yours, unless named.")
+        str,
+        typer.Option(
+            "--institution", metavar="CODE", parser=as_code, help="Of which institution; yours, unless named."
+        ),
     ] = "",
     delegate: Annotated[bool, typer.Option("--delegate", help="That was a delegate.")] = False,
     as_json: AsJson = False,

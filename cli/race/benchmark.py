@@ -162,7 +162,7 @@ def project(
     columns = ["way", "index", "low", "high", "growth a year", "growth needed"]
     write(answer, columns, rows, as_json=as_json, as_csv=as_csv)
     if not as_json and not as_csv:
-        steps = f"{answer.own_steps} yearly steps of its own and {answer.group_steps} of its group"
+        steps = f"{answer.own_steps} steps between periods of its own and {answer.group_steps} of its group"
         say(f"{institution} is at {answer.index}; projected to {answer.period} from {steps}.")
         say(
             "Four of five cases lie from low to high. Growth is in index points (linear) and percent (compound) a year."

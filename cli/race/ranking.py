@@ -148,7 +148,7 @@ async def _ranking(race: "pb.Race", as_of: str) -> "pb.GetRankingResponse":
 def _end_of(day: str) -> datetime:
     try:
         following = date.fromisoformat(day) + timedelta(days=1)
-    except ValueError:
+    except (ValueError, OverflowError):
         fail(f"--as-of {day}: must be a date such as 2022-11-01")
     return datetime.combine(following, time(), ZoneInfo(_CAPITAL)) - timedelta(microseconds=1)
 

@@ -126,7 +126,8 @@ def set_population(
     elif file:
         say(f"{len(rows)} populations are set")
     else:
-        say(f"{name_of(rows[0][0])} serves {people} people")
+        about = f"serves {people} people" if people else "has no figure of people any more"
+        say(f"{name_of(rows[0][0])} {about}")
 
 
 async def _set_each(stub: Any, rows: list[tuple[str, int]]) -> None:

@@ -7,6 +7,7 @@ import { createRegistry, fromBinary, toJson } from "@bufbuild/protobuf";
 import { AckPolicy, jetstream, jetstreamManager, JetStreamApiError } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { file_livinglab_assessment_v1_events } from "livinglab-protos/livinglab/assessment/v1/events_pb.js";
+import { file_livinglab_assessment_v1_comment_events } from "livinglab-protos/livinglab/assessment/v1/comment_events_pb.js";
 import { file_livinglab_assessment_v1_evidence_events } from "livinglab-protos/livinglab/assessment/v1/evidence_events_pb.js";
 import { file_livinglab_assessment_v1_results_events } from "livinglab-protos/livinglab/assessment/v1/results_events_pb.js";
 import { file_livinglab_benchmark_v1_events } from "livinglab-protos/livinglab/benchmark/v1/events_pb.js";
@@ -27,6 +28,7 @@ const [url = "nats://127.0.0.1:4222", subject = "assessment.v1.>", name = "examp
 // Each file makes its facts known.
 const kinds = createRegistry(
   file_livinglab_assessment_v1_events,
+  file_livinglab_assessment_v1_comment_events,
   file_livinglab_assessment_v1_evidence_events,
   file_livinglab_assessment_v1_results_events,
   file_livinglab_benchmark_v1_events,

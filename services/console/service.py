@@ -34,7 +34,7 @@ from services.console.pages import (
 )
 from services.console.pages.asked import Asked
 from services.console.pages.cohort import board, launch, orders, participants, records
-from services.console.pages.public import find, practices, programs, race, region
+from services.console.pages.public import feed, find, practices, programs, race, region, unsubscribe
 from services.console.session.neighbours import Neighbours
 from services.console.session.people import NotSignedIn
 from services.console.session.sessions import Sessions
@@ -67,6 +67,8 @@ def application(neighbours: Neighbours, api: Api, settings: Settings, stopping: 
         Route("/static/{name}", _static),
         Route("/api/openapi.json", api.document),
         Route("/api/{method:path}", api.answer, methods=_BOTH),
+        Route("/data/race.csv", feed.csv_table),
+        Route("/data/race.json", feed.json_table),
         Route("/race.csv", race.csv_table),
         Route("/race.json", race.json_table),
         Route("/r/{code:path}.csv", region.csv_table),
@@ -85,6 +87,7 @@ def application(neighbours: Neighbours, api: Api, settings: Settings, stopping: 
             Route(f"{start}/practices/{{practice:path}}", _in(language, practices.one)),
             Route(f"{start}/programs", _in(language, programs.listed)),
             Route(f"{start}/programs/{{cohort}}", _in(language, programs.one)),
+            Route(f"{start}/unsubscribe/{{token}}", _in(language, unsubscribe.page), methods=_BOTH),
             Route(f"{start}/work", _in(language, work.page)),
             Route(f"{start}/work/assessment/{{evaluation}}", _in(language, assessment.overview), methods=_BOTH),
             Route(

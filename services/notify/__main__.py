@@ -1,11 +1,15 @@
 """Wiring of the notify process."""
 
+from pathlib import Path
+
 from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
 from livinglab.notify.v1 import (
     inbox_service_pb2,
     inbox_service_pb2_grpc,
     service_pb2,
     service_pb2_grpc,
+    subscription_service_pb2,
+    subscription_service_pb2_grpc,
     template_service_pb2,
     template_service_pb2_grpc,
     webhook_service_pb2,
@@ -13,23 +17,27 @@ from livinglab.notify.v1 import (
 )
 from livinglab.program.v1.recipient_service_pb2_grpc import RecipientServiceStub
 
-from chassis import runtime
+from chassis import runtime, telemetry
 from chassis.rpc import Served
 from directory.assignments import Assignments
 from directory.projection import Institutions
 from services.notify.delivery import Delivery
 from services.notify.model import rules
 from services.notify.model.destinations import Destinations
+from services.notify.model.sealing import Seal, keys_of
+from services.notify.model.subscriptions import Addresses
 from services.notify.postman import PostOffice
 from services.notify.reactions.people import People
 from services.notify.reactions.telling import Telling
 from services.notify.service.inbox import InboxService
 from services.notify.service.messages import NotifyService
+from services.notify.service.subscriptions import SubscriptionService
 from services.notify.service.templates import TemplateService
 from services.notify.service.webhooks import WebhookService
 from services.notify.store.deliveries import DeliveryStore
 from services.notify.store.figures import Figures
 from services.notify.store.inbox import Arrivals, InboxStore
+from services.notify.store.keys import key
 from services.notify.store.messages import Store
 from services.notify.store.preferences import PreferenceStore
 from services.notify.store.templates import TemplateStore
@@ -55,7 +63,8 @@ async def main(process: runtime.Process) -> None:
     await assignments.prepare()
     await institutions.prepare()
     process.background("institutions", institutions.follow())
-    delivery = Delivery(store, PostOffice(process.settings))
+    addresses = Addresses(process.settings.console_url, await key(store.db, "unsubscribe"))
+    delivery = Delivery(store, PostOffice(process.settings, addresses.of))
     template_store = TemplateStore(store.db)
     editions = Editions(template_store, texts)
     wishes, arrivals = PreferenceStore(store.db), Arrivals(store.db)
@@ -88,6 +97,11 @@ async def main(process: runtime.Process) -> None:
             TemplateService(template_store, texts, editions),
             template_service_pb2_grpc.add_TemplateServiceServicer_to_server,
         ),
+        Served(
+            subscription_service_pb2.DESCRIPTOR.services_by_name["SubscriptionService"],
+            SubscriptionService(store, wishes, addresses),
+            subscription_service_pb2_grpc.add_SubscriptionServiceServicer_to_server,
+        ),
         webhooks,
     )
 
@@ -96,7 +110,7 @@ async def _webhooks(process: runtime.Process, store: Store, writer: Writer) -> S
     """Facts go out to other systems from here on."""
     settings = process.settings
     destinations = Destinations(settings.webhook_networks)
-    webhook_store, log = WebhookStore(store.db), DeliveryStore(store.db)
+    webhook_store, log = WebhookStore(store.db, _seal(settings.webhook_keys)), DeliveryStore(store.db)
     poster = Poster(destinations, settings.webhook_seconds, settings.webhook_authorities)
     sending = Sending(webhook_store, log, store, writer, poster, settings.webhook_seconds)
     desk = Desk(webhook_store, Feed(await process.nats(), webhook_store, log), sending)
@@ -106,6 +120,17 @@ async def _webhooks(process: runtime.Process, store: Store, writer: Writer) -> S
         WebhookService(webhook_store, log, destinations, resolved, desk.wake),
         webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server,
     )
+
+
+def _seal(keys: Path | None) -> Seal:
+    """ValueError, of the setting, where the file cannot be used: to go on in plain would be worse."""
+    if keys is None:
+        telemetry.log.warning("secrets of webhooks are kept in plain", because="LIVINGLAB_WEBHOOK_KEYS is not set")
+        return Seal()
+    try:
+        return Seal(keys_of(keys.read_text()))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"LIVINGLAB_WEBHOOK_KEYS: {error}") from error
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """E-mail over SMTP: one message as a mail, and the mail server's answer in three kinds."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -35,6 +35,8 @@ _IMPLICIT_TLS = 465
 _START_TLS = {"starttls": True, "implicit": False, "plain": False, "opportunistic": None}
 # What a line of a header holds as a rule, and what an encoded word may hold of a text (RFC 2047).
 _LINE, _WORD = 76, 55
+# Readers of these look for the address as it is; Python would put a long one in encoded words.
+_UNFOLDED = frozenset({"List-Unsubscribe", "List-Unsubscribe-Post"})
 
 
 class _Policy(EmailPolicy):
@@ -51,8 +53,10 @@ class _Policy(EmailPolicy):
 
 
 def _whole(name: str, value: Any) -> str:
-    """A header with one recipient, where the usual way would tear it apart; else empty."""
+    """A header that the usual way would tear apart, with one recipient or an address of the web; else empty."""
     addresses: Sequence[Address] = getattr(value, "addresses", ())
+    if name in _UNFOLDED:
+        return f"{name}: {value}\r\n"
     return _folded(name, addresses[0]) if len(addresses) == 1 else ""
 
 
@@ -86,8 +90,12 @@ _MAIL = _Policy(linesep="\r\n", utf8=False)
 class Postman:
     """Speaks to the mail server over few connections that it uses again. One send at a time on each."""
 
-    def __init__(self, settings: Settings, address: str = "") -> None:
-        """`address` instead of the mail server of the settings."""
+    def __init__(
+        self, settings: Settings, address: str = "", leaving: Callable[[pb.Message], str] | None = None
+    ) -> None:
+        """`address` instead of the mail server of the settings; `leaving` says where a reader leaves letters of a
+        kind, empty where they may not."""
+        self._leaving = leaving
         host, _, port = (address or settings.smtp_address).rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
         self._from = settings.mail_from
@@ -145,6 +153,10 @@ class Postman:
         mail["To"] = Address(message.recipient.name, addr_spec=message.recipient.email)
         mail["Subject"] = message.subject
         mail["Auto-Submitted"] = "auto-generated"
+        if address := self._leaving(message) if self._leaving else "":
+            # RFC 8058: a mail program that is asked to does it by itself, without opening a page.
+            mail["List-Unsubscribe"] = f"<{address}>"
+            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         mail.set_content(message.body, cte="quoted-printable")
         page = pages.page(message.subject, message.body, message.recipient.language)
         mail.add_alternative(page, subtype="html", cte="quoted-printable")
@@ -201,8 +213,8 @@ class PostOffice:
     """Real letters go to the mail server; those of a rehearsal to a box of their own or, where there is none, nowhere:
     the roster of a rehearsal is often that of the cohort to come."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._real = Postman(settings)
+    def __init__(self, settings: Settings, leaving: Callable[[pb.Message], str] | None = None) -> None:
+        self._real = Postman(settings, leaving=leaving)
         box = settings.rehearsal_smtp_address
         self._rehearsed = Postman(settings, box) if box else None
 

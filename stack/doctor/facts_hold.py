@@ -201,12 +201,13 @@ async def _known_to_their_owners(patient: Patient) -> Finding:
 
 
 async def _versions(patient: Patient, service: str, aggregates: list[str]) -> dict[str, int]:
-    """Aggregate to its version in the database; a projection counts by the order of what it shows."""
+    """Aggregate to its version in the database; a projection counts by the order of what it shows; what was taken
+    out of one has nothing else."""
     found: dict[str, int] = {}
-    query = {"_id": {"$in": aggregates}, "version": {"$exists": True}}
+    query = {"_id": {"$in": aggregates}, "$or": [{"version": {"$exists": True}}, {"order": {"$exists": True}}]}
     for collection in [name for name in await patient.collections(service) if name not in _AUXILIARY]:
         async for row in patient.rows(service, collection, query, ["version", "order"]):
-            version = max(int(row["version"]), int(row.get("order", 0)))
+            version = max(int(row.get("version", 0)), int(row.get("order", 0)))
             found[row["_id"]] = max(found.get(row["_id"], -1), version)
     return found
 

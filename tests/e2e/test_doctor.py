@@ -8,7 +8,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import grpc
 import pytest
+from livinglab.assessment.v1 import evaluation_pb2
+from livinglab.assessment.v1 import results_service_pb2 as results_pb
+from livinglab.assessment.v1.results_service_pb2_grpc import ResultServiceStub
 from livinglab.program.v1 import cohort_pb2
 from pymongo import AsyncMongoClient
 
@@ -17,6 +21,7 @@ from stack.doctor.finding import Finding
 from stack.home import Home
 from stack.system import System, start_system
 from tests.harness.system import carried_through
+from tests.harness.waiting import eventually
 
 NOW = timedelta()
 # Others are of a validation's stages, which nobody submits.
@@ -57,6 +62,30 @@ async def test_everything_holds_after_a_cohort(system: System) -> None:
     findings = await settled(system.servers(), 30, NOW)
     assert [f"{finding.what}: {finding.found}" for finding in findings if not finding.holds] == []
     assert all(finding.mend for finding in findings)
+
+
+async def test_a_result_that_was_taken_out_again_is_not_behind_its_facts(system: System) -> None:
+    key = {"institution": "32.10", "instrument": "spbe-59-2020", "period": "2022", "stage": "publication"}
+    metadata = (("authorization", f"Bearer {system.fleet.issuer.token('manager')}"),)
+    async with grpc.aio.insecure_channel(system.addresses()["assessment"]) as channel:
+        stub = ResultServiceStub(channel)
+        row = results_pb.ImportRow(line=2, value="2.70", **key)
+        brought = results_pb.ImportResultsRequest(request_id="brought-in", rows=[row])
+        assert (await stub.ImportResults(iter([brought]), metadata=metadata)).imported == 1
+        out = results_pb.WithdrawResultRequest(
+            request_id="taken-out",
+            institution="32.10",
+            instrument="spbe-59-2020",
+            period="2022",
+            stage=evaluation_pb2.STAGE_PUBLICATION,
+            reason="brought in by mistake",
+        )
+        await stub.WithdrawResult(out, metadata=metadata)
+    async with AsyncMongoClient[dict[str, Any]](system.servers().mongodb) as client:
+        kept = client["benchmark"]["results"]
+        await eventually(lambda: kept.find_one({"withdrawn_from.institution": "32.10"}))
+    findings = await settled(system.servers(), 30, NOW)
+    assert [f"{finding.what}: {finding.found}" for finding in findings if not finding.holds] == []
 
 
 @pytest.mark.parametrize(

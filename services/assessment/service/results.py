@@ -13,6 +13,7 @@ from livinglab.common.v1 import options_pb2
 from chassis import auth, mongo
 from chassis.errors import invalid_field
 from directory.known import Directory
+from instruments.periods import out_of_force
 from services.assessment.model import results
 from services.assessment.service.access import Access
 from services.assessment.store.editions import Edition, Editions
@@ -20,6 +21,7 @@ from services.assessment.store.results import ResultStore
 
 _MOST_REJECTED = 20_000
 _MOST_DIFFERING = 1_000
+_MOST_DOUBTS = 100
 # Who registers institutions and imports their results right after waits for this long at most, once an import.
 _LATE_SECONDS = 2.0
 _UNBOUND = frozenset(
@@ -82,6 +84,7 @@ class ResultService(results_service_pb2_grpc.ResultServiceServicer):
                 rejected=gathering.rejected,
                 rejected_count=gathering.rejected_count,
                 differing=_differing(changed),
+                doubts=_doubts(given),
             ), changed
 
         if head.validate_only or not given:
@@ -162,3 +165,8 @@ def _differing(changed: Sequence[pb.Result]) -> list[pb.Result]:
             del shown.score.nodes[:]
             found.append(shown)
     return found
+
+
+def _doubts(given: Sequence[results.Given]) -> list[str]:
+    """What is doubtful and refused by nobody, each once: an instrument for a year in which it was not in force."""
+    return sorted({doubt for one in given if (doubt := out_of_force(one.instrument, one.period))})[:_MOST_DOUBTS]

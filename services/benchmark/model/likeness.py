@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from livinglab.benchmark.v1 import service_pb2 as pb
 
-from chassis.errors import precondition
+from chassis.errors import invalid_field, precondition
 from instruments import periods
 from services.benchmark.model.race import Result, Standing
 
@@ -90,6 +90,13 @@ def require_same_version(one: Result, other: Result) -> None:
     if one.instrument_version != other.instrument_version:
         whose = " and ".join(f"that of {r.institution} on version {r.instrument_version}" for r in (one, other))
         raise precondition("MIXED_VERSIONS", f"the results rest on two versions of the instrument, {whose}")
+
+
+def require_earlier(field: str, before: str, period: str) -> None:
+    """INVALID_ARGUMENT where a gain would be counted from a period that is not over before the other: a loss would be
+    told as one, or nothing as standing still."""
+    if periods.order(before) >= periods.order(period):
+        raise invalid_field(field, f"{before} is not before {period}")
 
 
 def require_like_periods(one: str, other: str, among: Collection[str]) -> None:

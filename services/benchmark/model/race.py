@@ -146,7 +146,7 @@ class Groups:
         if group.startswith("cluster:") and self._past:
             return f"{group} was not a cluster at that time"
         if group.startswith("cluster:"):
-            return f"{group} is not a cluster: a manager names one with SetCluster"
+            return f"{group} is not a cluster: a manager names one (livinglab benchmark set-cluster)"
         return (
             f"{group} is not a group: take {self._kinds}, province: and a province's code, parent: and the code of "
             "what others belong to, cohort: and its id, cluster: and its name, or nothing for the nation"

@@ -34,6 +34,7 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
         targets = [request.target] if request.target else []
         race, groups = await self._admission.race(request.race, targets)
         every = await self._store.periods(race)
+        likeness.require_earlier("since_period", request.since_period, race.period)
         likeness.require_like_periods(race.period, request.since_period, every)
         now, chosen = likeness.like(await self._standings(race, groups, race.period), race)
         before = await self._standings(race, groups, request.since_period)
@@ -97,6 +98,7 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
             raise precondition(
                 "MIXED_RACES", f"the two races differ in {', '.join(different)}, and like is compared with like only"
             )
+        likeness.require_earlier("before.period", before.period, after.period)
         likeness.require_like_periods(before.period, after.period, await self._store.periods(after))
         now, chosen = likeness.like(await self._standings(after, groups, after.period), after)
         earlier = await self._standings(before, groups, before.period)
@@ -118,7 +120,9 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
         members = groups.members(race.group)
         visitors = [code for code in school.results if members is None or code in members]
         if not visitors:
-            raise not_found("result", f"in {race.instrument}, {race.period}, {race.stage}")
+            raise not_found(
+                "result", f"with levels of its indicators in {race.instrument}, {race.period}, {race.stage}"
+            )
         # Not among the threads that the database's driver and the tokens' keys need.
         solving = asyncio.get_running_loop().run_in_executor
         return await solving(self._solvers, learning.visit_plan, school, visitors, request.indicator)
@@ -131,7 +135,9 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
         group = disclosure.apart(race.group, groups, bodies, published=published)
         results = [result for result in everybody if result.institution in group.inside]
         if not results:
-            raise not_found("result", f"in {race.instrument}, {race.period}, {race.stage}")
+            raise not_found(
+                "result", f"with levels of its indicators in {race.instrument}, {race.period}, {race.stage}"
+            )
         instrument = await self._store.instrument(race.instrument, results[0].instrument_version)
         made = await asyncio.to_thread(ladder.ladder, results, instrument, published=published, withheld=group.reason)
         return pb.GetInsightsResponse(ladder=made)
@@ -159,9 +165,13 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
 
     async def _school(self, race: service_pb2.Race, since: str) -> learning.School:
         """Everybody's results, what they were before, and who receives visitors."""
+        if since:
+            likeness.require_earlier("since_period", since, race.period)
         results = await self._same_version(race, race.period)
         if not results:
-            raise not_found("result", f"in {race.instrument}, {race.period}, {race.stage}")
+            raise not_found(
+                "result", f"with levels of its indicators in {race.instrument}, {race.period}, {race.stage}"
+            )
         earlier: Sequence[model.Standing] = await self._store.standings(race, since) if since else []
         return learning.School(
             instrument=await self._store.instrument(race.instrument, results[0].instrument_version),

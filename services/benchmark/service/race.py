@@ -41,6 +41,8 @@ class BenchmarkService(service_pb2_grpc.BenchmarkServiceServicer):
         race, _ = await self._admission.race(request.race, as_of=as_of)
         first, asked = _position(request), pb.GetRankingRequest()
         asked.CopyFrom(request)
+        if request.since_period:
+            likeness.require_earlier("since_period", request.since_period, race.period)
         if request.since_previous:
             periods = await (self._store.periods(race, as_of) if as_of else self._periods(race))
             request.since_period = ranking.previous(periods, race.period)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from services.console.model.cohort_words import COHORT
+from services.console.model.letter_words import LETTERS
 from services.console.model.platform_words import PLATFORM
 from services.console.model.region_words import REGION
 from services.console.model.wall_words import WALL
@@ -17,6 +18,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     **REGION,
     **PLATFORM,
     **WALL,
+    **LETTERS,
     "site": ("Living Lab Layanan Digital", "Digital Services Living Lab"),
     "skip": ("Langsung ke isi", "Skip to content"),
     "other_language": ("English", "Bahasa Indonesia"),

@@ -16,7 +16,7 @@ from livinglab.benchmark.v1 import service_pb2_grpc as benchmark_grpc
 from livinglab.coaching.v1 import assignment_service_pb2_grpc, plan_service_pb2_grpc, practice_service_pb2_grpc
 from livinglab.coaching.v1 import service_pb2_grpc as coaching_grpc
 from livinglab.common.v1 import dead_letter_service_pb2_grpc, flow_service_pb2_grpc
-from livinglab.notify.v1 import inbox_service_pb2_grpc
+from livinglab.notify.v1 import inbox_service_pb2_grpc, subscription_service_pb2_grpc
 from livinglab.notify.v1 import service_pb2_grpc as notify_grpc
 from livinglab.program.v1 import (
     audit_service_pb2_grpc,
@@ -63,6 +63,7 @@ class Neighbours:
         self.reports: Any = report_service_pb2_grpc.ReportServiceStub(program)
         self.notify: Any = notify_grpc.NotifyServiceStub(channels["notify"])
         self.inbox: Any = inbox_service_pb2_grpc.InboxServiceStub(channels["notify"])
+        self.subscriptions: Any = subscription_service_pb2_grpc.SubscriptionServiceStub(channels["notify"])
         coaching = channels["coaching"]
         self.coaching: Any = coaching_grpc.CoachingServiceStub(coaching)
         self.plans: Any = plan_service_pb2_grpc.PlanServiceStub(coaching)

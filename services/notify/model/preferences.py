@@ -10,7 +10,7 @@ from livinglab.notify.v1 import inbox_service_pb2 as pb
 from chassis.errors import Violation
 from directory import time_zone
 
-_PHASES = "phases"
+_PHASES, DIGESTS = "phases", "digests"
 _KINDS = {
     "session_moved": "sessions",
     "session_cancelled": "sessions",
@@ -20,14 +20,14 @@ _KINDS = {
     "plan_waiting": "plans",
     "plan_unreviewed": "plans",
     "actions_waiting": "plans",
-    "coach_assigned": "coaching",
+    "coach_assigned": "assignments",
     "visit_planned": "visits",
     "visit_accepted": "visits",
     "visit_cancelled": "visits",
     "session_missed": "coaching",
     "memorandum_ending": "visits",
     "assessor_assigned": "assessments",
-    "assignment": "assessments",
+    "assignment": "assignments",
     "stage_concluded": "assessments",
     "objections_raised": "assessments",
     "objections_answered": "assessments",
@@ -36,10 +36,10 @@ _KINDS = {
     "evidence_reviewed": "evidence",
     "webhook_disabled": "systems",
     "evidence_expiring": "evidence",
-    "digest": "digests",
+    "digest": DIGESTS,
 }
-# Days to be kept stand in these.
-_AT_ONCE = frozenset({_PHASES, "sessions", "digests"})
+# Days to be kept stand in these, and what somebody has been given to do.
+_AT_ONCE = frozenset({_PHASES, "sessions", "assignments", DIGESTS})
 CHOICE = frozenset(_KINDS.values()) - _AT_ONCE
 # When a digest is sent, by the wall clock of its reader.
 _MORNING = time(7)
@@ -62,13 +62,18 @@ def kind(template: str) -> str:
     return _KINDS.get(template, _PHASES)
 
 
+def may_be_left(kind: str) -> bool:
+    """Whether its reader may do without letters of that kind; of digests, since all that they bring is such."""
+    return kind in CHOICE or kind == DIGESTS
+
+
 def violations(preferences: pb.Preferences) -> Iterator[Violation]:
     """What the rules of the fields do not see."""
     seen: set[str] = set()
     for i, one in enumerate(preferences.kinds):
         place = f"preferences.kinds[{i}]"
         if one.kind in _AT_ONCE and one.manner != pb.MANNER_AT_ONCE:
-            yield Violation(f"{place}.manner", f"{one.kind} have days to be kept: they are told at once")
+            yield Violation(f"{place}.manner", f"{one.kind} have to be known in time: they are told at once")
         elif one.kind not in CHOICE | _AT_ONCE:
             yield Violation(f"{place}.kind", f"{one.kind} is none of {', '.join(sorted(CHOICE))}")
         if one.kind in seen:

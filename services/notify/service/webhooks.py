@@ -10,10 +10,11 @@ from livinglab.notify.v1 import webhook_pb2, webhook_service_pb2_grpc
 from livinglab.notify.v1 import webhook_service_pb2 as pb
 
 from chassis import auth, mongo, naming
-from chassis.errors import Violation, denied, invalid
+from chassis.errors import Kind, Refused, Violation, denied, invalid
 from chassis.events import facts
 from services.notify.model import signatures, webhooks
 from services.notify.model.destinations import Address, Destinations
+from services.notify.model.sealing import CannotBeOpened
 from services.notify.store.deliveries import DeliveryStore
 from services.notify.store.webhooks import WebhookStore
 
@@ -60,9 +61,12 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
 
         async def decide(tx: mongo.Tx) -> pb.CreateWebhookResponse:
             await self._store.add(tx, webhook, since, [secret, key])
-            return pb.CreateWebhookResponse(webhook=await self._store.get(webhook.id, tx), secret=secret)
+            # The answer is kept for its repetition: sealed like the webhook's own record.
+            kept = self._store.seal.seal(secret, webhook.id)
+            return pb.CreateWebhookResponse(webhook=await self._store.get(webhook.id, tx), secret=kept)
 
         answer = await self._store.db.once(request, decide, pb.CreateWebhookResponse)
+        answer.secret = self._opened(answer)
         self._wake(answer.webhook.id)
         return answer
 
@@ -107,9 +111,11 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
 
         async def decide(tx: mongo.Tx) -> pb.RotateWebhookSecretResponse:
             webhook = await self._store.rotate(tx, request.webhook_id, [secret, key], until)
-            return pb.RotateWebhookSecretResponse(webhook=webhook, secret=secret)
+            kept = self._store.seal.seal(secret, webhook.id)
+            return pb.RotateWebhookSecretResponse(webhook=webhook, secret=kept)
 
         answer = await self._store.db.once(request, decide, pb.RotateWebhookSecretResponse)
+        answer.secret = self._opened(answer)
         self._wake(request.webhook_id)
         return answer
 
@@ -167,6 +173,14 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
         found = await self._store.get(webhook_id)
         _require_platform(found.everything)
         return found
+
+    def _opened(self, answer: pb.CreateWebhookResponse | pb.RotateWebhookSecretResponse) -> str:
+        """A repetition may come after its key was taken out of use."""
+        try:
+            return self._store.seal.open(answer.secret, answer.webhook.id)
+        except CannotBeOpened as error:
+            message = f"the first answer cannot be repeated: {error}; rotate the secret"
+            raise Refused(Kind.FAILED_PRECONDITION, "SECRET_NOT_READABLE", message) from error
 
     async def _require_sound(self, url: str, subjects: Sequence[str]) -> None:
         faults = list(webhooks.subject_violations(subjects, facts.services()))

@@ -14,7 +14,7 @@ from chassis.errors import Kind, Refused, not_found
 from services.notify.model import messages as model
 from services.notify.model import seats
 from services.notify.model.messages import Fact
-from services.notify.store import deliveries, preferences, templates, waits, webhooks
+from services.notify.store import deliveries, keys, preferences, templates, waits, webhooks
 
 # For those who must go on without the database for a while.
 DatabaseFailure = PyMongoError
@@ -54,7 +54,7 @@ class Store:
 
     async def prepare(self) -> None:
         """Collections and indexes; once at start-up."""
-        more = (waits, preferences, templates, webhooks, deliveries)
+        more = (waits, preferences, templates, webhooks, deliveries, keys)
         await self.db.prepare({**_INDEXES, **{name: found for one in more for name, found in one.INDEXES.items()}})
 
     async def add(self, tx: mongo.Tx, messages: Sequence[pb.Message]) -> list[str]:

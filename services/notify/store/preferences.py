@@ -16,9 +16,9 @@ class PreferenceStore:
     def __init__(self, db: mongo.Database) -> None:
         self._rows = db["preferences"]
 
-    async def of(self, seats: Iterable[str]) -> dict[str, pb.Preferences]:
+    async def of(self, seats: Iterable[str], tx: mongo.Tx | None = None) -> dict[str, pb.Preferences]:
         """Those that were set, by seat."""
-        rows = self._rows.find({"_id": {"$in": sorted(set(seats))}})
+        rows = self._rows.find({"_id": {"$in": sorted(set(seats))}}, session=tx.session if tx else None)
         return {row["_id"]: pb.Preferences.FromString(row["preferences"]) async for row in rows}
 
     async def set(self, tx: mongo.Tx, seat: str, preferences: pb.Preferences) -> None:

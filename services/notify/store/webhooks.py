@@ -1,4 +1,4 @@
-"""Receivers of facts: one record each, with its secrets and how far it has got."""
+"""Receivers of facts: one record each, with its secrets, which are sealed, and how far it has got."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from livinglab.notify.v1.webhook_events_pb2 import WebhookDisabled
 from chassis import mongo
 from chassis.errors import Kind, Refused, not_found
 from services.notify.model import signatures, webhooks
+from services.notify.model.sealing import CannotBeOpened, Seal
 from services.notify.model.webhooks import Answer
 
 INDEXES: dict[str, list[Any]] = {"webhooks": []}
@@ -19,7 +20,8 @@ _ACTIVE = pb.WEBHOOK_STATE_ACTIVE
 
 @dataclass(frozen=True)
 class Receiver:
-    """A webhook as those who send to it need it. `course` changes when it is to be read from somewhere else."""
+    """A webhook as those who send to it need it. `course` changes when it is to be read from somewhere else; `held`
+    are its secrets as they are kept, and until when."""
 
     id: str
     url: str
@@ -34,16 +36,26 @@ class Receiver:
     failures: int
     failing_since: datetime | None
 
-    def secrets(self, now: datetime) -> list[str]:
-        """What signs now, the newest first."""
-        return [one for one, until in self.held if until is None or until > now]
+    def secrets(self, seal: Seal, now: datetime) -> list[str]:
+        """What signs now, the newest first. CannotBeOpened where a key is missing; what a rotation has left behind is
+        then left out."""
+        found = list[str]()
+        for one, until in self.held:
+            try:
+                if until is None or until > now:
+                    found.append(seal.open(one, self.id))
+            except CannotBeOpened:
+                if until is None:
+                    raise
+        return found
 
 
 class WebhookStore:
     """Documents in, messages out; secrets go to who sends, and nowhere else."""
 
-    def __init__(self, db: mongo.Database) -> None:
+    def __init__(self, db: mongo.Database, seal: Seal) -> None:
         self.db = db
+        self.seal = seal
         self._rows = db["webhooks"]
 
     async def add(self, tx: mongo.Tx, webhook: pb.Webhook, since: datetime, held: Sequence[str]) -> None:
@@ -62,7 +74,7 @@ class WebhookStore:
             "reason": "",
             "created_by": webhook.created_by,
             "create_time": webhook.create_time.ToDatetime(UTC),
-            "held": [{"secret": one, "until": None} for one in held],
+            "held": [self._kept(webhook.id, one) for one in held],
             "places": {},
             "since": since,
             "course": 1,
@@ -85,7 +97,9 @@ class WebhookStore:
 
     async def change(self, tx: mongo.Tx, webhook_id: str, change: Mapping[str, Any]) -> pb.Webhook:
         """These fields have these values from now on."""
-        await self._rows.update_one({"_id": webhook_id}, {"$set": change, "$inc": {"version": 1}}, session=tx.session)
+        renewed = self._renewed(await self._row(webhook_id, tx))
+        whole = {**({"held": renewed} if renewed else {}), **change}
+        await self._rows.update_one({"_id": webhook_id}, {"$set": whole, "$inc": {"version": 1}}, session=tx.session)
         return await self.get(webhook_id, tx)
 
     async def start(self, tx: mongo.Tx, webhook_id: str) -> pb.Webhook:
@@ -95,9 +109,26 @@ class WebhookStore:
 
     async def rotate(self, tx: mongo.Tx, webhook_id: str, held: Sequence[str], until: datetime) -> pb.Webhook:
         """These sign from now on, those of now too until then, and none of before."""
-        before = [one["secret"] for one in (await self._row(webhook_id, tx))["held"] if one["until"] is None]
-        rows = [{"secret": one, "until": None} for one in held] + [{"secret": one, "until": until} for one in before]
-        return await self.change(tx, webhook_id, {"held": rows})
+        row = await self._row(webhook_id, tx)
+        before = [{**one, "until": until} for one in self._renewed(row) or row["held"] if one["until"] is None]
+        return await self.change(tx, webhook_id, {"held": [self._kept(webhook_id, one) for one in held] + before})
+
+    async def seal_all(self) -> int:
+        """Whatever stands in plain or under an earlier key is sealed with the first one; how many records."""
+        count = 0
+        if not self.seal.seals:
+            return count
+        for one in await self._rows.find({}, {"_id": 1}).to_list(None):
+
+            async def body(tx: mongo.Tx, webhook_id: str = one["_id"]) -> int:
+                row = await self._rows.find_one({"_id": webhook_id}, session=tx.session)
+                if row is None or not (renewed := self._renewed(row)):
+                    return 0
+                await self._rows.update_one({"_id": webhook_id}, {"$set": {"held": renewed}}, session=tx.session)
+                return 1
+
+            count += await self.db.transaction(body)
+        return count
 
     async def replay(self, tx: mongo.Tx, webhook_id: str, places: Mapping[str, int], since: datetime | None) -> None:
         """It is read from these places on, or each stream from that time on."""
@@ -159,6 +190,22 @@ class WebhookStore:
             return True
         return False
 
+    def _kept(self, webhook_id: str, secret: str, until: datetime | None = None) -> dict[str, Any]:
+        # Beside a sealed key stands its public half: who only looks needs no key.
+        public = signatures.public_key(secret) if secret.startswith(signatures.PRIVATE) else ""
+        return {"secret": self.seal.seal(secret, webhook_id), "public": public, "until": until}
+
+    def _renewed(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Its secrets under the first key; none where nothing is to be done, or one of them does not open."""
+        held, webhook_id = row["held"], row["_id"]
+        if not any(self.seal.is_stale(one["secret"]) for one in held):
+            return []
+        try:
+            opened = [(self.seal.open(one["secret"], webhook_id), one["until"]) for one in held]
+        except CannotBeOpened:
+            return []
+        return [self._kept(webhook_id, secret, until) for secret, until in opened]
+
     async def _row(self, webhook_id: str, tx: mongo.Tx | None) -> Mapping[str, Any]:
         row: Mapping[str, Any] | None = await self._rows.find_one(
             {"_id": webhook_id}, session=tx.session if tx else None
@@ -187,11 +234,7 @@ def _receiver(row: Mapping[str, Any]) -> Receiver:
 
 def _message(row: Mapping[str, Any]) -> pb.Webhook:
     held, now = row["held"], datetime.now(UTC)
-    keys = [
-        signatures.public_key(one["secret"])
-        for one in held
-        if one["secret"].startswith(signatures.PRIVATE) and (one["until"] is None or one["until"] > now)
-    ]
+    keys = [_public(one) for one in held if one["until"] is None or one["until"] > now]
     ends = [one["until"] for one in held if one["until"] is not None and one["until"] > now]
     return pb.Webhook(
         id=row["_id"],
@@ -205,7 +248,7 @@ def _message(row: Mapping[str, Any]) -> pb.Webhook:
         reason=row["reason"],
         created_by=row["created_by"],
         create_time=mongo.timestamp(row["create_time"]),
-        public_keys=keys,
+        public_keys=[one for one in keys if one],
         rotation_end_time=mongo.timestamp(max(ends, default=None)),
         places=row["places"],
         last_success_time=mongo.timestamp(row["last_success"]),
@@ -213,3 +256,10 @@ def _message(row: Mapping[str, Any]) -> pb.Webhook:
         last_error=row["last_error"],
         clock_offset_seconds=row["clock"],
     )
+
+
+def _public(held: Mapping[str, Any]) -> str:
+    """ "" for one that both sides know. A record of an earlier release has it in the key alone, which is in plain."""
+    if "public" in held:
+        return str(held["public"])
+    return signatures.public_key(held["secret"]) if held["secret"].startswith(signatures.PRIVATE) else ""

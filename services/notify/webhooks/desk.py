@@ -59,6 +59,8 @@ class Desk:
             await self._lease.give_back()
 
     async def _serve(self) -> None:
+        if sealed := await self._store.seal_all():
+            telemetry.log.info("secrets of webhooks were sealed", webhooks=sealed)
         try:
             while True:
                 self._woken.clear()

@@ -13,6 +13,7 @@ from prometheus_client import Counter, Histogram
 from chassis import mongo, telemetry
 from services.notify.model import signatures, webhooks
 from services.notify.model.rules import one_line
+from services.notify.model.sealing import CannotBeOpened
 from services.notify.model.webhooks import Answer
 from services.notify.store.deliveries import DeliveryStore, Due
 from services.notify.store.messages import DatabaseFailure, Store
@@ -97,10 +98,13 @@ class Sending:
     async def _deliver(self, receiver: Receiver, due: Due) -> int:
         """How many tries in a row have failed now."""
         now = datetime.now(UTC)
-        signed = signatures.headers(due.event_id, now, due.body, receiver.secrets(now))
-        headers = {"content-type": CONTENT_TYPE, **signed}
         try:
+            held = receiver.secrets(self._store.seal, now)
+            headers = {"content-type": CONTENT_TYPE, **signatures.headers(due.event_id, now, due.body, held)}
             answer = await self._poster.post(receiver.url, headers, due.body)
+        except CannotBeOpened as error:
+            telemetry.log.error("a webhook cannot be signed for", webhook=receiver.id, because=str(error))
+            answer = Answer(0, str(error))
         except Exception as error:
             # One fact that nobody thought of must not hold up the others.
             telemetry.log.exception("a fact cannot be posted", webhook=receiver.id)

@@ -1,9 +1,11 @@
 """Another system's receiver of webhooks, on loopback: keeps what comes and answers as a test says."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 # Status and headers; 0 closes the connection without an answer, -1 never answers.
 Reply = tuple[int, Mapping[str, str]]
@@ -24,13 +26,14 @@ class Receiver:
     """Where it is, what has come, and how it answers: `reply` may be changed at any time."""
 
     port: int = 0
+    scheme: str = "http"
     reply: Callable[[Received], Reply] = lambda _: (204, {})
     received: list[Received] = field(default_factory=list)
 
     @property
     def url(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self.port}/hook"
+        return f"{self.scheme}://127.0.0.1:{self.port}/hook"
 
     def answer(self, status: int, **headers: str) -> None:
         """Everything is answered so from now on."""
@@ -58,10 +61,14 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
-    """One that answers 204 until it is told otherwise."""
-    found = Receiver()
-    server = await asyncio.start_server(found.serve, "127.0.0.1", 0)
+async def receiving(certificate: Path | None = None) -> AsyncIterator[Receiver]:
+    """One that answers 204 until it is told otherwise; https with tls.crt and tls.key of a folder."""
+    found, tls = Receiver(), None
+    if certificate is not None:
+        found.scheme = "https"
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(certificate / "tls.crt", certificate / "tls.key")
+    server = await asyncio.start_server(found.serve, "127.0.0.1", 0, ssl=tls)
     found.port = server.sockets[0].getsockname()[1]
     async with server:
         yield found

@@ -68,6 +68,13 @@ async def test_published_indices_are_taken_once_and_told_to_others(assessment: R
     ]
 
 
+async def test_an_instrument_outside_its_years_is_told_of_what_is_taken(assessment: Running) -> None:
+    text = INDEX + "".join(f"32.11,{SPBE},{year},publication,3.84\n" for year in (2019, 2022, 2035))
+    answer = await imported(assessment, text)
+    assert (answer.imported, [doubt.rpartition(" ")[2] for doubt in answer.doubts]) == (3, ["2019", "2035"])
+    assert list((await imported(assessment, INDEX + f"32.04,{SPBE},2022,publication,2.6\n")).doubts) == []
+
+
 async def test_items_are_scored_and_the_published_index_stays_beside_the_computed_one(assessment: Running) -> None:
     assert (await imported(assessment, ITEMS + items("32.11", 3, changed={1: 5}))).imported == 1
     answer = await imported(assessment, INDEX + f"32.11,{SPBE},2022,published,3.05\n")

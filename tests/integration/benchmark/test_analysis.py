@@ -38,6 +38,24 @@ async def test_races_that_differ_in_more_than_the_period_are_not_compared(benchm
         assert (await refusal(analysis(benchmark).CompareRaces(asked))).reason == "MIXED_RACES"
 
 
+async def test_gains_are_counted_from_a_period_before_and_need_levels_where_they_are_of_levels(
+    benchmark: Running,
+) -> None:
+    await submitted(benchmark, SUMEDANG, "3.84", "2022")
+    await eventually(lambda: counted(benchmark, "results", 1))
+    ask = analysis(benchmark)
+    for since in ("2022", "2023"):
+        earlier = pb.Race(instrument=SPBE, period=since)
+        refused = [
+            await refusal(ask.ListLeaps(analysis_pb.ListLeapsRequest(race=RACE, since_period=since))),
+            await refusal(ask.CompareRaces(analysis_pb.CompareRacesRequest(before=earlier, after=RACE))),
+            await refusal(ask.GetVisitPlan(analysis_pb.GetVisitPlanRequest(race=RACE, since_period=since))),
+        ]
+        assert {one.violations[0].description for one in refused} == {f"{since} is not before 2022"}
+    nobody = analysis_pb.GetInsightsRequest(race=pb.Race(instrument=SPBE, period="2020"))
+    assert "with levels of its indicators" in str(await refusal(ask.GetInsights(nobody)))
+
+
 async def test_a_projection_is_a_region_s_own_to_see_and_has_no_target_behind_it(benchmark: Running) -> None:
     for at, code in enumerate(JAVA[:8]):
         for year, index in (("2020", 200 + at), ("2021", 215 + 2 * at), ("2022", 250 + at)):

@@ -5,9 +5,12 @@ import uuid
 from typing import Any
 
 from livinglab.common.v1 import options_pb2
+from livinglab.notify.v1 import inbox_service_pb2
 from livinglab.notify.v1 import service_pb2 as notify_pb
 from livinglab.notify.v1 import service_pb2_grpc as notify_grpc
+from livinglab.notify.v1.inbox_service_pb2_grpc import InboxServiceStub
 
+from services.notify.model.subscriptions import Addresses
 from tests.harness.browsing import browser, faults, form, get, post
 from tests.integration.console.conftest import HOSTILE, SUMEDANG, Console, signed_in
 from tests.integration.console.test_wall import until
@@ -42,6 +45,35 @@ async def test_what_a_head_is_told_comes_by_itself_and_is_marked_as_read(console
     other = await signed_in(console, "operator", SUMEDANG)
     assert "Biaya" not in (await get(f"{console.url}/inbox", other)).text
     assert (await get(f"{console.url}/inbox", await signed_in(console, "platform"))).status == 403
+
+
+async def test_a_letter_is_left_by_its_address_alone_and_looking_at_it_ends_nothing(console: Console) -> None:
+    await written(console, "Biaya belum diisi.")
+    db = console.services["notify"].db
+    row, key = await db["messages"].find_one({"seat": f"head@{SUMEDANG}"}), await db["keys"].find_one({})
+    assert row
+    assert key
+    recipient = notify_pb.Recipient(language="en", institution=SUMEDANG, role=options_pb2.ROLE_HEAD)
+    letter = notify_pb.Message(id=row["_id"], template=row["template"], recipient=recipient)
+    place = Addresses(console.url, key["key"]).of(letter)
+    head: Any = console.services["notify"].as_role(InboxServiceStub, "head", SUMEDANG)
+
+    async def wanted() -> dict[str, int]:
+        answer = await head.GetPreferences(inbox_service_pb2.GetPreferencesRequest())
+        return {one.kind: one.manner for one in answer.preferences.kinds}
+
+    page = await get(place)
+    assert (page.status, page.headers["cache-control"], await wanted()) == (200, "no-store", {})
+    assert ("action plans" in page.text, 'value="One-Click"' in page.text) == (True, True)
+    assert (await get(f"{place}0")).status == 404
+    assert (await get(f"{place[:-1]}-", data=b"List-Unsubscribe=One-Click")).status == 404
+    assert await wanted() == {}
+    # As a mail program does it: from no page of ours, with no cookie, twice.
+    for _ in range(2):
+        done = await get(place, {"origin": "https://mail.example"}, data=b"List-Unsubscribe=One-Click")
+        assert (done.status, "not sent any more" in done.text) == (200, True)
+        assert await wanted() == {"plans": inbox_service_pb2.MANNER_INBOX}
+    assert "<form" not in (await get(place.replace("/en/", "/"))).text
 
 
 async def test_both_are_accessible_and_fit_a_phone(nation: Console) -> None:

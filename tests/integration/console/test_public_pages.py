@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness.browsing import Got
 from tests.harness.waiting import eventually
-from tests.integration.console.conftest import BANDUNG, HOSTILE, INDICATORS, SUMEDANG, Console
+from tests.integration.console.conftest import BANDUNG, CITY, HOSTILE, INDICATORS, PROVINCE, SUMEDANG, Console
 
 LARGEST = 30_000
 PAGES = ("/", "/en/", f"/r/{SUMEDANG}", f"/en/r/{SUMEDANG}", "/find?q=sumedang", "/en/find?q=x", "/r/EVIL-1")
@@ -87,6 +87,46 @@ async def test_tables_can_be_taken_along(nation: Console) -> None:
     ]
     assert len(region["newest"]["indicators"]) == INDICATORS
     assert (await nation.get(f"/r/{SUMEDANG}.csv")).text.splitlines()[1].startswith(f"{SUMEDANG},Kabupaten Sumedang,")
+    await all_of_it_by_one_address(nation)
+
+
+async def all_of_it_by_one_address(nation: Console) -> None:
+    answer = await nation.get("/data/race.csv")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["cache-control"] == "public, max-age=60"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    again = await nation.get("/data/race.csv", if_none_match=answer.headers["etag"])
+    assert (again.status, again.wire) == (304, 0)
+    assert (await nation.get("/data/race.csv", accept_encoding="gzip")).wire < answer.wire / 2
+    rows = list(csv.DictReader(answer.text.splitlines()))
+    # Every region, period and instrument, what is published and what is computed apart.
+    told = sorted((row["institution"], row["instrument"], row["period"], row["basis"]) for row in rows)
+    four = (SUMEDANG, BANDUNG, CITY, PROVINCE)
+    assert told == sorted(
+        [(code, "spbe-59-2020", period, "computed") for code in four for period in ("2024", "2025")]
+        + [("EVIL-1", "spbe-59-2020", "2025", "computed")]
+        + [(code, "spbe-5-2018", "2019", "published") for code in (SUMEDANG, BANDUNG)]
+    )
+    mine = next(row for row in rows if (row["institution"], row["period"]) == (SUMEDANG, "2025"))
+    region = json.loads((await nation.get(f"/r/{SUMEDANG}.json")).text)["newest"]
+    assert (mine["index"], mine["predicate"], mine["stage"]) == (region["index"], region["predicate"], "publication")
+    assert (mine["rank"], mine["ranked"], mine["version"]) == ("2", "5", "1")
+    nodes = {f"{node['kind']}_{node['number']}": node["value"] for node in region["nodes"]}
+    shown = {name: value for name, value in nodes.items() if name.startswith(("domain_", "aspect_"))}
+    assert len(shown) == 12
+    assert {name: mine[name] for name in shown} == shown
+    # What is not known is empty, and not nought.
+    old = next(row for row in rows if row["period"] == "2019" and row["institution"] == SUMEDANG)
+    assert (old["index"], old["movement"], old["domain_1"]) == ("2.91", "", "")
+    assert next(row for row in rows if row["institution"] == "EVIL-1")["name"] == HOSTILE
+    found = json.loads((await nation.get(f"/data/race.json?institution={SUMEDANG}&period=2025")).text)
+    assert list(rows[0]) == found["columns"]
+    [record] = found["rows"]
+    assert {name: "" if value is None else str(value) for name, value in record.items()} == mine
+    [named] = [one for one in found["instruments"] if one["instrument"] == "spbe-59-2020"]
+    assert named["columns"]["domain_1"].startswith("Kebijakan")
+    empty = await nation.get("/data/race.csv?period=1999")
+    assert empty.text.splitlines() == [",".join(found["columns"])]
 
 
 async def test_a_region_breaks_its_line_where_the_instrument_changes(nation: Console) -> None:

@@ -17,12 +17,12 @@ from livinglab.coaching.v1 import events_pb2 as coaching
 from livinglab.notify.v1 import inbox_service_pb2, webhook_events_pb2, webhook_pb2
 from livinglab.notify.v1 import webhook_service_pb2 as pb
 from livinglab.notify.v1.inbox_service_pb2_grpc import InboxServiceStub
-from livinglab.notify.v1.webhook_service_pb2_grpc import WebhookServiceStub
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from chassis.errors import Kind
 from services.notify.model import webhooks
 from stack.issuer import Issuer
+from tests.harness.hooks.calls import RESULTS, came, hooks, log, made, retry, shown, tried
 from tests.harness.hooks.facts import SUMEDANG, result_withdrawn, tell
 from tests.harness.hooks.receiver import DROP, HANG, Received, Receiver, receiving
 from tests.harness.servers import Servers
@@ -31,7 +31,6 @@ from tests.harness.waiting import eventually
 
 BANDUNG = "32.04"
 SETTINGS: dict[str, Any] = {"webhook_networks": ["127.0.0.0/8"], "webhook_seconds": 1.0}
-RESULTS = "assessment.v1.ResultWithdrawn.>"
 
 
 @pytest.fixture
@@ -44,53 +43,6 @@ async def notify(servers: Servers, issuer: Issuer, nats_url: str) -> AsyncIterat
 async def receiver() -> AsyncIterator[Receiver]:
     async with receiving() as found:
         yield found
-
-
-def hooks(notify: Running, role: str = "manager") -> Any:
-    return notify.as_role(WebhookServiceStub, role)
-
-
-async def made(notify: Running, url: str, role: str = "manager", **fields: Any) -> pb.CreateWebhookResponse:
-    request = pb.CreateWebhookRequest(
-        request_id=uuid.uuid4().hex, url=url, subjects=fields.pop("subjects", [RESULTS]), **fields
-    )
-    answer: pb.CreateWebhookResponse = await hooks(notify, role).CreateWebhook(request)
-    return answer
-
-
-async def came(receiver: Receiver, count: int, timeout: float = 30) -> list[Received]:
-    await eventually(lambda: len(receiver.received) >= count, timeout=timeout)
-    return list(receiver.received)
-
-
-async def shown(notify: Running, webhook_id: str) -> webhook_pb2.Webhook:
-    found: webhook_pb2.Webhook = (await hooks(notify).GetWebhook(pb.GetWebhookRequest(webhook_id=webhook_id))).webhook
-    return found
-
-
-async def log(notify: Running, webhook_id: str, state: int = 0) -> list[webhook_pb2.Delivery]:
-    request = pb.ListDeliveriesRequest(webhook_id=webhook_id, state=webhook_pb2.DeliveryState.ValueType(state))
-    return list((await hooks(notify).ListDeliveries(request)).deliveries)
-
-
-async def tried(notify: Running, webhook_id: str, times: int) -> webhook_pb2.Delivery:
-    """The only delivery of a webhook, once it was tried so often."""
-
-    async def there() -> webhook_pb2.Delivery | None:
-        found = await log(notify, webhook_id)
-        return found[0] if found and len(found[0].tries) >= times else None
-
-    found = await eventually(there, timeout=30)
-    assert found
-    return found
-
-
-async def retry(notify: Running, webhook_id: str, *ids: str) -> int:
-    request = pb.RetryDeliveriesRequest(
-        request_id=uuid.uuid4().hex, webhook_id=webhook_id, delivery_ids=ids, failed=not ids
-    )
-    count: int = (await hooks(notify).RetryDeliveries(request)).count
-    return count
 
 
 def verified_v1a(received: Received, public_key: str) -> bool:

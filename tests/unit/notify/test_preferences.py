@@ -69,7 +69,7 @@ def test_what_one_mailbox_gets_beyond_its_hour_waits_for_the_next() -> None:
 
 def test_every_template_has_a_kind_and_days_to_be_kept_are_told_at_once() -> None:
     kinds = {model.kind(name) for name in Texts().names}
-    assert kinds == model.CHOICE | {"phases", "sessions", "digests"}
+    assert kinds == model.CHOICE | {"phases", "sessions", "assignments", "digests"}
     faults = list(model.violations(pb.Preferences(kinds=[pb.KindPreference(kind="phases", manner=pb.MANNER_INBOX)])))
     assert [one.field for one in faults] == ["preferences.kinds[0].manner"]
 
