@@ -50,8 +50,12 @@ class Settings(BaseModel):
     smtp_tls: Literal["", "starttls", "implicit", "opportunistic", "plain"] = ""
     mail_from: str = "livinglab@livinglab.example"
 
-    # Webhooks: networks, as JSON, that facts may be sent into beside public addresses (["10.20.0.0/16"]), there by http
-    # too; how long one try may take, and whose certificates are believed where it is not the system's authorities.
+    # Short messages to phones: a file that describes the provider (docs/letters.md). None: there are none.
+    gateway_file: Path | None = None
+
+    # Webhooks, and that provider: networks, as JSON, that may be sent into beside public addresses (["10.20.0.0/16"]),
+    # there by http too; how long one try may take, and whose certificates are believed where it is not the system's
+    # authorities.
     webhook_networks: _Json[list[str]] = []
     webhook_seconds: float = 15.0
     webhook_authorities: Path | None = None

@@ -20,7 +20,8 @@ from stack.issuer import ISSUER, Issuer
 
 CLIENT = "livinglab-console"
 _CODE_SECONDS = 60.0
-_PEOPLE = ("operator", "head", "secretary", "regent", "assessor", "coach", "manager", "platform")
+_OF_AN_INSTITUTION = ("operator", "head", "secretary", "regent", "agency")
+_PEOPLE = (*_OF_AN_INSTITUTION, "assessor", "coach", "manager", "platform")
 _HOURS = 8 * 3600
 _LARGEST = 16 * 1024
 _HEADERS = {
@@ -41,6 +42,7 @@ _PAGE = """<!doctype html><html lang="id"><meta charset="utf-8"><title>Masuk (lo
 <span lang="en">For local use only: choose who you want to be.</span></p>
 <form method="post">{kept}<label>Peran (role) <select name="role">{roles}</select></label>
 <label>Kode daerah (institution) <input name="institution" value="32.11" maxlength="32"></label>
+<label>OPD (agency; hanya untuk agency) <input name="agency" maxlength="128"></label>
 <label>Nama pengguna (subject; id bagi pendamping) <input name="subject" maxlength="100"></label>
 <button>Masuk</button></form></main></html>"""
 _KEPT = ("redirect_uri", "state", "client_id", "code_challenge", "code_challenge_method", "response_type")
@@ -84,13 +86,17 @@ class Provider:
         fine = asked.get("client_id") == CLIENT and redirect.startswith(f"{self._console}/")
         if not fine or asked.get("code_challenge_method") != "S256" or not asked.get("code_challenge"):
             return Response("not a sign-in of the console here\n", 400)
-        if request.method == "GET" or asked.get("role") not in _PEOPLE:
+        role, agency = asked.get("role", ""), asked.get("agency", "").strip()
+        # Somebody of an agency that is not named could do nothing.
+        if request.method == "GET" or role not in _PEOPLE or (role == "agency" and not agency):
             return self._page(asked)
         code = secrets.token_urlsafe(32)
         token = self._issuer.token(
-            asked["role"],
-            institution=asked.get("institution", "") if asked["role"] in _PEOPLE[:4] else "",
-            subject=asked.get("subject", ""),
+            role,
+            institution=asked.get("institution", "") if role in _OF_AN_INSTITUTION else "",
+            agency=agency if role == "agency" else "",
+            subject=asked.get("subject", "")
+            or (f"{agency}@{asked.get('institution', '')}" if role == "agency" else ""),
             seconds=_HOURS,
         )
         self._codes[code] = _Code(token, asked["code_challenge"], redirect, time.monotonic() + _CODE_SECONDS)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.notify import templates
+from cli.notify import addresses, templates
 from cli.speak.output import AsJson, fail, print_json, say, table
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Messages to people.", no_args_is_help=True)
 app.add_typer(templates.app, name="template")
+app.add_typer(addresses.app, name="address")
 
 CohortId = Annotated[str, typer.Argument(metavar="COHORT", help="Id of the cohort.")]
 _STATES = ("queued", "delivered", "failed")
@@ -108,12 +109,15 @@ def retry(
     if bool(message_ids) == bool(cohort):
         raise typer.BadParameter("name messages, or a --cohort")
     if cohort:
-        failed = _listed(cohort, "failed")
+        # What went to a phone has gone to the inbox too, and is not repeated.
+        failed = [one for one in _listed(cohort, "failed") if one.channel != pb.CHANNEL_GATEWAY]
     else:
         wanted = [pb.GetMessageRequest(message_id=one) for one in dict.fromkeys(message_ids or ())]
         failed = [answer.message for answer in _calls("GetMessage", wanted)]
         if others := [one for one in failed if one.state != pb.MESSAGE_STATE_FAILED]:
             fail(*(f"{one.id} is {_state(one.state)}, not failed: nothing was sent" for one in others))
+        if others := [one for one in failed if one.channel == pb.CHANNEL_GATEWAY]:
+            fail(*(f"{one.id} was a short message, which is not sent again" for one in others))
     answers = _calls("SendMessages", [_again(one) for one in failed])
     rows = [{"id": old.id, "sent_as": new.message_ids[0]} for old, new in zip(failed, answers, strict=True)]
     if as_json:

@@ -104,6 +104,7 @@ def preferences(
     quiet: Annotated[str, typer.Option("--quiet", metavar="FROM-UNTIL", help="21:00-06:00; none ends them.")] = "",
     zone: Annotated[str, typer.Option("--zone", help="Asia/Makassar; yours by default.")] = "",
     email: Annotated[str, typer.Option("--email", help="Where to write to you, if nobody else knows.")] = "",
+    phone: Annotated[str, typer.Option("--phone", help="For short messages: +6281234567890; none ends them.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Show how you are told, or change what is given."""
@@ -112,7 +113,9 @@ def preferences(
     from cli.speak.connection import new_request_id
 
     found = _call("GetPreferences", pb.GetPreferencesRequest()).preferences
-    if kind or quiet or zone or email:
+    if phone:
+        found.phone = "" if phone == "none" else phone
+    if kind or quiet or zone or email or phone:
         _change(found, kind or [], quiet, zone, email)
         request = pb.SetPreferencesRequest(request_id=new_request_id(), preferences=found)
         found = _call("SetPreferences", request).preferences
@@ -123,12 +126,13 @@ def preferences(
         "quiet_until": found.quiet_until,
         "time_zone": found.time_zone,
         "email": found.email,
+        "phone": found.phone,
     }
     if as_json:
         print_json(row)
         return
     hours = f"{found.quiet_from}-{found.quiet_until}" if found.quiet_from else ""
-    told = {**kinds, "quiet hours": hours, "time zone": found.time_zone, "email": found.email}
+    told = {**kinds, "quiet hours": hours, "time zone": found.time_zone, "email": found.email, "phone": found.phone}
     table(["what", "how"], [[what, how] for what, how in told.items() if how])
 
 

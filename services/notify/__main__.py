@@ -4,6 +4,8 @@ from pathlib import Path
 
 from livinglab.coaching.v1.service_pb2_grpc import CoachingServiceStub
 from livinglab.notify.v1 import (
+    address_service_pb2,
+    address_service_pb2_grpc,
     inbox_service_pb2,
     inbox_service_pb2_grpc,
     service_pb2,
@@ -18,22 +20,28 @@ from livinglab.notify.v1 import (
 from livinglab.program.v1.recipient_service_pb2_grpc import RecipientServiceStub
 
 from chassis import runtime, telemetry
+from chassis.config import Settings
 from chassis.rpc import Served
 from directory.assignments import Assignments
 from directory.projection import Institutions
 from services.notify.delivery import Delivery
+from services.notify.gateway import Gateway
 from services.notify.model import rules
 from services.notify.model.destinations import Destinations
 from services.notify.model.sealing import Seal, keys_of
 from services.notify.model.subscriptions import Addresses
+from services.notify.posting import Poster, resolved
 from services.notify.postman import PostOffice
 from services.notify.reactions.people import People
 from services.notify.reactions.telling import Telling
+from services.notify.screen import Screen
+from services.notify.service.addresses import AddressService
 from services.notify.service.inbox import InboxService
 from services.notify.service.messages import NotifyService
 from services.notify.service.subscriptions import SubscriptionService
 from services.notify.service.templates import TemplateService
 from services.notify.service.webhooks import WebhookService
+from services.notify.store.addresses import AddressStore
 from services.notify.store.deliveries import DeliveryStore
 from services.notify.store.figures import Figures
 from services.notify.store.inbox import Arrivals, InboxStore
@@ -46,7 +54,6 @@ from services.notify.store.webhooks import WebhookStore
 from services.notify.texts import Texts
 from services.notify.webhooks.desk import Desk
 from services.notify.webhooks.feed import Feed
-from services.notify.webhooks.post import Poster, resolved
 from services.notify.webhooks.sending import Sending
 from services.notify.writing.digests import Digests
 from services.notify.writing.editions import Editions
@@ -64,11 +71,20 @@ async def main(process: runtime.Process) -> None:
     await institutions.prepare()
     process.background("institutions", institutions.follow())
     addresses = Addresses(process.settings.console_url, await key(store.db, "unsubscribe"))
-    delivery = Delivery(store, PostOffice(process.settings, addresses.of))
+    undeliverable = AddressStore(store.db)
+    delivery = Delivery(store, Screen(PostOffice(process.settings, addresses.of), undeliverable))
     template_store = TemplateStore(store.db)
     editions = Editions(template_store, texts)
     wishes, arrivals = PreferenceStore(store.db), Arrivals(store.db)
-    writer = Writer(store, wishes, texts, delivery.wake, process.settings.console_url, editions)
+    gateway = _gateway(process.settings)
+    short = Delivery(store, gateway, short=True) if gateway else None
+
+    def wake() -> None:
+        delivery.wake()
+        if short:
+            short.wake()
+
+    writer = Writer(store, wishes, texts, wake, process.settings.console_url, editions, phones=bool(gateway))
     people = People(
         RecipientServiceStub(process.channel("program")), CoachingServiceStub(process.channel("coaching")), assignments
     )
@@ -77,6 +93,8 @@ async def main(process: runtime.Process) -> None:
     await process.relay(store.db)
     await process.consume(store.db, telling.table(assignments, institutions))
     process.background("delivery", delivery.run())
+    if short:
+        process.background("short messages", short.run())
     process.background("telling", telling.run())
     process.background("digests", Digests(store, writer).run())
     process.background("arrivals", arrivals.run())
@@ -102,8 +120,21 @@ async def main(process: runtime.Process) -> None:
             SubscriptionService(store, wishes, addresses),
             subscription_service_pb2_grpc.add_SubscriptionServiceServicer_to_server,
         ),
+        Served(
+            address_service_pb2.DESCRIPTOR.services_by_name["AddressService"],
+            AddressService(undeliverable),
+            address_service_pb2_grpc.add_AddressServiceServicer_to_server,
+        ),
         webhooks,
     )
+
+
+def _gateway(settings: Settings) -> Gateway | None:
+    """What short messages go by, where there is something."""
+    if settings.gateway_file is None:
+        return None
+    destinations = Destinations(settings.webhook_networks)
+    return Gateway(settings.gateway_file, destinations, settings.webhook_seconds, settings.webhook_authorities)
 
 
 async def _webhooks(process: runtime.Process, store: Store, writer: Writer) -> Served:

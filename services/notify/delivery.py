@@ -5,6 +5,7 @@ import random
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from livinglab.notify.v1 import service_pb2 as pb
 from prometheus_client import Counter
@@ -12,7 +13,6 @@ from prometheus_client import Counter
 from chassis import telemetry
 from services.notify.model import messages as model
 from services.notify.model.messages import Outcome, Taken, Turned, Unreachable
-from services.notify.postman import Postman, PostOffice
 from services.notify.store.messages import Claimed, DatabaseFailure, Store
 
 _AT_ONCE = 4
@@ -28,12 +28,30 @@ _LONGEST_PAUSE = 30.0
 FINISH_SECONDS = 8.0
 
 MAILS = Counter("livinglab_mails_total", "Mails offered to the mail server, by what it made of them", ["outcome"])
+SHORT = Counter(
+    "livinglab_short_messages_total", "Messages offered to the gateway, by what it made of them", ["outcome"]
+)
+
+
+class Post(Protocol):
+    """What takes messages, of one channel."""
+
+    async def send(self, message: pb.Message) -> Outcome:
+        """Offers it once. Never raises for what the other side or the network does."""
+
+    async def close(self) -> None:
+        """Nothing is sent any more."""
 
 
 class Delivery:
     """A loop that claims one message after the other and sends a few at once."""
 
-    def __init__(self, store: Store, postman: PostOffice | Postman) -> None:
+    def __init__(self, store: Store, postman: Post, *, short: bool = False) -> None:
+        """`short` delivers what is for phones, otherwise everything else: each channel has a loop and a patience of
+        its own, so that one that is down holds up no other."""
+        self._short = short
+        self._counted = SHORT if short else MAILS
+        self._whom = "the gateway" if short else "the mail server"
         self._store = store
         self._postman = postman
         self._woken = asyncio.Event()
@@ -78,9 +96,9 @@ class Delivery:
         await asyncio.sleep(max(0.0, self._resume - time.monotonic()))
         self._woken.clear()
         try:
-            claimed = await self._store.claim(_LEASE)
+            claimed = await self._store.claim(_LEASE, short=self._short)
             if claimed is None:
-                await self._rest(await self._store.next_due())
+                await self._rest(await self._store.next_due(short=self._short))
         except DatabaseFailure as error:
             telemetry.log.warning("waiting", for_="MongoDB", because=type(error).__name__)
             await asyncio.sleep(1)
@@ -138,16 +156,16 @@ class Delivery:
     def _note(self, claimed: Claimed, outcome: Outcome) -> None:
         """While the mail server is away fewer and fewer messages are offered to it."""
         if isinstance(outcome, Unreachable):
-            MAILS.labels("unreachable").inc()
+            self._counted.labels("unreachable").inc()
             # Those that were under way together say it once.
             if time.monotonic() >= self._resume:
                 self._pause = min(_LONGEST_PAUSE, max(_FIRST_PAUSE, self._pause * 2))
                 self._resume = time.monotonic() + self._pause * random.uniform(0.75, 1)
-                telemetry.log.warning("waiting", for_="the mail server", seconds=self._pause)
+                telemetry.log.warning("waiting", for_=self._whom, seconds=self._pause)
             return
         self._pause = self._resume = 0.0
         if isinstance(outcome, Taken):
-            MAILS.labels("taken").inc()
+            self._counted.labels("taken").inc()
         else:
-            MAILS.labels("refused" if outcome.for_good else "postponed").inc()
+            self._counted.labels("refused" if outcome.for_good else "postponed").inc()
             telemetry.log.info("a mail was refused", message=claimed.message.id, for_good=outcome.for_good)

@@ -21,7 +21,7 @@ from livinglab.notify.v1 import service_pb2 as pb
 
 from chassis import tls
 from chassis.config import Settings
-from services.notify.model import calendar, pages
+from services.notify.model import calendar, pages, refusals
 from services.notify.model.messages import Outcome, Taken, Turned, Unreachable
 
 _CONNECT_SECONDS = 10.0
@@ -186,7 +186,8 @@ class Postman:
         ours = isinstance(error, SMTPRecipientRefused | SMTPDataError)
         if not ours or error.code == _CLOSING:
             return Unreachable(_words(error))
-        return Turned(_words(error), for_good=error.code >= 500)
+        refused = isinstance(error, SMTPRecipientRefused) and refusals.of_address(error.code, error.message)
+        return Turned(_words(error), for_good=error.code >= 500, of_address=refused)
 
     async def _connection(self) -> aiosmtplib.SMTP:
         while self._idle:

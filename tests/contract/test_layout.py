@@ -16,7 +16,7 @@ SERVICES = ("assessment", "benchmark", "coaching", "notify", "program")
 WORDS = {"__init__", "__main__", "service", "reactions", "store", "model"}
 MORE_WORDS = {
     "program": {"worker", "workflows", "activities", "engine"},
-    "notify": {"delivery", "postman", "texts", "templates", "webhooks", "writing"},
+    "notify": {"delivery", "gateway", "postman", "posting", "screen", "texts", "templates", "webhooks", "writing"},
 }
 # It owns nothing and hears nothing: pages in place of a store and of reactions.
 CONSOLE = {"__init__", "__main__", "service", "api", "pages", "session", "live", "model", "templates", "static"}

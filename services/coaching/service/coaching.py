@@ -11,7 +11,7 @@ from livinglab.coaching.v1 import service_pb2 as pb
 from livinglab.common.v1 import options_pb2
 
 from chassis import auth, mongo, naming
-from chassis.errors import Kind, Refused, denied, invalid, not_found, precondition
+from chassis.errors import Kind, Refused, denied, invalid, invalid_field, not_found, precondition
 from directory.assignments import Assignments
 from directory.projection import require_heard
 from services.coaching.model import comments, plan, planning, sessions, terms
@@ -219,7 +219,9 @@ class CoachingService(service_pb2_grpc.CoachingServiceServicer):
         if caller.bound_to is not None and not request.institution:
             raise denied("INSTITUTION_NEEDED", "name your own institution")
         caller.require_institution(request.institution)
-        keys: dict[str, Any] = {"cohort_id": request.cohort_id}
+        if not request.cohort_id and not request.institution:
+            raise invalid_field("cohort_id", "name a cohort, an institution, or both")
+        keys: dict[str, Any] = {"cohort_id": request.cohort_id} if request.cohort_id else {}
         if request.institution:
             await self._assignments.require(request.institution)
             keys["institution"] = request.institution

@@ -3,6 +3,14 @@
 from collections.abc import Mapping
 
 REGION: Mapping[str, tuple[str, str]] = {
+    "in_care_of": ("Ditangani {agency}", "In the care of {agency}"),
+    "given_only": (
+        "Di sini hanya indikator dan aksi yang diserahkan kepada perangkat daerah Anda.",
+        "Here are the indicators and actions that were given to your agency, and nothing else.",
+    ),
+    "actions_given": ("aksi milik perangkat daerah Anda", "actions of your agency"),
+    "progress_note": ("Sampai di mana pekerjaannya", "How far the work is"),
+    "report_progress": ("Laporkan kemajuan", "Report progress"),
     "inbox": ("Kotak masuk", "Inbox"),
     "unread_count": ("{count} belum dibaca", "{count} unread"),
     "unread": ("belum dibaca", "unread"),

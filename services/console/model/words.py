@@ -6,6 +6,7 @@ from services.console.model.cohort_words import COHORT
 from services.console.model.letter_words import LETTERS
 from services.console.model.platform_words import PLATFORM
 from services.console.model.region_words import REGION
+from services.console.model.session_words import SESSION
 from services.console.model.wall_words import WALL
 from services.console.model.work_words import WORK
 
@@ -18,6 +19,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     **REGION,
     **PLATFORM,
     **WALL,
+    **SESSION,
     **LETTERS,
     "site": ("Living Lab Layanan Digital", "Digital Services Living Lab"),
     "skip": ("Langsung ke isi", "Skip to content"),

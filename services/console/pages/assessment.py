@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,8 +20,10 @@ from services.console.pages import shown, streamed
 from services.console.pages.asked import Asked
 from services.console.session import people
 from services.console.session.neighbours import Person
+from services.console.session.sessions import Session
 
-WRITERS = (options_pb2.ROLE_OPERATOR, options_pb2.ROLE_HEAD)
+# An agency answers what it was given; the services know what that is.
+WRITERS = (options_pb2.ROLE_OPERATOR, options_pb2.ROLE_HEAD, options_pb2.ROLE_AGENCY)
 _OPEN = evaluation_pb2.EVALUATION_STATE_OPEN
 
 
@@ -45,7 +48,7 @@ async def overview(request: Request) -> Response:
         asked.neighbours.understanding.ListNeeds, understanding_pb2.ListNeedsRequest(evaluation_id=evaluation.id)
     )
     answers = {answer.indicator: answer for answer in evaluation.answers}
-    indicators = list(leaves(instrument.nodes))
+    indicators = _shown(evaluation, instrument, session)
     writes = session.has(*WRITERS) and evaluation.state == _OPEN
     sent = shown.page(
         request,
@@ -56,6 +59,8 @@ async def overview(request: Request) -> Response:
         title=instrument.title,
         leaves=indicators,
         answers=answers,
+        given={one.indicator: one for one in evaluation.delegations},
+        today=datetime.now(UTC).date().isoformat(),
         warnings=needs.warnings,
         next_open=next((leaf.number for leaf in indicators if leaf.number in set(evaluation.missing)), ""),
         open=evaluation.state == _OPEN,
@@ -86,12 +91,19 @@ class Place:
         return next((one.number for one in others if among is None or one.number in among), "")
 
 
-async def indicator_of(request: Request, person: Person) -> tuple[Any, Any, Place]:
+def _shown(evaluation: Any, instrument: Any, session: Session) -> list[Any]:
+    """The indicators in their order; of an agency's evaluation those that were given to it."""
+    given = {one.indicator for one in evaluation.delegations}
+    return [one for one in leaves(instrument.nodes) if not session.of_agency or one.number in given]
+
+
+async def indicator_of(request: Request, session: Session) -> tuple[Any, Any, Place]:
     """The evaluation and the indicator that the address names, with the instrument between them; NOT_FOUND."""
     asked: Asked = request.app.state.asked
+    person = people.person_of(session)
     evaluation = await evaluation_of(asked, person, id_of(request))
     instrument = await asked.instrument(person, evaluation.instrument, evaluation.instrument_version)
-    number, indicators = request.path_params["indicator"], list(leaves(instrument.nodes))
+    number, indicators = request.path_params["indicator"], _shown(evaluation, instrument, session)
     leaf = next((one for one in indicators if one.number == number), None)
     if leaf is None:
         raise not_found("indicator", number[:40])

@@ -81,7 +81,7 @@ async def indicator(request: Request) -> Response:
     """One indicator: what the institution says and shows, what each stage found, this assessor's own value and note."""
     session = await people.session_of(request)
     person, asked = people.person_of(session), request.app.state.asked
-    evaluation, instrument, place = await indicator_of(request, person)
+    evaluation, instrument, place = await indicator_of(request, session)
     number = place.leaf.number
     error: Refused | None = None
     form: dict[str, str] = {}

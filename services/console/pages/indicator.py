@@ -19,6 +19,7 @@ from services.console.pages.asked import Asked
 from services.console.pages.assessment import WRITERS, Place, indicator_of, levels_of
 from services.console.session import people
 from services.console.session.neighbours import Person
+from services.console.session.sessions import Session
 
 _AGAIN = (Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED, Kind.RESOURCE_EXHAUSTED)
 _OPEN = evaluation_pb2.EVALUATION_STATE_OPEN
@@ -28,7 +29,7 @@ async def page(request: Request) -> Response:
     """One indicator: what it is, what it was, and the answer to it."""
     session = await people.session_of(request)
     person, asked = people.person_of(session), request.app.state.asked
-    evaluation, instrument, place = await indicator_of(request, person)
+    evaluation, instrument, place = await indicator_of(request, session)
     number = place.leaf.number
     given = {answer.indicator: answer for answer in evaluation.answers}.get(number)
     value, note = (given.value, given.note) if given else ("", "")
@@ -53,8 +54,8 @@ async def page(request: Request) -> Response:
             return onward
     pieces, before, gain = await asyncio.gather(
         evidence.shown_for(person, asked.neighbours, evaluation.id, number),
-        _before(asked, person, evaluation, number),
-        _gain(asked, person, evaluation, number),
+        _before(asked, session, evaluation, number),
+        _gain(asked, session, evaluation, number),
     )
     writes = session.has(*WRITERS) and evaluation.state == _OPEN
     sent = shown.page(
@@ -75,6 +76,7 @@ async def page(request: Request) -> Response:
         pieces=pieces,
         told={name: request.query_params.get(name, "") for name in ("attached", "detached", "refused", "doubt")},
         attaches=session.has(*WRITERS) and bool(session.institution),
+        care=next((one for one in evaluation.delegations if one.indicator == number), None),
         before=before,
         gain=gain,
         writes=writes,
@@ -120,21 +122,26 @@ def _onward(evaluation: Any, place: Place, form: Mapping[str, str]) -> str:
     return f"work/assessment/{evaluation.id}" + (f"/{onward}" if onward else "")
 
 
-async def _before(asked: Asked, person: Person, evaluation: Any, number: str) -> tuple[str, str]:
-    """Period and value of the indicator in the newest result before this one; empty where there is none."""
+async def _before(asked: Asked, session: Session, evaluation: Any, number: str) -> tuple[str, str]:
+    """Period and value of the indicator in the newest result before this one; empty where there is none, and for an
+    agency, which sees no results."""
+    if session.of_agency:
+        return "", ""
     request = results_service_pb2.ListResultsRequest(
         institution=evaluation.institution, instrument=evaluation.instrument, page_size=100
     )
-    listed = await person.ask(asked.neighbours.results.ListResults, request)
+    listed = await people.person_of(session).ask(asked.neighbours.results.ListResults, request)
     year = charts.year_of(evaluation.period)
     earlier = [r for r in listed.results if charts.year_of(r.period) < year and number in r.values]
     newest = max(earlier, key=lambda r: (charts.year_of(r.period), r.stage), default=None)
     return (newest.period, newest.values[number]) if newest else ("", "")
 
 
-async def _gain(asked: Asked, person: Person, evaluation: Any, number: str) -> str:
-    """What one step of the indicator adds to the index."""
+async def _gain(asked: Asked, session: Session, evaluation: Any, number: str) -> str:
+    """What one step of the indicator adds to the index; empty for an agency, which sees no index."""
+    if session.of_agency:
+        return ""
     request = understanding_pb2.WhatIfRequest(evaluation_id=evaluation.id)
-    answer = await person.ask(asked.neighbours.understanding.WhatIf, request)
+    answer = await people.person_of(session).ask(asked.neighbours.understanding.WhatIf, request)
     found = next((step.gain for step in answer.gains if step.indicator == number), "")
     return f"{Decimal(found):.3f}" if found else ""

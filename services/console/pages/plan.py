@@ -20,6 +20,8 @@ from services.console.session.neighbours import Neighbours, Person
 
 _AGREED = (coaching_pb2.PLAN_STATE_APPROVED, coaching_pb2.PLAN_STATE_IN_PROGRESS)
 _WRITERS = (options_pb2.ROLE_OPERATOR, options_pb2.ROLE_HEAD)
+# An agency on its own actions.
+_REPORTERS = (*_WRITERS, options_pb2.ROLE_AGENCY)
 _SPEAKERS = (
     *_WRITERS,
     options_pb2.ROLE_SECRETARY,
@@ -46,9 +48,11 @@ async def page(request: Request) -> Response:
         except grpc.aio.AioRpcError as refused:
             error = from_rpc_error(refused)
     plan = (await person.ask(coaching.GetPlan, pb.GetPlanRequest(plan_id=plan_id))).plan
-    plans = request.app.state.neighbours.plans
-    asked = plan_pb.ListPlanCommentsRequest(plan_id=plan_id, page_size=_MOST)
-    comments = (await person.ask(plans.ListPlanComments, asked)).comments
+    talks = not session.of_agency
+    comments: list[Any] = []
+    if talks:
+        asked = plan_pb.ListPlanCommentsRequest(plan_id=plan_id, page_size=_MOST)
+        comments = list((await person.ask(request.app.state.neighbours.plans.ListPlanComments, asked)).comments)
     approved = plan.state in _AGREED
     drafted = plan.state in (coaching_pb2.PLAN_STATE_DRAFT, coaching_pb2.PLAN_STATE_RETURNED)
     return shown.page(
@@ -61,6 +65,7 @@ async def page(request: Request) -> Response:
             action: [one for one in comments if one.action_id == action]
             for action in ("", *(action.id for action in plan.actions))
         },
+        talks=talks,
         comments_on=session.has(*_SPEAKERS),
         edits=drafted and session.has(*_WRITERS),
         done=sum(action.state == coaching_pb2.ACTION_STATE_DONE for action in plan.actions),
@@ -68,7 +73,7 @@ async def page(request: Request) -> Response:
         dropped_state=coaching_pb2.ACTION_STATE_DROPPED,
         counted=sum(action.state != coaching_pb2.ACTION_STATE_DROPPED for action in plan.actions),
         today=datetime.now(UTC).date().isoformat(),
-        reports=approved and session.has(*_WRITERS),
+        reports=approved and session.has(*_REPORTERS),
         hands=drafted and session.has(options_pb2.ROLE_HEAD),
         reviews=plan.state == coaching_pb2.PLAN_STATE_SUBMITTED
         and session.has(options_pb2.ROLE_COACH)
@@ -86,6 +91,11 @@ async def _done(person: Person, neighbours: Neighbours, plan_id: str, form: dict
         if link := form.get("link", "").strip():
             order.evidence.add(link=link)
         await person.ask(coaching.CompleteAction, order)
+    elif what == "progress":
+        order = plan_pb.ReportProgressRequest(
+            request_id=request_id, plan_id=plan_id, action_id=form.get("action", ""), note=form.get("note", "").strip()
+        )
+        await person.ask(neighbours.plans.ReportProgress, order)
     elif what == "hand":
         order = pb.SubmitPlanRequest(request_id=request_id, plan_id=plan_id, etag=form.get("etag", ""))
         await person.ask(coaching.SubmitPlan, order)

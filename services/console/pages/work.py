@@ -36,11 +36,14 @@ async def page(request: Request) -> Response:
     duties: list[Any] = []
     cohorts: list[Any] = []
     if session.has(*REGION_ROLES) and session.institution:
-        evaluations = await _evaluations(person, neighbours, session)
         asked = duty_service_pb2.ListDutiesRequest(institution=session.institution)
         duties = list((await person.ask(neighbours.duties.ListDuties, asked)).duties)
-        cohorts_of_it = {e.cohort_id for e in evaluations if e.cohort_id} | {duty.cohort_id for duty in duties}
-        plans = await _plans(person, neighbours, session, cohorts_of_it)
+    if (session.has(*REGION_ROLES) or session.of_agency) and session.institution:
+        # The real ones, and those of the rehearsals that it is in at this moment.
+        for realm in sorted({"", *(duty.rehearsal for duty in duties)}):
+            evaluations += await _evaluations(person, neighbours, session, realm)
+        listing = coaching_pb.ListPlansRequest(institution=session.institution)
+        plans = await person.every(neighbours.coaching.ListPlans, listing, "plans")
     if session.has(*_SEE_COHORTS):
         listed = await person.ask(neighbours.program.ListCohorts, program_pb.ListCohortsRequest(page_size=_MOST))
         cohorts = list(listed.cohorts)
@@ -53,7 +56,7 @@ async def page(request: Request) -> Response:
         request,
         "work.html",
         session,
-        script_draft=streamed.script("draft.js") if session.has(*REGION_ROLES) else "",
+        script_draft=streamed.script("draft.js") if session.has(*REGION_ROLES) or session.of_agency else "",
         regions=regions,
         coaches=session.has(options_pb2.ROLE_COACH),
         dossiers=dossiers,
@@ -72,9 +75,9 @@ async def page(request: Request) -> Response:
     return streamed.with_script(sent)
 
 
-async def _evaluations(person: Person, neighbours: Neighbours, session: Session) -> list[Any]:
-    """The region's own, open ones first; open ones with their answers."""
-    request = service_pb2.ListEvaluationsRequest(institution=session.institution, page_size=_MOST)
+async def _evaluations(person: Person, neighbours: Neighbours, session: Session, realm: str) -> list[Any]:
+    """The region's own in one realm, open ones first; open ones with their answers."""
+    request = service_pb2.ListEvaluationsRequest(institution=session.institution, rehearsal=realm, page_size=_MOST)
     listed = await person.ask(neighbours.instruments.ListEvaluations, request)
     found = []
     for evaluation in sorted(listed.evaluations, key=lambda e: (e.state != _OPEN, e.period, e.instrument)):
@@ -83,12 +86,4 @@ async def _evaluations(person: Person, neighbours: Neighbours, session: Session)
             one = service_pb2.GetEvaluationRequest(evaluation_id=evaluation.id)
             whole = (await person.ask(neighbours.instruments.GetEvaluation, one)).evaluation
         found.append(whole)
-    return found
-
-
-async def _plans(person: Person, neighbours: Neighbours, session: Session, cohorts: set[str]) -> list[Any]:
-    found: list[Any] = []
-    for cohort in sorted(cohorts):
-        request = coaching_pb.ListPlansRequest(cohort_id=cohort, institution=session.institution)
-        found += (await person.ask(neighbours.coaching.ListPlans, request)).plans
     return found

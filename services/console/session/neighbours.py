@@ -13,7 +13,12 @@ from livinglab.assessment.v1 import (
 )
 from livinglab.benchmark.v1 import analysis_service_pb2_grpc
 from livinglab.benchmark.v1 import service_pb2_grpc as benchmark_grpc
-from livinglab.coaching.v1 import assignment_service_pb2_grpc, plan_service_pb2_grpc, practice_service_pb2_grpc
+from livinglab.coaching.v1 import (
+    assignment_service_pb2_grpc,
+    minutes_service_pb2_grpc,
+    plan_service_pb2_grpc,
+    practice_service_pb2_grpc,
+)
 from livinglab.coaching.v1 import service_pb2_grpc as coaching_grpc
 from livinglab.common.v1 import dead_letter_service_pb2_grpc, flow_service_pb2_grpc
 from livinglab.notify.v1 import inbox_service_pb2_grpc, subscription_service_pb2_grpc
@@ -68,6 +73,7 @@ class Neighbours:
         self.coaching: Any = coaching_grpc.CoachingServiceStub(coaching)
         self.plans: Any = plan_service_pb2_grpc.PlanServiceStub(coaching)
         self.coached: Any = assignment_service_pb2_grpc.AssignmentServiceStub(coaching)
+        self.minutes: Any = minutes_service_pb2_grpc.MinutesServiceStub(coaching)
         self.practices: Any = practice_service_pb2_grpc.PracticeServiceStub(coaching)
 
 

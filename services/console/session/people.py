@@ -10,6 +10,8 @@ from services.console.session.neighbours import Person
 from services.console.session.sessions import COOKIE, Session
 
 LARGEST_FORM = 64 * 1024
+# Of the minutes of a session with all of its steps.
+_MOST_FIELDS = 300
 
 
 class NotSignedIn(Exception):
@@ -78,7 +80,11 @@ async def _form(request: Request) -> dict[str, str]:
         body += piece
         if len(body) > LARGEST_FORM:
             raise Refused(Kind.RESOURCE_EXHAUSTED, "FORM", f"a form holds at most {LARGEST_FORM} bytes")
-    pairs: Any = urllib.parse.parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=200)
+    text = body.decode(errors="replace")
+    try:
+        pairs: Any = urllib.parse.parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise Refused(Kind.RESOURCE_EXHAUSTED, "FORM", f"a form has at most {_MOST_FIELDS} fields") from error
     return dict(pairs)
 
 

@@ -31,6 +31,8 @@ class Session:
     subject: str
     roles: frozenset[int]
     institution: str
+    # Of that institution, where somebody is of an agency.
+    agency: str = ""
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     seen: float = field(default_factory=time.monotonic)
     # A launch that was checked and waits to be confirmed.
@@ -54,6 +56,11 @@ class Session:
     def sees_wall(self) -> bool:
         """Whether the command centre is theirs to look at."""
         return self.has(options_pb2.ROLE_MANAGER, options_pb2.ROLE_ASSESSOR, options_pb2.ROLE_COACH)
+
+    @property
+    def of_agency(self) -> bool:
+        """Whether all that they see is what their institution has given to their agency."""
+        return self.has(options_pb2.ROLE_AGENCY) and not self.has(*REGION_ROLES)
 
     @property
     def has_inbox(self) -> bool:

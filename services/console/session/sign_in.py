@@ -81,7 +81,7 @@ class SignIn:
             return False
         session.token, session.expires = renewed.token, renewed.expires
         session.refresh = renewed.refresh or session.refresh
-        session.roles, session.institution = renewed.roles, renewed.institution
+        session.roles, session.institution, session.agency = renewed.roles, renewed.institution, renewed.agency
         return True
 
     async def leave(self, seen: str) -> str:
@@ -105,6 +105,7 @@ class SignIn:
             subject=identity.subject,
             roles=identity.roles,
             institution=identity.institution,
+            agency=identity.agency,
         )
 
     async def _tokens(self, asked: dict[str, str]) -> dict[str, Any]:

@@ -35,10 +35,12 @@ class Taken:
 
 @dataclass(frozen=True)
 class Turned:
-    """The mail server refused this mail, with these words; `for_good` says that asking again is of no use."""
+    """The mail server refused this mail, with these words; `for_good` says that asking again is of no use,
+    `of_address` that it is so for every letter to this address."""
 
     words: str
     for_good: bool
+    of_address: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def settle(message: pb.Message, outcome: Outcome, version: int, now: datetime, j
 
 def _note(message: pb.Message, outcome: Outcome, now: datetime) -> None:
     """Every time that it was offered, of which the last ones are kept."""
-    words = "" if isinstance(outcome, Taken) else _without_address(outcome.words, message.recipient.email)
+    words = "" if isinstance(outcome, Taken) else without_address(outcome.words, message.recipient.email)
     if isinstance(outcome, Turned):
         told = "refused" if outcome.for_good else "postponed"
     else:
@@ -117,6 +119,19 @@ def _note(message: pb.Message, outcome: Outcome, now: datetime) -> None:
     attempt = message.tries.add(outcome=told, words=words)
     attempt.time.FromDatetime(now)
     del message.tries[:-_TRIES_KEPT]
+
+
+def short(message: pb.Message, message_id: str) -> pb.Message:
+    """The same once more for the phone of its reader. It is in no inbox of its own, and repeats no key."""
+    found = pb.Message()
+    found.CopyFrom(message)
+    found.id, found.channel, found.state = message_id, pb.CHANNEL_GATEWAY, pb.MESSAGE_STATE_QUEUED
+    found.recipient.email = ""
+    for field in ("key", "events", "delivery_time"):
+        found.ClearField(field)
+    if not found.HasField("next_attempt_time"):
+        found.next_attempt_time.CopyFrom(found.accept_time)
+    return found
 
 
 def delivered(message: pb.Message, version: int) -> events_pb2.MessageDelivered:
@@ -146,9 +161,9 @@ def _meta(message: pb.Message, version: int) -> Meta:
     return Meta(aggregate_id=message.id, version=version, cohort_id=message.cohort_id, rehearsal=message.rehearsal)
 
 
-def _without_address(words: str, email: str) -> str:
+def without_address(words: str, email: str) -> str:
     """Mail servers repeat the address in their answers; facts and logs carry none."""
-    start = words.lower().find(email.lower())
+    start = words.lower().find(email.lower()) if email else -1
     while start >= 0:
         words = f"{words[:start]}(recipient){words[start + len(email) :]}"
         start = words.lower().find(email.lower())

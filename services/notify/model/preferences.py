@@ -1,5 +1,6 @@
 """How people want to be told: kinds of messages, quiet hours, digests, and how much one mailbox takes. Pure."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -41,6 +42,8 @@ _KINDS = {
 # Days to be kept stand in these, and what somebody has been given to do.
 _AT_ONCE = frozenset({_PHASES, "sessions", "assignments", DIGESTS})
 CHOICE = frozenset(_KINDS.values()) - _AT_ONCE
+# As ITU-T E.164 writes them.
+_PHONE = re.compile(r"\+[1-9][0-9]{7,14}")
 # When a digest is sent, by the wall clock of its reader.
 _MORNING = time(7)
 _USUAL_ZONE = "Asia/Jakarta"
@@ -81,6 +84,8 @@ def violations(preferences: pb.Preferences) -> Iterator[Violation]:
         seen.add(one.kind)
         if one.manner not in pb.Manner.values():
             yield Violation(f"{place}.manner", "is not known")
+    if preferences.phone and not _PHONE.fullmatch(preferences.phone):
+        yield Violation("preferences.phone", "must be a number with its country, such as +6281234567890")
     hours = {"quiet_from": preferences.quiet_from, "quiet_until": preferences.quiet_until}
     for name, hour in hours.items():
         if hour and _hour(hour) is None:

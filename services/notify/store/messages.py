@@ -14,7 +14,7 @@ from chassis.errors import Kind, Refused, not_found
 from services.notify.model import messages as model
 from services.notify.model import seats
 from services.notify.model.messages import Fact
-from services.notify.store import deliveries, keys, preferences, templates, waits, webhooks
+from services.notify.store import addresses, deliveries, keys, preferences, templates, waits, webhooks
 
 # For those who must go on without the database for a while.
 DatabaseFailure = PyMongoError
@@ -54,7 +54,7 @@ class Store:
 
     async def prepare(self) -> None:
         """Collections and indexes; once at start-up."""
-        more = (waits, preferences, templates, webhooks, deliveries, keys)
+        more = (waits, preferences, templates, webhooks, deliveries, keys, addresses)
         await self.db.prepare({**_INDEXES, **{name: found for one in more for name, found in one.INDEXES.items()}})
 
     async def add(self, tx: mongo.Tx, messages: Sequence[pb.Message]) -> list[str]:
@@ -73,6 +73,8 @@ class Store:
                 continue
             rows.append({**_row(message), "version": 1})
             ids.append(message.id)
+            if message.phone:
+                rows.append({**_row(model.short(message, naming.new_id())), "version": 1})
             if message.state == pb.MESSAGE_STATE_DELIVERED:
                 tx.add(model.delivered(message, 1))
             if key:
@@ -81,12 +83,13 @@ class Store:
             await self._messages.insert_many(rows, session=tx.session)
         return ids
 
-    async def claim(self, lease: timedelta) -> Claimed | None:
-        """Takes the message that is due for longest. A lease is a due time in the future by the database's clock,
-        which the replicas share: whoever crashes lets it pass, and the message is due again."""
+    async def claim(self, lease: timedelta, *, short: bool = False) -> Claimed | None:
+        """Takes the message that is due for longest, of those for phones or of the others. A lease is a due time in
+        the future by the database's clock, which the replicas share: whoever crashes lets it pass, and the message is
+        due again."""
         holder = naming.new_id()
         row = await self._messages.find_one_and_update(
-            {"state": pb.MESSAGE_STATE_QUEUED, "$expr": {"$lte": ["$due_time", "$$NOW"]}},
+            {**_queued(short), "$expr": {"$lte": ["$due_time", "$$NOW"]}},
             [{"$set": {"due_time": _until(lease), "holder": holder}}],
             sort=[("due_time", 1)],
             return_document=ReturnDocument.AFTER,
@@ -98,9 +101,9 @@ class Store:
         held = {"_id": claimed.message.id, "holder": claimed.holder}
         await self._messages.update_one(held, [{"$set": {"due_time": _until(lease)}}])
 
-    async def next_due(self) -> datetime | None:
+    async def next_due(self, *, short: bool = False) -> datetime | None:
         """When the next message becomes due; None when none waits."""
-        row = await self._messages.find_one({"state": pb.MESSAGE_STATE_QUEUED}, {"due_time": 1}, sort=[("due_time", 1)])
+        row = await self._messages.find_one(_queued(short), {"due_time": 1}, sort=[("due_time", 1)])
         return row["due_time"] if row else None
 
     async def settle(self, claimed: Claimed, message: pb.Message, fact: Fact | None) -> bool:
@@ -179,6 +182,11 @@ class Store:
         ]
 
 
+def _queued(short: bool) -> dict[str, Any]:
+    channel = pb.CHANNEL_GATEWAY if short else {"$ne": pb.CHANNEL_GATEWAY}
+    return {"state": pb.MESSAGE_STATE_QUEUED, "channel": channel}
+
+
 def _until(lease: timedelta) -> dict[str, Any]:
     return {"$add": ["$$NOW", int(lease.total_seconds() * 1000)]}
 
@@ -198,8 +206,9 @@ def _row(message: pb.Message) -> dict[str, Any]:
         "institution": message.recipient.institution,
         "role": message.recipient.role,
         "subject_of": message.recipient.subject,
-        "seat": seats.of(message.recipient),
+        "seat": "" if message.channel == pb.CHANNEL_GATEWAY else seats.of(message.recipient),
         "channel": message.channel,
+        "phone": message.phone,
         "rule": message.rule,
         "values": dict(message.values),
         "subject": message.subject,
@@ -231,6 +240,7 @@ def _message(row: dict[str, Any]) -> pb.Message:
             subject=row.get("subject_of", ""),
         ),
         channel=row.get("channel", pb.CHANNEL_EMAIL),
+        phone=row.get("phone", ""),
         rule=row.get("rule", ""),
         values=row["values"],
         subject=row["subject"],

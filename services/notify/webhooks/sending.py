@@ -15,10 +15,10 @@ from services.notify.model import signatures, webhooks
 from services.notify.model.rules import one_line
 from services.notify.model.sealing import CannotBeOpened
 from services.notify.model.webhooks import Answer
+from services.notify.posting import Poster
 from services.notify.store.deliveries import DeliveryStore, Due
 from services.notify.store.messages import DatabaseFailure, Store
 from services.notify.store.webhooks import Receiver, WebhookStore
-from services.notify.webhooks.post import Poster
 from services.notify.writing.writer import Writer
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"

@@ -30,8 +30,12 @@ class Writer:
         wake: Callable[[], None],
         console_url: str = "",
         editions: Editions | None = None,
+        *,
+        phones: bool = False,
     ) -> None:
-        """`console_url` is where browsers find the console; empty where there is none."""
+        """`console_url` is where browsers find the console; empty where there is none. `phones`: short messages can be
+        sent."""
+        self._phones = phones
         self.texts = texts
         self.wake = wake
         self._store = store
@@ -63,7 +67,7 @@ class Writer:
             text = self.texts.write(draft.template, draft.recipient.language, draft.values, rehearsal=bool(rehearsal))
             message.subject, message.body = text.subject, self._where(text.body, draft)
             message.recipient.email = email
-            _plan(message, wish, now, sent.get(email, 0))
+            _plan(message, wish, now, sent.get(email, 0), phones=self._phones)
             sent[email] = sent.get(email, 0) + 1
             messages.append(message)
         return messages
@@ -99,14 +103,21 @@ class Writer:
         )
 
 
-def _plan(message: pb.Message, wanted: inbox_service_pb2.Preferences | None, now: datetime, sent: int) -> None:
+def _plan(
+    message: pb.Message, wanted: inbox_service_pb2.Preferences | None, now: datetime, sent: int, *, phones: bool
+) -> None:
     """When it goes out, and how."""
     institution = message.recipient.institution
     plan = preferences.planned(wanted, message.template, institution, now, sent_in_the_hour=sent)
+    at_once = plan.manner not in (_INBOX, _DIGEST) and preferences.kind(message.template) != preferences.DIGESTS
+    if phones and wanted and at_once:
+        message.phone = wanted.phone
     if not message.recipient.email or plan.manner == _INBOX:
         message.channel = pb.CHANNEL_INBOX
         message.state = pb.MESSAGE_STATE_DELIVERED
         message.delivery_time.FromDatetime(now)
+        if message.phone:
+            message.next_attempt_time.FromDatetime(plan.due)
         return
     message.next_attempt_time.FromDatetime(plan.due)
     if plan.manner == _DIGEST:

@@ -29,6 +29,8 @@ class Receiver:
     scheme: str = "http"
     reply: Callable[[Received], Reply] = lambda _: (204, {})
     received: list[Received] = field(default_factory=list)
+    # What it says beside the status.
+    says: bytes = b""
 
     @property
     def url(self) -> str:
@@ -52,8 +54,12 @@ class Receiver:
             if status == HANG:
                 await reader.read()
             elif status != DROP:
-                lines = [f"HTTP/1.1 {status} Whatever", "content-length: 0", *(f"{k}: {v}" for k, v in told.items())]
-                writer.write("\r\n".join([*lines, "", ""]).encode())
+                lines = [
+                    f"HTTP/1.1 {status} Whatever",
+                    f"content-length: {len(self.says)}",
+                    *(f"{k}: {v}" for k, v in told.items()),
+                ]
+                writer.write("\r\n".join([*lines, "", ""]).encode() + (b"" if status == 204 else self.says))
                 await writer.drain()
         writer.close()
         with suppress(ConnectionError):

@@ -65,6 +65,10 @@ async def test_an_agency_sees_its_actions_and_reports_on_them(coaching: Running)
     assert (seen.to_index, list(seen.written_by)) == ("", [])
     listed = await stub.ListPlans(pb.ListPlansRequest(cohort_id=COHORT, institution=SUMEDANG))
     assert [[one.id for one in plan.actions] for plan in listed.plans] == [["a12", "a14"]]
+    # It need not know in which cohort its institution is.
+    assert await stub.ListPlans(pb.ListPlansRequest(institution=SUMEDANG)) == listed
+    nobodys = coaching.as_role(CoachingServiceStub, "manager").ListPlans(pb.ListPlansRequest())
+    assert (await refusal(nobodys)).kind is Kind.INVALID_ARGUMENT
     reported = (await health(coaching, PlanServiceStub).ReportProgress(reporting("a12"))).plan
     assert reported.actions[0].state == coaching_pb2.ACTION_STATE_IN_PROGRESS
     done = (await stub.CompleteAction(completing("a12"))).plan

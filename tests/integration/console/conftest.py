@@ -135,14 +135,16 @@ async def registered(console: Console, code: str, name: str) -> None:
     assert not answer.rejected_count, answer.rejected
 
 
-async def signed_in(console: Console, role: str, institution: str = "", subject: str = "") -> dict[str, str]:
+async def signed_in(
+    console: Console, role: str, institution: str = "", subject: str = "", agency: str = ""
+) -> dict[str, str]:
     """The header of a browser in which that person has signed in, by way of the issuer's own page."""
     begun = await console.get("/sign-in?next=/work")
     assert begun.status == 303
     place = begun.headers["location"]
     assert "code_challenge_method=S256" in place
     asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(place).query))
-    fields = {**asked, "role": role, "institution": institution, "subject": subject}
+    fields = {**asked, "role": role, "institution": institution, "subject": subject, "agency": agency}
     answered = await get(place, data=urllib.parse.urlencode(fields).encode())
     assert answered.status == 303
     started = "; ".join(f"{name}={value}" for name, value in cookies(begun).items())

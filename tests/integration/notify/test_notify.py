@@ -5,11 +5,12 @@ import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from livinglab.notify.v1 import events_pb2
+from livinglab.notify.v1 import address_service_pb2, events_pb2
 from livinglab.notify.v1 import service_pb2 as pb
+from livinglab.notify.v1.address_service_pb2_grpc import AddressServiceStub
 from livinglab.notify.v1.service_pb2_grpc import NotifyServiceStub
 
 from chassis.errors import Kind
@@ -353,3 +354,44 @@ async def test_meetings_come_with_the_letter_and_none_with_that_of_a_rehearsal(
     assert found
     kinds = sorted([part.get_content_type() for part in mail.walk()][-1] for mail in found)
     assert kinds == ["text/calendar", "text/html"]
+
+
+async def test_an_address_where_nobody_is_is_offered_three_letters_and_then_none_until_it_is_restored(
+    notify: Running, servers: Servers, email: str
+) -> None:
+    behave(servers.mails, permanent=[email])
+    addresses: Any = notify.as_role(AddressServiceStub, "manager")
+
+    async def undeliverable() -> list[str]:
+        asked = address_service_pb2.ListUndeliverableRequest(cohort_id=COHORT)
+        return [one.email for one in (await addresses.ListUndeliverable(asked)).addresses if one.email == email]
+
+    for _ in range(3):
+        assert await undeliverable() == []
+        [refused] = await sent(notify, draft(email))
+        assert (await reached(notify, refused, pb.MESSAGE_STATE_FAILED)).last_error.startswith("550 5.1.1")
+    assert await undeliverable() == [email]
+    # Somebody is there now, which nobody asks.
+    behave(servers.mails)
+    [kept] = await sent(notify, draft(email.upper()))
+    failed = await reached(notify, kept, pb.MESSAGE_STATE_FAILED)
+    assert failed.last_error.startswith("not offered: the address refused 3 letters for good, the last with: 550 5.1.1")
+    restore = address_service_pb2.RestoreAddressRequest(request_id=uuid.uuid4().hex, email=email)
+    await addresses.RestoreAddress(restore)
+    assert await undeliverable() == []
+    [message_id] = await sent(notify, draft(email))
+    await reached(notify, message_id, pb.MESSAGE_STATE_DELIVERED)
+    again = address_service_pb2.RestoreAddressRequest(request_id=uuid.uuid4().hex, email=email)
+    assert (await refusal(addresses.RestoreAddress(again))).kind is Kind.NOT_FOUND
+
+
+async def test_a_letter_that_is_taken_clears_what_an_address_refused_before(
+    notify: Running, servers: Servers, email: str
+) -> None:
+    for permanent in ([email], [email], [], [email]):
+        behave(servers.mails, permanent=permanent)
+        [one] = await sent(notify, draft(email))
+        await reached(notify, one, pb.MESSAGE_STATE_FAILED if permanent else pb.MESSAGE_STATE_DELIVERED)
+    row = await notify.db["addresses"].find_one({"_id": email})
+    assert row
+    assert row["letters"] == [one]

@@ -32,13 +32,17 @@ class Poster:
         self._seconds = seconds
         self._tls = ssl.create_default_context(cafile=str(authorities) if authorities else None)
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """One try, from the look-up of the name to the end of the answer, within the time."""
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, *, method: str = "POST", whole: bool = False
+    ) -> Answer:
+        """One try, from the look-up of the name to the end of the answer, within the time. The words of an answer are
+        the first ones of what was not accepted or, with `whole`, of any and up to 16 KiB."""
+        request = _request(method, urlsplit(url), headers, len(body))
         begun = time.monotonic()
         reached: list[str] = []
         try:
             async with asyncio.timeout(self._seconds):
-                status, answered, words = await self._exchange(urlsplit(url), headers, body, reached)
+                status, answered, words = await self._exchange(urlsplit(url), request, body, reached, whole)
         except TimeoutError:
             return Answer(0, f"no answer within {self._seconds:g} seconds", _since(begun), "".join(reached))
         except (OSError, ssl.SSLError, h11.ProtocolError, _NotAllowed) as error:
@@ -52,7 +56,7 @@ class Poster:
         )
 
     async def _exchange(
-        self, url: SplitResult, headers: Mapping[str, str], body: bytes, reached: list[str]
+        self, url: SplitResult, request: h11.Request, body: bytes, reached: list[str], whole: bool
     ) -> tuple[int, Mapping[str, str], str]:
         host, port = url.hostname or "", url.port or _PORTS[url.scheme]
         # The address itself is connected to: what the name means a moment later is no matter.
@@ -61,7 +65,7 @@ class Poster:
         tls = {"ssl": self._tls, "server_hostname": host} if url.scheme == "https" else {}
         reader, writer = await asyncio.open_connection(str(address), port, **tls)  # type: ignore[arg-type]
         try:
-            return await _spoken(reader, writer, _request(url, headers, len(body)), body)
+            return await _spoken(reader, writer, request, body, whole)
         finally:
             writer.transport.abort()
 
@@ -83,15 +87,15 @@ async def resolved(host: str, port: int = 443) -> list[Address]:
     return [ipaddress.ip_address(one[4][0]) for one in found]
 
 
-def _request(url: SplitResult, headers: Mapping[str, str], size: int) -> h11.Request:
+def _request(method: str, url: SplitResult, headers: Mapping[str, str], size: int) -> h11.Request:
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
     host = url.netloc.rpartition("@")[2]
     told = {"host": host, "user-agent": _USER_AGENT, "content-length": str(size), "connection": "close", **headers}
-    return h11.Request(method="POST", target=target, headers=list(told.items()))
+    return h11.Request(method=method, target=target, headers=list(told.items()))
 
 
 async def _spoken(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: h11.Request, body: bytes
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: h11.Request, body: bytes, whole: bool
 ) -> tuple[int, Mapping[str, str], str]:
     connection = h11.Connection(h11.CLIENT)
     for part in (request, h11.Data(data=body), h11.EndOfMessage()):
@@ -99,7 +103,7 @@ async def _spoken(
     status, words = 0, bytearray()
     headers: dict[str, str] = {}
     # What else one has to say that has accepted is no matter.
-    while status // 100 != 2 and len(words) <= _LARGEST_ANSWER:
+    while (whole or status // 100 != 2) and len(words) <= _LARGEST_ANSWER:
         event = connection.next_event()
         if event is h11.NEED_DATA:
             if not (came := await reader.read(_CHUNK)):
@@ -114,11 +118,13 @@ async def _spoken(
             break
     if not status:
         raise ConnectionError("closed without an answer")
-    return status, headers, "" if status // 100 == 2 else _readable(bytes(words))
+    if whole:
+        return status, headers, _readable(bytes(words[:_LARGEST_ANSWER]))
+    return status, headers, "" if status // 100 == 2 else _readable(bytes(words[:_WORDS]))
 
 
 def _readable(words: bytes) -> str:
-    text = words[:_WORDS].decode("utf-8", "replace")
+    text = words.decode("utf-8", "replace")
     return "".join(one if one.isprintable() else " " for one in text)
 
 
