@@ -17,7 +17,7 @@ RELEASED := tests/contract/released.binpb
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup browser foreign proto demo up down check test unit integration e2e chaos bench rivals histories k8s-check k8s-test image monitoring promtool release schemas released lock clean
+.PHONY: help setup browser foreign proto demo up down check test unit integration e2e chaos bench rivals histories pictures k8s-check k8s-test image monitoring promtool release schemas released lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -113,6 +113,9 @@ rivals: setup ## brings DBOS and PostgreSQL, for `python -m bench rivals`
 	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } \
 		|| echo "no PostgreSQL: 'apt-get install postgresql' brings it" >&2
+
+pictures: setup browser ## what the docs show of the console, taken of a rehearsal while it runs
+	@$(BIN)/python -m tests.harness.pictures
 
 histories: setup ## records the workflow histories that tests/replay replays
 	@$(BIN)/python -m tests.replay.record

@@ -103,6 +103,9 @@ CHANGED |= dict.fromkeys(
 CHANGED["livinglab.assessment.v1.Answer.value required"] = (
     "an answer may say that its indicator does not apply, and has no value then"
 )
+CHANGED["livinglab.coaching.v1.ListPlansRequest.cohort_id required"] = (
+    "an agency knows its institution, and not always in which cohort that is"
+)
 CHANGED["livinglab.notify.v1.Recipient.email format"] = (
     "an address that is none is refused by itself, not with its list"
 )

@@ -202,6 +202,7 @@ ELSEWHERE = {
     "chassis.tables.lines:LONGEST_LINE": "unit/cli/test_results_file.py",
     "instruments.file:LARGEST_FILE": "unit/instruments/test_instrument_lint.py",
     "instruments.guidance_lint:LONGEST": "unit/cli/test_tables.py",
+    "services.console.session.people:_MOST_FIELDS": "unit/console/test_forms.py",
     "programs.files.definition:_LARGEST_FILE": "contract/test_stated_limits.py",
     "programs.rules.cohort:MOST_BYTES": "unit/programs/test_counts.py",
     "programs.rules.cohort:MOST_PARTICIPANTS": "unit/programs/test_counts.py",

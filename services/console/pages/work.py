@@ -35,13 +35,15 @@ async def page(request: Request) -> Response:
     plans: list[Any] = []
     duties: list[Any] = []
     cohorts: list[Any] = []
-    if (session.has(*REGION_ROLES) or session.of_agency) and session.institution:
-        evaluations = await _evaluations(person, neighbours, session)
-        listing = coaching_pb.ListPlansRequest(institution=session.institution)
-        plans = await person.every(neighbours.coaching.ListPlans, listing, "plans")
     if session.has(*REGION_ROLES) and session.institution:
         asked = duty_service_pb2.ListDutiesRequest(institution=session.institution)
         duties = list((await person.ask(neighbours.duties.ListDuties, asked)).duties)
+    if (session.has(*REGION_ROLES) or session.of_agency) and session.institution:
+        # The real ones, and those of the rehearsals that it is in at this moment.
+        for realm in sorted({"", *(duty.rehearsal for duty in duties)}):
+            evaluations += await _evaluations(person, neighbours, session, realm)
+        listing = coaching_pb.ListPlansRequest(institution=session.institution)
+        plans = await person.every(neighbours.coaching.ListPlans, listing, "plans")
     if session.has(*_SEE_COHORTS):
         listed = await person.ask(neighbours.program.ListCohorts, program_pb.ListCohortsRequest(page_size=_MOST))
         cohorts = list(listed.cohorts)
@@ -73,9 +75,9 @@ async def page(request: Request) -> Response:
     return streamed.with_script(sent)
 
 
-async def _evaluations(person: Person, neighbours: Neighbours, session: Session) -> list[Any]:
-    """The region's own, open ones first; open ones with their answers."""
-    request = service_pb2.ListEvaluationsRequest(institution=session.institution, page_size=_MOST)
+async def _evaluations(person: Person, neighbours: Neighbours, session: Session, realm: str) -> list[Any]:
+    """The region's own in one realm, open ones first; open ones with their answers."""
+    request = service_pb2.ListEvaluationsRequest(institution=session.institution, rehearsal=realm, page_size=_MOST)
     listed = await person.ask(neighbours.instruments.ListEvaluations, request)
     found = []
     for evaluation in sorted(listed.evaluations, key=lambda e: (e.state != _OPEN, e.period, e.instrument)):

@@ -69,6 +69,24 @@ async def test_a_region_reads_what_to_do_and_until_when(console: Console) -> Non
     assert any("Hand in" in what or "self-assess" in what.lower() for _, what in rows), rows
 
 
+async def test_a_region_in_a_rehearsal_sees_its_evaluation_marked_as_one(console: Console) -> None:
+    await launched(console, "trial-2", rehearsal=True)
+    stub: Any = console.services["assessment"].as_role(service_pb2_grpc.AssessmentServiceStub, "manager")
+    opening = service_pb2.OpenEvaluationRequest(
+        request_id="trial-2",
+        institution=SUMEDANG,
+        instrument="spbe-59-2020",
+        period="2022",
+        cohort_id="trial-2",
+        rehearsal="trial-2",
+    )
+    rehearsed = (await stub.OpenEvaluation(opening)).evaluation.id
+    real = await opened(console)
+    work = await get(f"{console.url}/en/work", await signed_in(console, "head", SUMEDANG))
+    cards = re.findall(r"work/assessment/([^\"]+)\">.*?</h3>(.*?)</li>", work.text, re.DOTALL)
+    assert {found: "rehearsal" in card for found, card in cards} == {rehearsed: True, real: False}
+
+
 async def test_what_a_level_asks_for_is_ticked_and_kept(console: Console) -> None:
     evaluation = await opened(console)
     me = await signed_in(console, "operator", SUMEDANG)
