@@ -1,5 +1,6 @@
 """`livinglab assessment`, on the present: what-if, calibration, who does what, what to do next."""
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -45,7 +46,7 @@ def what_if(
     if answer.assumed:
         say(f"Without a value, counted at the minimum: {', '.join(answer.assumed)}")
     rows = [
-        [one.indicator, getattr(one, "from"), one.to, one.gain, one.index, one.gain_to_top]
+        [one.indicator, getattr(one, "from"), one.to, _plain(one.gain), one.index, _plain(one.gain_to_top)]
         for one in answer.gains[:_SHOWN]
     ]
     columns = ["indicator", "from", "to", "gain", "index then", "gain to the top"]
@@ -111,8 +112,13 @@ def queue(
         lacking = "; ".join(
             f"{need.criterion} {text(need, english)}" for need in (*one.needs.unmet, *one.needs.missing)
         )
-        rows.append([one.indicator, one.name, one.value, one.agency, due, one.gain, lacking])
+        rows.append([one.indicator, one.name, one.value, one.agency, due, _plain(one.gain), lacking])
     table(["indicator", "name", "level", "agency", "due", "gain", "next level needs"], rows, right=["level", "gain"])
+
+
+def _plain(points: str) -> str:
+    """Points of the index as people write them: 0.12 and not 0.120000, and 0.013 to its end."""
+    return f"{Decimal(points).normalize():f}" if points else ""
 
 
 def _levels(given: list[str] | None) -> list[dict[str, str]]:

@@ -59,6 +59,9 @@ def _rows(
             lines[code] = row.line
             found.append((row.line, code, row.cells))
     tell_of(file)(table)
+    if not found and not faults:
+        # Nobody named means something else by hand: a cluster without members is taken back.
+        faults.append((1, "has no line below its header"))
     return found
 
 

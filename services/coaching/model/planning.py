@@ -106,19 +106,35 @@ def target(asked: str, index: Fraction, maximum: Decimal) -> Fraction:
     return min(wanted, Fraction(maximum))
 
 
-def steps(items: Sequence[Item], instrument: Instrument, missing: Fraction) -> list[Step]:
-    """Takes the step with the largest gain until `missing` points are gained or nothing is in reach; among equals the
-    lowest value first, where most is left to climb, then the instrument's order. Gains never increase."""
+def steps(
+    items: Sequence[Item], instrument: Instrument, missing: Fraction, most_actions: int = MOST_ACTIONS
+) -> list[Step]:
+    """The step with the largest gain, again and again, until `missing` points are gained or nothing is in reach; among
+    equals the lowest value first, where most is left to climb, then the instrument's order. Gains never increase.
+
+    Where that spends its actions on items that are near the top and falls short, it climbs the items on which most is
+    to be gained instead: the target is reached wherever so many actions reach it, and else nothing gains more."""
+    open_items = [item for item in items if not item.indicator.awaited]
+    taken = _climbed(open_items, instrument, missing, most_actions)
+    if _gained(taken) >= missing:
+        return taken
+    within = {item.code: _gained(_climbed([item], instrument, missing, 1)) for item in open_items}
+    best = sorted(open_items, key=lambda item: (-within[item.code], item.value))[:most_actions]
+    widest = [item for item in open_items if item in best]
+    wider = _climbed(widest, instrument, missing, most_actions)
+    return wider if _gained(wider) > _gained(taken) else taken
+
+
+def _climbed(items: Sequence[Item], instrument: Instrument, missing: Fraction, most_actions: int) -> list[Step]:
     taken: list[Step] = []
     values = {item.code: item.value for item in items}
     levels: dict[str, int] = {}
-    open_items = [item for item in items if not item.indicator.awaited]
     while missing > 0:
         reachable = [
             _step(item, values[item.code], instrument)
-            for item in open_items
+            for item in items
             if values[item.code] < instrument.maximum and levels.get(item.code, 0) < MOST_LEVELS
-            if item.code in levels or len(levels) < MOST_ACTIONS
+            if item.code in levels or len(levels) < most_actions
         ]
         if not reachable:
             break
@@ -128,6 +144,10 @@ def steps(items: Sequence[Item], instrument: Instrument, missing: Fraction) -> l
         levels[best.item.code] = levels.get(best.item.code, 0) + 1
         missing -= best.gain
     return taken
+
+
+def _gained(taken: Iterable[Step]) -> Fraction:
+    return sum((step.gain for step in taken), Fraction(0))
 
 
 def _step(item: Item, value: Decimal, instrument: Instrument) -> Step:

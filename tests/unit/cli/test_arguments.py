@@ -13,6 +13,7 @@ import typer
 from typer.models import ArgumentInfo, OptionInfo
 from typer.testing import CliRunner
 
+from cli.assessment import present
 from cli.main import main, whole
 from cli.race import ranking
 from cli.speak.codes import as_code
@@ -71,6 +72,10 @@ def test_what_has_no_place_in_a_message_is_wrong_usage(
 def test_a_day_that_has_no_end_is_no_day(day: str) -> None:
     with pytest.raises(typer.Exit):
         ranking._end_of(day)
+
+
+def test_gains_are_written_as_people_write_them() -> None:
+    assert [present._plain(gain) for gain in ("0.120000", "0.013000", "2.000000", "")] == ["0.12", "0.013", "2", ""]
 
 
 def test_an_evaluation_is_opened_for_the_region_of_the_token() -> None:

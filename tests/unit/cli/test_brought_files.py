@@ -136,6 +136,17 @@ def test_a_bad_line_of_a_population_file_is_named(
     assert "line 6: 32.10 was given before, in line 5" in told
 
 
+@pytest.mark.parametrize("text", ["institution\n", "Kode;Nama\n;\n\n"])
+def test_a_file_of_members_without_any_takes_no_cluster_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    file = tmp_path / "members.csv"
+    file.write_text(text)
+    with pytest.raises(typer.Exit):
+        settings_files.read_codes(file)
+    assert "line 1: has no line below its header" in capsys.readouterr().err
+
+
 RESULTS = st.builds(
     pb.Result,
     institution=st.sampled_from(["32.10", "32.11", "91", "ID-X"]),

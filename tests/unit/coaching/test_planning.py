@@ -17,7 +17,7 @@ from instruments.lint import leaves
 from instruments.rounding import written
 from instruments.scoring import Scorer
 from instruments.tree import Instrument, Node, instrument_of
-from services.coaching.model import plan
+from services.coaching.model import drafting, plan
 from services.coaching.model.pairing import coaches as model
 from services.coaching.model.planning import (
     MOST_ACTIONS,
@@ -116,6 +116,33 @@ def test_no_step_is_worth_more_than_the_one_before_and_none_is_needless(
             if item.value + level < instrument.maximum
         ]
         assert gains == sorted(every, reverse=True)[: len(gains)]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_the_target_is_reached_wherever_the_solver_reaches_it_and_else_nothing_gains_more(data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, 8))
+    weights = data.draw(st.lists(st.integers(1, 9), min_size=count, max_size=count))
+    # Also between two levels, where the last step is a short one.
+    values = {str(n): Decimal(data.draw(st.integers(4, 20))) / 4 for n in range(1, count + 1)}
+    instrument, most = small(*weights, awaited=data.draw(st.sampled_from(["", "1"]))), data.draw(st.integers(1, 4))
+    items = instrument.items(values)
+    missing = Fraction(data.draw(st.integers(1, 150)), 100)
+    gained = sum((step.gain for step in steps(items, instrument, missing, most)), Fraction(0))
+    found = drafting.draft(items, instrument, drafting.Terms(missing=missing, most_actions=most))
+    if isinstance(found, drafting.Needs):
+        assert gained == found.most_gain
+    else:
+        assert gained >= missing
+
+
+def test_actions_are_not_spent_on_what_is_near_the_top_where_that_misses_the_target() -> None:
+    instrument = small(10, 6)
+    items = instrument.items({"1": Decimal(4), "2": Decimal(1)})
+    taken = steps(items, instrument, Fraction(3, 4), most_actions=1)
+    assert [(step.item.code, str(step.to_value)) for step in taken] == [("2", "2"), ("2", "3")]
+    near = steps(items, instrument, Fraction(1, 2), most_actions=1)
+    assert [(step.item.code, str(step.to_value)) for step in near] == [("1", "5")]
 
 
 def test_shares_agree_with_the_engine_that_scores() -> None:
