@@ -4,11 +4,15 @@ A durable's position never moves back, so one that listened to several kinds wou
 release adds, and would pass over its facts while an older release runs. With one for each kind a new reaction hears
 everything once, and a release that does not know a kind leaves its durable alone until one comes that does."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 from google.protobuf.message import Message
+from nats.errors import TimeoutError as TooLate
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -21,7 +25,9 @@ from nats.js.api import (
 )
 from nats.js.errors import APIError, NotFoundError
 
-from chassis import naming
+from chassis import naming, telemetry
+
+T = TypeVar("T")
 
 # Longer than any relay's outage that is not looked at; repeats beyond it meet the inbox.
 _DUPLICATE_SECONDS = 600
@@ -61,9 +67,9 @@ async def ensure_stream(js: JetStreamContext, service: str, replicas: int) -> No
         num_replicas=replicas,
     )
     try:
-        await js.add_stream(config)
+        await _patiently(partial(js.add_stream, config))
     except APIError:
-        await js.update_stream(config)
+        await _patiently(partial(js.update_stream, config))
 
 
 async def ensure_durable(js: JetStreamContext, service: str, event: type[Message]) -> None:
@@ -82,10 +88,9 @@ async def ensure_durable(js: JetStreamContext, service: str, event: type[Message
     for n in range(_TRIES):
         known = await _known(js, stream, name)
         start = known.config if known else await _start(js, stream, service, event)
+        config = replace(wanted, deliver_policy=start.deliver_policy, opt_start_seq=start.opt_start_seq)
         try:
-            await js.add_consumer(
-                stream, replace(wanted, deliver_policy=start.deliver_policy, opt_start_seq=start.opt_start_seq)
-            )
+            await _patiently(partial(js.add_consumer, stream, config))
             return
         except APIError:
             if n == _TRIES - 1:
@@ -107,7 +112,8 @@ async def retire(js: JetStreamContext, service: str, streams: Iterable[str]) -> 
     for stream in streams:
         before = await _known(js, stream, service)
         if before is not None and not before.push_bound:
-            await js.delete_consumer(stream, service)
+            with suppress(NotFoundError):
+                await _patiently(partial(js.delete_consumer, stream, service))
 
 
 async def lags(js: JetStreamContext, service: str) -> AsyncIterator[Lag]:
@@ -159,7 +165,16 @@ def _filters(config: ConsumerConfig) -> tuple[str, ...]:
 
 async def _known(js: JetStreamContext, stream: str, name: str) -> ConsumerInfo | None:
     try:
-        found: ConsumerInfo = await js.consumer_info(stream, name)
-        return found
+        return await _patiently(partial(js.consumer_info, stream, name))
     except NotFoundError:
         return None
+
+
+async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """A broker that is busy or comes back answers too late: whoever starts then waits for it, and does not end. What is
+    asked here may be asked twice."""
+    while True:
+        try:
+            return await ask()
+        except TooLate:
+            telemetry.log.warning("waiting", waiting_for="JetStream", because="it answers too late")

@@ -2,21 +2,46 @@
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 from livinglab.assessment.v1 import events_pb2
 from nats.aio.client import Client
 
-from chassis import mongo
+from chassis import mongo, naming
 from chassis.errors import unavailable
 from chassis.events import durables, stream
 from stack.servers import Server
 from tests.harness.consuming import beside, counting, effects
+from tests.harness.servers import go_on, hang
 from tests.harness.service import publish
 from tests.harness.waiting import eventually
 
 KINDS = (events_pb2.AnswersSaved, events_pb2.EvaluationOpened, events_pb2.EvaluationSubmitted)
 EACH = 40
+
+
+async def test_who_starts_while_the_broker_answers_too_late_waits_for_it(
+    nc: Client, broker: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    js = nc.jetstream(timeout=0.2)
+    asked, known = [0], js.consumer_info
+
+    async def counted(*about: Any) -> Any:
+        asked[0] += 1
+        return await known(*about)
+
+    monkeypatch.setattr(js, "consumer_info", counted)
+    await hang(broker)
+    try:
+        starting = asyncio.create_task(durables.ensure_durable(js, "benchmark", events_pb2.AnswersSaved))
+        await eventually(lambda: asked[0] > 2)
+    finally:
+        go_on(broker)
+    await starting
+    assert [lag.durable async for lag in durables.lags(js, "assessment")] == [
+        naming.durable("benchmark", events_pb2.AnswersSaved)
+    ]
 
 
 async def test_facts_that_wait_for_a_free_slot_are_held_and_come_once(
@@ -25,10 +50,10 @@ async def test_facts_that_wait_for_a_free_slot_are_held_and_come_once(
     monkeypatch.setattr(durables, "ACK_WAIT_SECONDS", 1)
     monkeypatch.setattr(stream, "_SAY_SECONDS", 0.2)
     monkeypatch.setattr(stream, "_UNDER_WAY", 4)
-    go_on = asyncio.Event()
+    leave = asyncio.Event()
 
     async def slow(event: object) -> None:
-        await go_on.wait()
+        await leave.wait()
 
     for kind in KINDS:
         for n in range(EACH):
@@ -47,7 +72,7 @@ async def test_facts_that_wait_for_a_free_slot_are_held_and_come_once(
         arrived = time.monotonic()
         # Much longer than what dies with a process may stay unheard of.
         await eventually(lambda: time.monotonic() - arrived > 3)
-        go_on.set()
+        leave.set()
 
         async def none_in_hand() -> bool:
             return await in_hand() == [0] * len(KINDS)
