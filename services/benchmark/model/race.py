@@ -9,10 +9,12 @@ from typing import Protocol
 
 from livinglab.benchmark.v1 import events_pb2
 from livinglab.benchmark.v1 import service_pb2 as pb
+from livinglab.benchmark.v1.target_pb2 import TargetLine
 from livinglab.common.v1.meta_pb2 import Meta
 
 from chassis.errors import Violation
 from instruments.rounding import written
+from instruments.tree import Instrument
 
 DIGITS = 2
 NATION = "nation"
@@ -189,6 +191,23 @@ def target_faults(targets: Sequence[str]) -> list[Violation]:
         for i, target in enumerate(targets)
         if Decimal(target) != round(Decimal(target), DIGITS)
     ]
+
+
+def line_faults(lines: Sequence[TargetLine], instrument: Instrument | None) -> list[Violation]:
+    """Of targets that are set: an index that the instrument cannot give is nobody's target. One that is not known here
+    yet may be of any scale."""
+    faults = [
+        Violation(f"lines{fault.field.removeprefix('targets')}.target", fault.description)
+        for fault in target_faults([line.target for line in lines])
+    ]
+    if instrument is not None:
+        low, high = instrument.minimum, instrument.maximum
+        faults += [
+            Violation(f"lines[{at}].target", f"{line.target} is not on the instrument's scale, {low} to {high}")
+            for at, line in enumerate(lines)
+            if not low <= Decimal(line.target) <= high
+        ]
+    return faults
 
 
 def aggregate(standings: Sequence[Standing], targets: Sequence[str]) -> pb.GetAggregateResponse:

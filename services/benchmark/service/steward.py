@@ -48,7 +48,8 @@ class StewardService(steward_service_pb2_grpc.StewardServiceServicer):
         return pb.ListClustersResponse(clusters=[_cluster(row) for row in rows if row["institutions"]])
 
     async def SetTargets(self, request: pb.SetTargetsRequest, context: Any) -> pb.SetTargetsResponse:
-        faults = race.target_faults([line.target for line in request.lines])
+        known = await self._store.newest_instrument(request.instrument)
+        faults = race.line_faults(request.lines, known)
         group = request.group or race.NATION
         # A target may be set for a cluster before it is named.
         if not group.startswith("cluster:") and (description := race.Groups(self._institutions.known).fault(group)):

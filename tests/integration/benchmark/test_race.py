@@ -259,6 +259,11 @@ async def test_a_gap_holds_the_target_lines_of_every_group(benchmark: Running) -
         await steward(benchmark).SetTargets(
             steward_pb.SetTargetsRequest(request_id=f"t{group}", instrument=SPBE, group=group, lines=targets)
         )
+    beyond = [TargetLine(period="2023", target="3.0"), TargetLine(period="2025", target="9")]
+    asked = steward_pb.SetTargetsRequest(request_id="beyond", instrument=SPBE, lines=beyond)
+    refused = await refusal(steward(benchmark).SetTargets(asked))
+    told = [(v.field, v.description) for v in refused.violations]
+    assert told == [("lines[1].target", "9 is not on the instrument's scale, 1 to 5")]
     answer = await race(benchmark).GetGap(pb.GetGapRequest(race=RACE, institution=JAVA[0]))
     assert [(t.group, t.period, t.gap) for t in answer.targets] == [
         ("nation", "2025", "1.50"),
