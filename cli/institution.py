@@ -8,7 +8,7 @@ import typer
 
 from cli.speak.codes import as_code
 from cli.speak.files import read_file, tell_of
-from cli.speak.output import AsJson, print_json, refuse_rows, say, table, write_csv
+from cli.speak.output import AsJson, print_json, refuse_rows, require_rows, say, table, write_csv
 
 if TYPE_CHECKING:
     from livinglab.program.v1 import directory_service_pb2 as pb
@@ -58,6 +58,7 @@ def import_institutions(
 
     content = read_file(file, LARGEST_FILE)
     answer = run(_import(content, tell_of(file), dry_run=dry_run))
+    require_rows(file, answer)
     rejected = [{"line": row.line, "reason": row.reason} for row in answer.rejected]
     if as_json:
         print_json({"imported": answer.imported, "unchanged": answer.unchanged, "rejected": rejected})

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.speak.codes import as_code
-from cli.speak.output import MOST_ROWS_SHOWN, AsJson, fail, note, print_json, refuse_rows, say, table, write_csv
+from cli.speak.output import (
+    MOST_ROWS_SHOWN,
+    AsJson,
+    fail,
+    note,
+    print_json,
+    refuse_rows,
+    require_rows,
+    say,
+    table,
+    write_csv,
+)
 from cli.speak.progress import progress
 from cli.speak.sentences import sentence
 
@@ -40,6 +51,7 @@ def import_results(
     from cli.speak.connection import run
 
     answer = run(_import(file, partial=partial, dry_run=dry_run))
+    require_rows(file, answer)
     rejected = [{"line": row.line, "reason": row.reason} for row in answer.rejected]
     if as_json:
         told = {"imported": answer.imported, "unchanged": answer.unchanged, "rejected": rejected}

@@ -116,6 +116,12 @@ def fail(*messages: str) -> NoReturn:
     raise typer.Exit(1)
 
 
+def require_rows(file: Path, answer: Any) -> None:
+    """Ends where a file brought nothing to an import at all: most likely it is not the one that was meant."""
+    if not (answer.imported or answer.unchanged or answer.rejected_count):
+        fail(f"{file}: line 1: has no line below its header")
+
+
 def refuse_rows(file: Path, rejected: Sequence[Mapping[str, Any]], count: int, as_json: bool) -> NoReturn:
     """Nothing was imported from a file: each bad row is a line, or `count` alone where they are told as JSON."""
     lines = [] if as_json else [f"{file}: line {row['line']}: {row['reason']}" for row in rejected[:MOST_ROWS_SHOWN]]

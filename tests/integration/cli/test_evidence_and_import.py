@@ -59,9 +59,13 @@ async def test_an_import_says_what_came_and_names_bad_rows_by_line(assessment: R
     good = tmp_path / "good.csv"
     good.write_text("\ufeff" + ";".join(HEADER) + f"\n{SUMEDANG};{SPBE};2022;publication;3,84\n", "utf-8")
     answer = await as_json(assessment, "manager", "assessment", "import", good)
-    assert answer == {"imported": 1, "unchanged": 0, "rejected": []}
+    assert answer == {"imported": 1, "unchanged": 0, "rejected": [], "doubts": []}
     answer = await as_json(assessment, "manager", "assessment", "import", good)
-    assert answer == {"imported": 0, "unchanged": 1, "rejected": []}
+    assert answer == {"imported": 0, "unchanged": 1, "rejected": [], "doubts": []}
+    bare = tmp_path / "bare.csv"
+    bare.write_text(";".join(HEADER) + "\n")
+    code, _, err = await livinglab(assessment, "manager", "assessment", "import", bare)
+    assert (code, err) == (1, f"{bare}: line 1: has no line below its header\n")
     book = Workbook()
     book.active.append(HEADER)
     book.active.append([32.10, SPBE, 2022, "publication", 2.5])
@@ -72,10 +76,10 @@ async def test_an_import_says_what_came_and_names_bad_rows_by_line(assessment: R
     mixed.write_bytes(buffer.getvalue())
     code, out, err = await livinglab(assessment, "manager", "assessment", "import", mixed, "--json")
     refused = {"line": 3, "reason": "index '7' is not between 1 and 5"}
-    assert (code, json.loads(out)) == (1, {"imported": 0, "unchanged": 0, "rejected": [refused]})
+    assert (code, json.loads(out)) == (1, {"imported": 0, "unchanged": 0, "rejected": [refused], "doubts": []})
     assert "one row is bad" in err
     answer = await as_json(assessment, "manager", "assessment", "import", mixed, "--partial")
-    assert answer == {"imported": 1, "unchanged": 0, "rejected": [refused]}
+    assert answer == {"imported": 1, "unchanged": 0, "rejected": [refused], "doubts": []}
     listed = await as_json(assessment, "manager", "assessment", "results")
     assert [(row["institution"], row["published"]) for row in listed] == [("32.10", "2.50"), (SUMEDANG, "3.84")]
     code, _, err = await livinglab(assessment, "operator", "assessment", "import", good)
