@@ -1,6 +1,8 @@
 """What the commands on evaluations share: levels written as 1=3, and how an evaluation is shown."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,6 +99,26 @@ def choose(name: str, option: str, choices: dict[str, int]) -> Any:
     if name not in choices:
         raise typer.BadParameter(f"{name!r} is none of {', '.join(choices)}", param_hint=option)
     return choices[name]
+
+
+@contextmanager
+def placed(items: str, places: Sequence[str]) -> Iterator[None]:
+    """What is refused within the block of a request's items, such as answers[3], is named by where each was given."""
+    import grpc.aio
+
+    from chassis.errors import Refused, Violation
+    from chassis.status import from_rpc_error
+
+    def place(field: str) -> str:
+        found = re.match(rf"{items}\[(\d+)\]", field)
+        return places[int(found[1])] if found and int(found[1]) < len(places) else field
+
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        refused = from_rpc_error(error)
+        violations = [Violation(place(one.field), one.description) for one in refused.violations]
+        raise Refused(refused.kind, refused.reason, refused.message, violations=violations) from error
 
 
 def levels_of_file(file: Path) -> "FileLevels":

@@ -14,6 +14,7 @@ from cli.assessment.calls import (
     as_dict,
     levels_of_file,
     pairs,
+    placed,
     show_evaluation,
     stage_names,
 )
@@ -113,9 +114,10 @@ def answer(
     as_json: AsJson = False,
 ) -> None:
     """Save answers of the self-assessment; those of somebody else are written over with --force alone."""
-    given, explained = pairs(levels or []), dict[str, str]()
+    given, explained, lines = pairs(levels or []), dict[str, str](), dict[str, int]()
     if file is not None:
         levels_of_it = levels_of_file(file)
+        lines = {code: line for code, line in levels_of_it.lines.items() if code not in given}
         explained, given = levels_of_it.explanations, levels_of_it.values | given
     given |= dict.fromkeys(not_applicable or (), "")
     if not given:
@@ -129,15 +131,18 @@ def answer(
         {"indicator": code, "value": value, "note": explained.get(code, why), "met": shown, "not_applicable": not value}
         for code, value in given.items()
     ]
-    saved = run(_saved(evaluation, answers, etag, force=force))
+    places = [f"{file}: line {lines[code]}" if code in lines else f"{code}={given[code]}" for code in given]
+    saved = run(_saved(evaluation, answers, places, etag, force=force))
     criteria.show_saved(saved, english=english, as_json=as_json)
 
 
-async def _saved(evaluation: str, answers: list[dict[str, Any]], etag: str, *, force: bool) -> Any:
-    """What was saved over the version that was looked at, so that nothing comes in between."""
+async def _saved(evaluation: str, answers: list[dict[str, Any]], places: list[str], etag: str, *, force: bool) -> Any:
+    """What was saved over the version that was looked at, so that nothing comes in between. Each fault is told by the
+    answer's place in what was given."""
     if not etag and not force:
         etag = await others.require_answers(evaluation, {one["indicator"]: one["value"] for one in answers})
-    return await ask("service", "SaveAnswers", evaluation_id=evaluation, answers=answers, etag=etag)
+    with placed("answers", places):
+        return await ask("service", "SaveAnswers", evaluation_id=evaluation, answers=answers, etag=etag)
 
 
 @app.command()

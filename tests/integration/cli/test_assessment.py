@@ -126,6 +126,19 @@ async def test_refusals_are_one_clear_line_and_wrong_usage_ends_with_2(shell: Sh
     assert (await shell.run("operator", "answer", ID, "1"))[0] == 2
 
 
+async def test_answers_that_cannot_be_are_each_named_by_their_line(shell: Shell, tmp_path: Path) -> None:
+    await shell.does("operator", "open", SUMEDANG, "--instrument", SPBE, "--period", "2022")
+    levels = tmp_path / "levels.csv"
+    levels.write_text("indicator,level\n1,9\n2,3\n99,3\n")
+    code, out, err = await shell.run("operator", "answer", ID, "--file", str(levels), "3=7")
+    assert (code, out) == (1, "")
+    assert [line.strip() for line in err.splitlines()[1:]] == [
+        f"{levels}: line 2: 1: 9 is outside the scale, 1 to 5",
+        f"{levels}: line 4: 99: is no indicator of this instrument",
+        "3=7: 3: 7 is outside the scale, 1 to 5",
+    ]
+
+
 async def test_nobody_writes_over_what_somebody_else_has_written_without_knowing(shell: Shell) -> None:
     await shell.does("operator/op-1", "open", SUMEDANG, "--instrument", SPBE, "--period", "2022")
     await shell.does("operator/op-1", "answer", ID, "1=3", "2=4")
