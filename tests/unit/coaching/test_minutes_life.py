@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from livinglab.coaching.v1 import coaching_pb2
 from livinglab.coaching.v1 import minutes_pb2 as pb
 from livinglab.coaching.v1 import minutes_service_pb2 as rpc
@@ -103,9 +103,18 @@ class Life(RuleBasedStateMachine):
             fresh = [step for step in self.known.next_steps if step.id not in self.done]
             assert [(step.text, step.due_date) for step in fresh] == agreed
 
-    @rule(who=PEOPLE, number=st.integers(1, 4), outcome=WORDS)
-    def step_is_done(self, who: str, number: int, outcome: str) -> None:
-        step = str(number)
+    @precondition(lambda self: self.done)
+    @rule(who=PEOPLE, place=st.integers(0, 30), outcome=WORDS)
+    def what_is_done_is_said_again(self, who: str, place: int, outcome: str) -> None:
+        self.complete(sorted(self.done)[place % len(self.done)], who, outcome)
+
+    @rule(who=PEOPLE, place=st.integers(0, 30), outcome=WORDS)
+    def step_is_done(self, who: str, place: int, outcome: str) -> None:
+        """Of those that there are, now and then one that there is not."""
+        ids = [*(one.id for one in self.known.next_steps), "none"]
+        self.complete(ids[place % len(ids)], who, outcome)
+
+    def complete(self, step: str, who: str, outcome: str) -> None:
         open_ones = {one.id for one in self.known.next_steps if not one.done_by}
         said = self.done.get(step)
         allowed = step in open_ones or (said is not None and said[1] == outcome)
