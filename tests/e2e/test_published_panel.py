@@ -89,7 +89,7 @@ async def test_a_panel_of_countries_comes_out_as_it_was_published(
     assert await livinglab.json("institution", "import", countries) == {"imported": 194, "unchanged": 0, "rejected": []}
     # At once, with no wait between them.
     answer = await livinglab.json("assessment", "import", indices)
-    assert answer == {"imported": 2 * 193, "unchanged": 0, "rejected": []}
+    assert answer == {"imported": 2 * 193, "unchanged": 0, "rejected": [], "doubts": []}
     assert await livinglab.json("institution", "import", countries) == {"imported": 0, "unchanged": 194, "rejected": []}
     assert len(await livinglab.json("institution", "list", "--kind", "country")) == 193
 
