@@ -100,13 +100,15 @@ def write(
     known.notes, known.noted_by = request.notes, who
     known.note_time.FromDatetime(now)
     done = [step for step in known.next_steps if step.done_by]
-    last = max((int(step.id) for step in known.next_steps), default=0)
+    # What an earlier release wrote has no count.
+    last = max(known.steps_given, *(int(step.id) for step in known.next_steps), 0)
     fresh = [
         pb.NextStep(id=str(last + n), text=s.text, action_id=s.action_id, owner=s.owner, due_date=s.due_date)
         for n, s in enumerate(request.next_steps, 1)
     ]
     del known.next_steps[:]
     known.next_steps.extend([*done, *fresh])
+    known.steps_given = last + len(fresh)
     advance(known)
     return events.MinutesWritten(**_about(known), next_steps=len(known.next_steps))
 

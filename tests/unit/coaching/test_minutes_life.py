@@ -42,6 +42,7 @@ class Life(RuleBasedStateMachine):
         self.came = False
         self.versions: list[int] = []
         self.done: dict[str, tuple[str, str]] = {}
+        self.given: set[str] = set()
 
     @property
     def is_on(self) -> bool:
@@ -102,6 +103,8 @@ class Life(RuleBasedStateMachine):
         if allowed:
             fresh = [step for step in self.known.next_steps if step.id not in self.done]
             assert [(step.text, step.due_date) for step in fresh] == agreed
+            assert self.given.isdisjoint(step.id for step in fresh)
+            self.given |= {step.id for step in fresh}
 
     @precondition(lambda self: self.done)
     @rule(who=PEOPLE, place=st.integers(0, 30), outcome=WORDS)
