@@ -56,22 +56,24 @@ async def page(
     read: Callable[[Any], T],
     by: tuple[str, int] | None = None,
     fields: Mapping[str, int] | None = None,
+    session: Any = None,
 ) -> tuple[list[T], str]:
     """The documents of a collection that have these keys, each as `read` makes it, and the token of the next page, ""
     after the last.
 
     Ordered by id, or by a field (name and direction: 1 or -1) that no document changes, and by id among equals.
-    `fields` is what of them is fetched. A page ends where the next message would make the answer too large; it has
-    one at least. INVALID_ARGUMENT as `after` says.
+    `fields` is what of them is fetched, `session` that of a transaction which reads more beside them. A page ends
+    where the next message would make the answer too large; it has one at least. INVALID_ARGUMENT as `after` says.
     """
     query = [dict(keys)]
     if last := after(request):
-        query.append(await _beyond(collection, last, by))
+        query.append(await _beyond(collection, last, by, session))
     order = [by, ("_id", 1)] if by else [("_id", 1)]
     most, room = size(request), LARGEST
     found: list[T] = []
     last = ""
-    cursor = collection.find({"$and": query}, dict(fields) if fields else None).sort(order).limit(most + 1)
+    cursor = collection.find({"$and": query}, dict(fields) if fields else None, session=session)
+    cursor = cursor.sort(order).limit(most + 1)
     async for row in cursor:
         one = read(row)
         room -= one.ByteSize() if isinstance(one, Message) else 0
@@ -82,11 +84,11 @@ async def page(
     return found, ""
 
 
-async def _beyond(collection: Any, last: str, by: tuple[str, int] | None) -> dict[str, Any]:
+async def _beyond(collection: Any, last: str, by: tuple[str, int] | None, session: Any) -> dict[str, Any]:
     if by is None:
         return {"_id": {"$gt": last}}
     field, direction = by
-    row = await collection.find_one({"_id": last}, {field: 1})
+    row = await collection.find_one({"_id": last}, {field: 1}, session=session)
     if row is None:
         raise _not_ours()
     at, further = row[field], "$gt" if direction > 0 else "$lt"

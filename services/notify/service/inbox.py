@@ -23,9 +23,14 @@ class InboxService(inbox_service_pb2_grpc.InboxServiceServicer):
 
     async def ListInbox(self, request: pb.ListInboxRequest, context: Any) -> pb.ListInboxResponse:
         seat = _seat()
-        entries, token = await self._store.page(seat, request)
-        unread = await self._store.unread(seat, request.rehearsal)
-        return pb.ListInboxResponse(entries=entries, next_page_token=token, unread=unread)
+
+        async def read(tx: mongo.Tx) -> pb.ListInboxResponse:
+            entries, token = await self._store.page(seat, request, tx)
+            unread = await self._store.unread(seat, request.rehearsal, tx)
+            return pb.ListInboxResponse(entries=entries, next_page_token=token, unread=unread)
+
+        # Of one moment: what comes between would be counted and not shown.
+        return await self._store.db.transaction(read)
 
     async def MarkRead(self, request: pb.MarkReadRequest, context: Any) -> pb.MarkReadResponse:
         seat = _seat()

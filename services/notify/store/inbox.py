@@ -32,13 +32,14 @@ class InboxStore:
         self._messages = store.db["messages"]
         self._store = store
 
-    async def page(self, seat: str, request: pb.ListInboxRequest) -> tuple[list[pb.InboxEntry], str]:
+    async def page(self, seat: str, request: pb.ListInboxRequest, tx: mongo.Tx) -> tuple[list[pb.InboxEntry], str]:
         """Newest first, and the token of the next page."""
         query = _of(seat, request.rehearsal)
         if request.unread:
             query["read_time"] = None
         shown = dict.fromkeys(_SHOWN, 1)
-        return await pages.page(self._messages, query, request, entry, by=("accept_time", -1), fields=shown)
+        by = ("accept_time", -1)
+        return await pages.page(self._messages, query, request, entry, by=by, fields=shown, session=tx.session)
 
     async def unread(self, seat: str, rehearsal: str, tx: mongo.Tx | None = None) -> int:
         """How many are not read yet."""
