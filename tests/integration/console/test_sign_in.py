@@ -75,7 +75,7 @@ async def test_what_a_role_may_not_do_is_not_shown_and_refused(console: Console)
     assert public.headers["cache-control"] == "public, no-cache"
 
 
-async def test_a_manager_watches_a_cohort_live_and_sees_what_an_order_would_do(console: Console) -> None:
+async def test_a_manager_watches_a_cohort_live_and_who_lacks_what(console: Console) -> None:
     program: Any = console.services["program"].as_role(program_grpc.ProgramServiceStub, "manager")
     launch = program_pb.LaunchCohortRequest(request_id="launch", definition=definition(), cohort=spec("live-1"))
     await program.LaunchCohort(launch)
@@ -87,13 +87,6 @@ async def test_a_manager_watches_a_cohort_live_and_sees_what_an_order_would_do(c
     told = await asyncio.to_thread(first_events, f"{console.url}/cohorts/live-1/live", me, 2)
     # All of it at once, and again what the watch says.
     assert [one.startswith("id: ") and "Pertemuan" in one for one in told] == [True, True]
-    order = f"{console.url}/en/cohorts/live-1/order/cancel"
-    fields = form((await get(order, me)).text) | {"reason": "an election"}
-    preview = await post(order, me, fields)
-    assert "The cohort ends now: 4 active participants" in preview.text
-    assert (await program.GetCohort(program_pb.GetCohortRequest(cohort_id="live-1"))).cohort.state == 1
-    nothing = await post(order, me, fields | {"reason": " ", "confirmed": "1"})
-    assert nothing.status == 409
     lacking = await get(f"{console.url}/cohorts/live-1/participants", me)
     assert "Kabupaten Sumedang" in lacking.text
 
