@@ -80,7 +80,8 @@ class Topic:
         if self.revision != revision:
             return True
         with suppress(TimeoutError):
-            await asyncio.wait_for(news.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await news.wait()
         return self.revision != revision
 
 

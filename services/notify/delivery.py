@@ -109,7 +109,8 @@ class Delivery:
         """Until a message comes in or one becomes due."""
         seconds = (due - datetime.now(UTC)).total_seconds() if due else _LONGEST_REST
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), min(max(seconds, 0.01), _LONGEST_REST))
+            async with asyncio.timeout(min(max(seconds, 0.01), _LONGEST_REST)):
+                await self._woken.wait()
 
     async def _deliver(self, claimed: Claimed) -> None:
         renewing = asyncio.create_task(self._keep(claimed))

@@ -103,7 +103,8 @@ async def _states(asked: Asked, person: Person, wanted: dict[str, str]) -> Async
                     followed[name] = asyncio.create_task(_told(stream(), changed))
             yield state
             with suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), _AGAIN_SECONDS)
+                async with asyncio.timeout(_AGAIN_SECONDS):
+                    await changed.wait()
             await asyncio.sleep(_TOGETHER_SECONDS)
     finally:
         for task in followed.values():

@@ -1,6 +1,7 @@
 """Who is sent to now: of all replicas one does it at a time, each receiver by itself."""
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from services.notify.model import webhooks
 from services.notify.store.messages import DatabaseFailure
 from services.notify.store.webhooks import Receiver, WebhookStore
 from services.notify.webhooks.feed import Feed
-from services.notify.webhooks.sending import Sending
+from services.notify.webhooks.sending import FINISH_SECONDS, Sending
 
 # How soon another replica's change is seen; our own wakes us.
 _LOOK_SECONDS = 1.0
@@ -72,7 +73,8 @@ class Desk:
                         self._begin(one)
                 DISABLED.set(await self._store.disabled())
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), _LOOK_SECONDS)
+                    async with asyncio.timeout(_LOOK_SECONDS):
+                        await self._woken.wait()
         finally:
             await self._end(list(self._running))
 
@@ -81,11 +83,7 @@ class Desk:
         self._running[receiver.id] = (receiver, woken, asyncio.create_task(self._run(receiver, woken)))
 
     async def _end(self, ids: list[str]) -> None:
-        tasks = [self._running.pop(one)[2] for one in ids]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await ended([self._running.pop(one)[2] for one in ids])
 
     async def _run(self, receiver: Receiver, woken: asyncio.Event) -> None:
         """What goes wrong with one is no matter of the others."""
@@ -93,13 +91,38 @@ class Desk:
             try:
                 found = await self._store.receiver(receiver.id)
                 if found is not None:
-                    async with asyncio.TaskGroup() as tasks:
-                        for service in webhooks.services_of(found.subjects, facts.services()):
-                            tasks.create_task(self._feed.run(found, service, woken))
-                        tasks.create_task(self._sending.run(found, woken))
+                    services = webhooks.services_of(found.subjects, facts.services())
+                    works = [*(self._feed.run(found, one, woken) for one in services), self._sending.run(found, woken)]
+                    await _together([asyncio.create_task(work) for work in works])
             except Exception:
                 telemetry.log.exception("a webhook is begun again", webhook=receiver.id)
             await asyncio.sleep(_AGAIN_SECONDS)
+
+
+async def _together(tasks: list[asyncio.Task[None]]) -> None:
+    """Until one of them fails, whose fault is raised. No TaskGroup: that asks each of its tasks to end but once."""
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        await ended(tasks)
+
+
+async def ended(tasks: Collection[asyncio.Task[None]], again_seconds: float = 2 * FINISH_SECONDS) -> None:
+    """Ends them, and waits until they have. A library that waits with a time limit loses the call to end where what it
+    waits for comes in the same moment (asyncio.wait_for up to Python 3.11): who goes on is asked again."""
+    pending, cancelled = set(tasks), False
+    while pending:
+        for task in pending:
+            task.cancel()
+        try:
+            _, pending = await asyncio.wait(pending, timeout=again_seconds)
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
 
 
 def _what_matters(receiver: Receiver) -> Receiver:

@@ -28,7 +28,7 @@ LEASE_OVER_TRY = timedelta(seconds=15)
 _LONGEST_REST = 5.0
 _RETRY_SECONDS = 1.0
 # How long tries under way may take when the process ends or the receiver is changed.
-_FINISH_SECONDS = 5.0
+FINISH_SECONDS = 5.0
 _SECONDS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0, 3600.0, 86_400.0)
 
 TRIES = Counter("livinglab_webhook_tries_total", "Facts posted to receivers, by what they made of them", ["outcome"])
@@ -84,7 +84,7 @@ class Sending:
         finally:
             try:
                 if under_way:
-                    await asyncio.wait(under_way, timeout=_FINISH_SECONDS)
+                    await asyncio.wait(under_way, timeout=FINISH_SECONDS)
             finally:
                 for one in under_way:
                     one.cancel()
@@ -93,7 +93,8 @@ class Sending:
         due = await self._log.next_due(receiver.id)
         seconds = (due - datetime.now(UTC)).total_seconds() if due else _LONGEST_REST
         with suppress(TimeoutError):
-            await asyncio.wait_for(woken.wait(), min(max(seconds, 0.01), _LONGEST_REST))
+            async with asyncio.timeout(min(max(seconds, 0.01), _LONGEST_REST)):
+                await woken.wait()
 
     async def _deliver(self, receiver: Receiver, due: Due) -> int:
         """How many tries in a row have failed now."""
