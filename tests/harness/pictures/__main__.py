@@ -20,7 +20,7 @@ from tests.harness.browsing import browser
 FOLDER = Path(__file__).resolve().parents[3] / "docs" / "pictures"
 COHORT = PROGRAMS / "cohorts" / "living-lab-2022.yaml"
 WIDE, PHONE = {"width": 1180, "height": 760}, {"width": 390, "height": 760}
-# The phase in whose middle the board is taken, and how many have done their duties by then.
+# The phase in whose course they are taken, and how many have done their duties by then.
 _PHASE, _DONE = "workshop", 20
 _REGION = "33.74"
 
@@ -59,9 +59,9 @@ async def rehearsed(system: System) -> None:
         await asyncio.wait({playing, waiting}, return_when=asyncio.FIRST_COMPLETED)
         await taken(console, "cohort", WIDE, manager, f"/cohorts/{spec.id}")
         await taken(console, "work", PHONE, ("head", _REGION, "kadis"), "/work")
-        await playing
-        await taken(console, "report", WIDE, manager, f"/cohorts/{spec.id}/report")
-        await taken(console, "wall", WIDE, manager, "/wall")
+        for task in (playing, waiting):
+            task.cancel()
+        await asyncio.gather(playing, waiting, return_exceptions=True)
     finally:
         await stage.close()
 

@@ -67,9 +67,9 @@ async def test_all_that_was_given_up_is_sent_again_at_once_and_what_was_accepted
         webhook, other = await made(notify, receiver.url), await made(notify, another.url)
         webhook_id = webhook.webhook.id
         [accepted] = await tell(notify.nats_url, result_withdrawn())
-        await came(receiver, 1)
-        receiver.answer(500)
-        another.answer(500)
+        for host in (receiver, another):
+            await came(host, 1)
+            host.answer(500)
         ids = await tell(notify.nats_url, *(result_withdrawn() for _ in range(3)))
         for one in (webhook_id, other.webhook.id):
             await _give_up(notify, one, len(ids))
