@@ -4,7 +4,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
@@ -152,13 +152,23 @@ class Process:
         if self._server:
             await self._server.stop(self.settings.grace_seconds)
         self._ending = True
-        pending = self._tasks
-        while pending:
-            # Again where a library has swallowed it: wait_for does, when what it waits for comes at the same time.
-            for task in pending:
-                task.cancel()
-            _, pending = await asyncio.wait(pending, timeout=self.settings.grace_seconds)
+        await ended(self._tasks, self.settings.grace_seconds)
         return 1 if self._failed else 0
+
+
+async def ended(tasks: Collection[asyncio.Task[None]], again_seconds: float) -> None:
+    """Ends them, and waits until they have. A library that waits with a time limit loses the call to end where what it
+    waits for comes in the same moment (asyncio.wait_for up to Python 3.11): who goes on is asked again."""
+    pending, cancelled = set(tasks), False
+    while pending:
+        for task in pending:
+            task.cancel()
+        try:
+            _, pending = await asyncio.wait(pending, timeout=again_seconds)
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
 
 
 def run(name: str, main: Callable[[Process], Awaitable[None]]) -> None:

@@ -1,7 +1,6 @@
 """Who is sent to now: of all replicas one does it at a time, each receiver by itself."""
 
 import asyncio
-from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ from prometheus_client import Gauge
 from chassis import telemetry
 from chassis.events import facts
 from chassis.events.lease import RENEW_SECONDS, Lease, LeaseLost
+from chassis.runtime import ended
 from services.notify.model import webhooks
 from services.notify.store.messages import DatabaseFailure
 from services.notify.store.webhooks import Receiver, WebhookStore
@@ -20,6 +20,8 @@ from services.notify.webhooks.sending import FINISH_SECONDS, Sending
 _LOOK_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
 _AGAIN_SECONDS = 2.0
+# What is under way may still end; who goes on beyond it is asked again.
+_PATIENCE_SECONDS = 2 * FINISH_SECONDS
 DISABLED = Gauge("livinglab_webhooks_disabled", "Receivers that nothing is sent to any more")
 
 
@@ -83,7 +85,7 @@ class Desk:
         self._running[receiver.id] = (receiver, woken, asyncio.create_task(self._run(receiver, woken)))
 
     async def _end(self, ids: list[str]) -> None:
-        await ended([self._running.pop(one)[2] for one in ids])
+        await ended([self._running.pop(one)[2] for one in ids], _PATIENCE_SECONDS)
 
     async def _run(self, receiver: Receiver, woken: asyncio.Event) -> None:
         """What goes wrong with one is no matter of the others."""
@@ -107,22 +109,7 @@ async def _together(tasks: list[asyncio.Task[None]]) -> None:
             if task.done():
                 task.result()
     finally:
-        await ended(tasks)
-
-
-async def ended(tasks: Collection[asyncio.Task[None]], again_seconds: float = 2 * FINISH_SECONDS) -> None:
-    """Ends them, and waits until they have. A library that waits with a time limit loses the call to end where what it
-    waits for comes in the same moment (asyncio.wait_for up to Python 3.11): who goes on is asked again."""
-    pending, cancelled = set(tasks), False
-    while pending:
-        for task in pending:
-            task.cancel()
-        try:
-            _, pending = await asyncio.wait(pending, timeout=again_seconds)
-        except asyncio.CancelledError:
-            cancelled = True
-    if cancelled:
-        raise asyncio.CancelledError
+        await ended(tasks, _PATIENCE_SECONDS)
 
 
 def _what_matters(receiver: Receiver) -> Receiver:

@@ -1,11 +1,11 @@
-"""What sends to receivers ends whenever it is to, whatever the libraries below make of it."""
+"""What runs beside a process, and for a receiver, ends whenever it is to, whatever the libraries below make of it."""
 
 import asyncio
 from contextlib import suppress
 
 import pytest
 
-from services.notify.webhooks.desk import ended
+from chassis.runtime import ended
 
 
 async def goes_on(times: int) -> None:
