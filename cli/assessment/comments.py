@@ -6,9 +6,8 @@ import typer
 
 from cli.assessment.calls import EvaluationId, all_pages
 from cli.speak.calls import call
+from cli.speak.comments import ToAssessors, as_row, tell
 from cli.speak.output import AsJson, print_json, table
-
-ToAssessors = Annotated[bool, typer.Option("--to-assessors", help="Show it to the assessors too.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,8 +25,6 @@ def comment(
     as_json: AsJson = False,
 ) -> None:
     """Say something about an indicator, to be resolved; about a piece of evidence: `livinglab evidence comment`."""
-    from cli.speak.comments import tell
-
     fields = {"evaluation_id": evaluation, "indicator": indicator, "text": text, "to_assessors": to_assessors}
     tell(call("comment_service", "CommentOnEvaluation", **fields).comment, as_json)
 
@@ -38,8 +35,6 @@ def resolve(
     as_json: AsJson = False,
 ) -> None:
     """Say that a comment on an indicator or a piece of evidence is dealt with."""
-    from cli.speak.comments import tell
-
     found = call("comment_service", "ResolveEvaluationComment", comment_id=comment_id, answer=answer)
     tell(found.comment, as_json)
 
@@ -52,8 +47,6 @@ def list_comments(
     as_json: AsJson = False,
 ) -> None:
     """List what was said of an evaluation's indicators and evidence, oldest first."""
-    from cli.speak.comments import as_row
-
     asked = {"evaluation_id": evaluation, "indicator": indicator, "evidence_id": evidence, "open_only": open_only}
     found = all_pages("comment_service", "ListEvaluationComments", "comments", **asked)
     rows = [as_row(one) for one in found]

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.speak.codes import as_code
+from cli.speak.comments import ToAssessors, tell
 from cli.speak.output import AsJson, print_json, say, table
 
 Institution = Annotated[str, typer.Option("--institution", metavar="CODE", parser=as_code, help="Yours, unless named.")]
@@ -116,12 +117,11 @@ def comment(
     evidence: Annotated[str, typer.Argument(metavar="EVIDENCE", help="Id of the piece.")],
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What you have to say.")],
     indicator: Annotated[str, typer.Option("--indicator", metavar="CODE", help="As it is shown for this one.")] = "",
-    to_assessors: Annotated[bool, typer.Option("--to-assessors", help="Show it to the assessors too.")] = False,
+    to_assessors: ToAssessors = False,
     as_json: AsJson = False,
 ) -> None:
     """Say something about a piece of evidence, to be resolved by `livinglab assessment resolve`."""
     from cli.speak.calls import call
-    from cli.speak.comments import tell
 
     fields = {"evaluation_id": evaluation, "evidence_id": evidence, "indicator": indicator, "text": text}
     tell(call("comment_service", "CommentOnEvaluation", to_assessors=to_assessors, **fields).comment, as_json)

@@ -1,6 +1,5 @@
 """`livinglab notify address`: addresses to which no letter goes any more, and how one is written to again."""
 
-import uuid
 from typing import Annotated, Any
 
 import typer
@@ -35,12 +34,12 @@ def restore(
     from livinglab.notify.v1 import address_service_pb2 as pb
     from livinglab.notify.v1.address_service_pb2_grpc import AddressServiceStub
 
-    from cli.speak.connection import connected, run
+    from cli.speak.connection import connected, new_request_id, run
 
     async def call() -> None:
         async with connected("notify", AddressServiceStub) as notify:
             for email in dict.fromkeys(emails):
-                await notify.RestoreAddress(pb.RestoreAddressRequest(request_id=uuid.uuid4().hex, email=email))
+                await notify.RestoreAddress(pb.RestoreAddressRequest(request_id=new_request_id(), email=email))
 
     run(call())
     if as_json:

@@ -1,12 +1,16 @@
 """A comment on an evaluation, as the commands on assessments and on evidence show it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from cli.speak.output import print_json, say
 from cli.speak.sentences import sentence
 
 if TYPE_CHECKING:
     from livinglab.assessment.v1 import comment_service_pb2
+
+ToAssessors = Annotated[bool, typer.Option("--to-assessors", help="Show it to the assessors too.")]
 
 
 def tell(found: "comment_service_pb2.EvaluationComment", as_json: bool) -> None:

@@ -20,7 +20,6 @@ from livinglab.notify.v1 import (
 from livinglab.program.v1.recipient_service_pb2_grpc import RecipientServiceStub
 
 from chassis import runtime, telemetry
-from chassis.config import Settings
 from chassis.rpc import Served
 from directory.assignments import Assignments
 from directory.projection import Institutions
@@ -76,7 +75,10 @@ async def main(process: runtime.Process) -> None:
     template_store = TemplateStore(store.db)
     editions = Editions(template_store, texts)
     wishes, arrivals = PreferenceStore(store.db), Arrivals(store.db)
-    gateway = _gateway(process.settings)
+    destinations = Destinations(process.settings.webhook_networks)
+    poster = Poster(destinations, process.settings.webhook_seconds, process.settings.webhook_authorities)
+    file = process.settings.gateway_file
+    gateway = Gateway(file, destinations, poster) if file else None
     short = Delivery(store, gateway, short=True) if gateway else None
 
     def wake() -> None:
@@ -98,7 +100,7 @@ async def main(process: runtime.Process) -> None:
     process.background("telling", telling.run())
     process.background("digests", Digests(store, writer).run())
     process.background("arrivals", arrivals.run())
-    webhooks = await _webhooks(process, store, writer)
+    webhooks = await _webhooks(process, store, writer, destinations, poster)
     await process.serve(
         Served(
             service_pb2.DESCRIPTOR.services_by_name["NotifyService"],
@@ -129,20 +131,12 @@ async def main(process: runtime.Process) -> None:
     )
 
 
-def _gateway(settings: Settings) -> Gateway | None:
-    """What short messages go by, where there is something."""
-    if settings.gateway_file is None:
-        return None
-    destinations = Destinations(settings.webhook_networks)
-    return Gateway(settings.gateway_file, destinations, settings.webhook_seconds, settings.webhook_authorities)
-
-
-async def _webhooks(process: runtime.Process, store: Store, writer: Writer) -> Served:
+async def _webhooks(
+    process: runtime.Process, store: Store, writer: Writer, destinations: Destinations, poster: Poster
+) -> Served:
     """Facts go out to other systems from here on."""
     settings = process.settings
-    destinations = Destinations(settings.webhook_networks)
     webhook_store, log = WebhookStore(store.db, _seal(settings.webhook_keys)), DeliveryStore(store.db)
-    poster = Poster(destinations, settings.webhook_seconds, settings.webhook_authorities)
     sending = Sending(webhook_store, log, store, writer, poster, settings.webhook_seconds)
     desk = Desk(webhook_store, Feed(await process.nats(), webhook_store, log), sending)
     process.background("webhooks", desk.run())

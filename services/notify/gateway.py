@@ -13,12 +13,12 @@ from services.notify.posting import Poster
 class Gateway:
     """Sends as the postman does, over HTTP."""
 
-    def __init__(self, file: Path, destinations: Destinations, seconds: float, authorities: Path | None = None) -> None:
+    def __init__(self, file: Path, destinations: Destinations, poster: Poster) -> None:
         """ValueError names what is wrong with the file, or with the address in it."""
         self._about = gateways.read(file.read_text("utf-8"))
         if fault := destinations.fault_of(self._about.url):
             raise ValueError(f"url: {fault}")
-        self._poster = Poster(destinations, seconds, authorities)
+        self._poster = poster
 
     async def send(self, message: pb.Message) -> Outcome:
         """Offers it once. Never raises for what the provider or the network does."""

@@ -184,10 +184,10 @@ def race_faults(race: pb.Race, groups: Groups, stages: Collection[str]) -> list[
     return faults
 
 
-def target_faults(targets: Sequence[str]) -> list[Violation]:
-    """Targets are compared with an index of two digits, so they have no more."""
+def target_faults(targets: Sequence[str], place: str = "targets[{}]") -> list[Violation]:
+    """Targets are compared with an index of two digits, so they have no more; `place` is where a request has them."""
     return [
-        Violation(f"targets[{i}]", f"{target} has more than two digits after the point")
+        Violation(place.format(i), f"{target} has more than two digits after the point")
         for i, target in enumerate(targets)
         if Decimal(target) != round(Decimal(target), DIGITS)
     ]
@@ -196,14 +196,12 @@ def target_faults(targets: Sequence[str]) -> list[Violation]:
 def line_faults(lines: Sequence[TargetLine], instrument: Instrument | None) -> list[Violation]:
     """Of targets that are set: an index that the instrument cannot give is nobody's target. One that is not known here
     yet may be of any scale."""
-    faults = [
-        Violation(f"lines{fault.field.removeprefix('targets')}.target", fault.description)
-        for fault in target_faults([line.target for line in lines])
-    ]
+    place = "lines[{}].target"
+    faults = target_faults([line.target for line in lines], place)
     if instrument is not None:
         low, high = instrument.minimum, instrument.maximum
         faults += [
-            Violation(f"lines[{at}].target", f"{line.target} is not on the instrument's scale, {low} to {high}")
+            Violation(place.format(at), f"{line.target} is not on the instrument's scale, {low} to {high}")
             for at, line in enumerate(lines)
             if not low <= Decimal(line.target) <= high
         ]

@@ -9,7 +9,7 @@ from typing import Any
 from livinglab.benchmark.v1 import analysis_service_pb2 as pb
 from livinglab.benchmark.v1 import analysis_service_pb2_grpc, service_pb2
 
-from chassis.errors import not_found, precondition
+from chassis.errors import Refused, not_found, precondition
 from instruments import periods
 from instruments.tree import Instrument
 from services.benchmark.model import aggregates, disclosure, ladder, learning, likeness, ranking, trends
@@ -120,9 +120,7 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
         members = groups.members(race.group)
         visitors = [code for code in school.results if members is None or code in members]
         if not visitors:
-            raise not_found(
-                "result", f"with levels of its indicators in {race.instrument}, {race.period}, {race.stage}"
-            )
+            raise _no_levels(race)
         # Not among the threads that the database's driver and the tokens' keys need.
         solving = asyncio.get_running_loop().run_in_executor
         return await solving(self._solvers, learning.visit_plan, school, visitors, request.indicator)
@@ -135,9 +133,7 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
         group = disclosure.apart(race.group, groups, bodies, published=published)
         results = [result for result in everybody if result.institution in group.inside]
         if not results:
-            raise not_found(
-                "result", f"with levels of its indicators in {race.instrument}, {race.period}, {race.stage}"
-            )
+            raise _no_levels(race)
         instrument = await self._store.instrument(race.instrument, results[0].instrument_version)
         made = await asyncio.to_thread(ladder.ladder, results, instrument, published=published, withheld=group.reason)
         return pb.GetInsightsResponse(ladder=made)
@@ -169,9 +165,7 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
             likeness.require_earlier("since_period", since, race.period)
         results = await self._same_version(race, race.period)
         if not results:
-            raise not_found(
-                "result", f"with levels of its indicators in {race.instrument}, {race.period}, {race.stage}"
-            )
+            raise _no_levels(race)
         earlier: Sequence[model.Standing] = await self._store.standings(race, since) if since else []
         return learning.School(
             instrument=await self._store.instrument(race.instrument, results[0].instrument_version),
@@ -184,6 +178,11 @@ class AnalysisService(analysis_service_pb2_grpc.AnalysisServiceServicer):
             capacity={row["_id"]: row["visitors"] for row in await self._store.settings("hosts")},
             regions=self._regions,
         )
+
+
+def _no_levels(race: service_pb2.Race) -> Refused:
+    """Indices alone say nothing of indicators."""
+    return not_found("result", f"with levels of its indicators in {race.instrument}, {race.period}, {race.stage}")
 
 
 def _scale(instrument: Instrument | None) -> tuple[Decimal, Decimal] | None:

@@ -192,8 +192,7 @@ class WebhookStore:
 
     def _kept(self, webhook_id: str, secret: str, until: datetime | None = None) -> dict[str, Any]:
         # Beside a sealed key stands its public half: who only looks needs no key.
-        public = signatures.public_key(secret) if secret.startswith(signatures.PRIVATE) else ""
-        return {"secret": self.seal.seal(secret, webhook_id), "public": public, "until": until}
+        return {"secret": self.seal.seal(secret, webhook_id), "public": _public_half(secret), "until": until}
 
     def _renewed(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Its secrets under the first key; none where nothing is to be done, or one of them does not open."""
@@ -262,4 +261,8 @@ def _public(held: Mapping[str, Any]) -> str:
     """ "" for one that both sides know. A record of an earlier release has it in the key alone, which is in plain."""
     if "public" in held:
         return str(held["public"])
-    return signatures.public_key(held["secret"]) if held["secret"].startswith(signatures.PRIVATE) else ""
+    return _public_half(held["secret"])
+
+
+def _public_half(secret: str) -> str:
+    return signatures.public_key(secret) if secret.startswith(signatures.PRIVATE) else ""

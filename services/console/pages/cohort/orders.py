@@ -64,7 +64,7 @@ async def page(request: Request) -> Response:
         form=form,
         preview=preview,
         effect=_effect(order, cohort, form, language) if preview is not None else "",
-        titles={phase.phase: (phase.title_en if language == "en" else "") or phase.title for phase in cohort.phases},
+        titles={phase.phase: _title(phase, language) for phase in cohort.phases},
         told=sum(one.people for one in preview.letters) if preview is not None else 0,
         at=partial(_at, language=language),
         error=error,
@@ -97,7 +97,7 @@ def _effect(order: str, cohort: Any, form: Mapping[str, str], language: str) -> 
         f"effect_{order}",
         language,
         people=cohort.active,
-        phase=((phase.title_en if language == "en" else "") or phase.title) if phase else "",
+        phase=_title(phase, language) if phase else "",
         blocking=phase.blocking if phase else 0,
         days=form.get("days", "").strip(),
         action=words.text(f"gate_{action}", language) if action in ("1", "2", "3") else "",
@@ -105,6 +105,10 @@ def _effect(order: str, cohort: Any, form: Mapping[str, str], language: str) -> 
         name=form.get("name", "").strip(),
         title=form.get("title", "").strip(),
     )
+
+
+def _title(phase: Any, language: str) -> str:
+    return str((phase.title_en if language == "en" else "") or phase.title)
 
 
 def _at(move: Any, stamp: Any, language: str) -> str:
